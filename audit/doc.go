@@ -1,0 +1,21 @@
+// Package audit is the tamper-evident log: every act, every reading and every
+// refusal is an entry in it, and each entry gets a place in an RFC 6962 tree whose
+// signed heads (checkpoints) others keep.
+//
+// In running order:
+//
+//   - entry.go seals an entry: an id, a salt of its own, the leaf that commits to
+//     both (audit/proof says how).
+//   - store.go writes it in the caller's transaction (Append, Queue), so that what
+//     is logged and what happened are one commit. All SQL is in this file.
+//   - sequencer.go is woken (Kick), takes the waiting entries, checks the stored
+//     tree against its last checkpoint, extends it (tree.go), signs (signer.go) and
+//     commits, all in one transaction a batch.
+//   - wait.go tells those who wait, and makes receipts.
+//   - anonymous.go counts the refusals of strangers by the hour.
+//   - http.go serves checkpoint, tiles and proofs (C2SP tlog-tiles).
+//
+// What is guaranteed: an entry is in the log exactly if the transaction that wrote
+// it committed; it has one place for ever; nothing is built on a tree that does not
+// fit its checkpoint; a receipt is the same bytes each time it is asked for.
+package audit

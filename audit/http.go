@@ -1,0 +1,210 @@
+package audit
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gorilla/mux"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"handover/audit/proof"
+	"handover/internal/fault"
+	"handover/internal/httpd"
+)
+
+// ErrQuery means that a proof was asked for in no form that exists.
+var ErrQuery = fault.New(fault.Invalid, "log-query-invalid", fault.Sender,
+	"Ask for a proof by entry=ID, by index=N&size=N, or by old=N&new=N, each once, where size and new are sizes of checkpoints.")
+
+// Handler serves the log. Checkpoint and key are for everybody; tiles and proofs
+// show how much the hub has to do and when, so they are for authenticated callers.
+type Handler struct {
+	Log *Log
+	// Authenticated lets only authenticated callers through to next.
+	Authenticated func(next http.Handler) http.Handler
+	// Partner returns the id of the authenticated caller's partner.
+	Partner func(*http.Request) string
+}
+
+// Mount adds the log's routes to r.
+func (h *Handler) Mount(r *mux.Router) {
+	r.Handle("/v1/log/checkpoint", httpd.Handle(h.checkpoint)).Methods(http.MethodGet)
+	r.Handle("/v1/log/key", httpd.Handle(h.key)).Methods(http.MethodGet)
+	r.Handle("/v1/log/tile/{tile:.+}", h.Authenticated(httpd.Handle(h.tile))).Methods(http.MethodGet)
+	r.Handle("/v1/log/proof", h.Authenticated(httpd.Handle(h.proof))).Methods(http.MethodGet)
+}
+
+// checkpoint answers with the newest signed checkpoint.
+func (h *Handler) checkpoint(w http.ResponseWriter, r *http.Request) error {
+	signed, err := h.Log.store.lastCheckpoint(r.Context())
+	if errors.Is(err, errNone) {
+		return ErrReceiptPending
+	}
+	if err != nil {
+		return err
+	}
+	text(w, signed)
+	return nil
+}
+
+// key answers with the log's verifier keys, one a line: the current one first, then
+// those that signed earlier checkpoints.
+func (h *Handler) key(w http.ResponseWriter, _ *http.Request) error {
+	var lines []byte
+	for _, k := range h.Log.signer.keys {
+		lines = append(append(lines, k.String()...), '\n')
+	}
+	text(w, lines)
+	return nil
+}
+
+// tile answers with a tile or an entry bundle (C2SP tlog-tiles). Neither ever
+// changes, so they may be kept for good.
+func (h *Handler) tile(w http.ResponseWriter, r *http.Request) error {
+	t, err := parseTile(mux.Vars(r)["tile"])
+	if err != nil {
+		return err
+	}
+	var data []byte
+	if t.L < 0 {
+		data, err = h.bundle(r, t)
+	} else {
+		var found [][]byte
+		if found, err = h.Log.store.tiles(r.Context(), []tlog.Tile{t}); err == nil {
+			data = found[0]
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if data == nil {
+		return ErrNoEntry
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	_, _ = w.Write(data)
+	return nil
+}
+
+// parseTile reads C2SP's path of a tile, which is x/mod's without the height. An
+// entry bundle is a tile of level -1.
+func parseTile(path string) (tlog.Tile, error) {
+	if rest, ok := strings.CutPrefix(path, "entries/"); ok {
+		path = "data/" + rest
+	} else if strings.HasPrefix(path, "data/") {
+		return tlog.Tile{}, ErrNoEntry
+	}
+	t, err := tlog.ParseTilePath("tile/8/" + path)
+	if err != nil || t.L > maxTileLevel {
+		return tlog.Tile{}, ErrNoEntry
+	}
+	return t, nil
+}
+
+// bundle returns the leaves under a tile, each after its length in two bytes. They
+// are salted commitments and tell nothing of the entries.
+func (h *Handler) bundle(r *http.Request, t tlog.Tile) ([]byte, error) {
+	leaves, err := h.Log.store.leaves(r.Context(), t.N<<tileHeight, t.W)
+	if err != nil || len(leaves) != t.W {
+		return nil, err
+	}
+	data := make([]byte, 0, t.W*(2+proof.LeafSize))
+	for _, leaf := range leaves {
+		data = binary.BigEndian.AppendUint16(data, uint16(len(leaf)))
+		data = append(data, leaf...)
+	}
+	return data, nil
+}
+
+// proof answers with an inclusion proof (C2SP tlog-proof) or a consistency proof.
+func (h *Handler) proof(w http.ResponseWriter, r *http.Request) error {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return ErrQuery
+	}
+	switch {
+	case exactly(q, "entry"):
+		return h.ofEntry(w, r, q.Get("entry"))
+	case exactly(q, "index", "size"):
+		return h.inclusion(w, r, q.Get("index"), q.Get("size"))
+	case exactly(q, "old", "new"):
+		return h.consistency(w, r, q.Get("old"), q.Get("new"))
+	}
+	return ErrQuery
+}
+
+// exactly reports whether the query has these members, each once, and no other.
+func exactly(q url.Values, names ...string) bool {
+	for _, name := range names {
+		if len(q[name]) != 1 {
+			return false
+		}
+	}
+	return len(q) == len(names)
+}
+
+// ofEntry proves an entry that the caller's partner made or is named in, under the
+// first checkpoint that covered it. Of others' entries it says what it says of none.
+func (h *Handler) ofEntry(w http.ResponseWriter, r *http.Request, id string) error {
+	entry, err := ParseEntryID(id)
+	if err != nil {
+		return ErrQuery
+	}
+	visible, err := h.Log.store.visible(r.Context(), h.Partner(r), entry)
+	if err != nil {
+		return err
+	}
+	if !visible {
+		return ErrNoEntry
+	}
+	at, err := h.Log.store.places(r.Context(), []EntryID{entry})
+	if err != nil {
+		return err
+	}
+	if len(at) == 0 {
+		return ErrReceiptPending
+	}
+	answer, err := h.Log.inclusion(r.Context(), at[0].Index, at[0].Size)
+	if err != nil {
+		return err
+	}
+	text(w, answer)
+	return nil
+}
+
+func (h *Handler) inclusion(w http.ResponseWriter, r *http.Request, index, size string) error {
+	i, errIndex := strconv.ParseInt(index, 10, 64)
+	n, errSize := strconv.ParseInt(size, 10, 64)
+	if errIndex != nil || errSize != nil || i < 0 || i >= n {
+		return ErrQuery
+	}
+	answer, err := h.Log.inclusion(r.Context(), i, n)
+	if err != nil {
+		return err
+	}
+	text(w, answer)
+	return nil
+}
+
+func (h *Handler) consistency(w http.ResponseWriter, r *http.Request, old, new string) error {
+	o, errOld := strconv.ParseInt(old, 10, 64)
+	n, errNew := strconv.ParseInt(new, 10, 64)
+	if errOld != nil || errNew != nil || o < 0 || o > n {
+		return ErrQuery
+	}
+	answer, err := h.Log.consistency(r.Context(), o, n)
+	if err != nil {
+		return err
+	}
+	text(w, answer)
+	return nil
+}
+
+func text(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write(body)
+}

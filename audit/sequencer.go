@@ -1,0 +1,388 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+const (
+	batchLimit  = 4096                   // entries sequenced in one transaction
+	pollEvery   = 500 * time.Millisecond // for entries and checkpoints that nobody told us of
+	retryAfter  = 100 * time.Millisecond // after the first failure; doubled with each further one
+	retryAtMost = 5 * time.Second
+	hourLength  = time.Hour
+)
+
+// Log is the audit log of one hub. Any number of hubs share one log in one
+// database; each runs Run.
+type Log struct {
+	Logger *slog.Logger // where Run tells of failures; slog.Default() unless set before Run
+
+	store  *store
+	signer Signer
+	now    func() time.Time
+	kicked chan struct{}
+	told   chan struct{}
+	known  atomic.Int64 // size of the newest tree this hub made or heard of
+	last   edge         // the tree as this hub last knew it; only Run uses it
+
+	mu      sync.Mutex // guards the fields below; held for moments, never over I/O
+	waiters map[EntryID]*waiting
+	fresh   map[EntryID]placed
+	ring    []EntryID // the keys of fresh in order of age, from next on
+	next    int
+	running bool
+	failure error         // of the last attempt; nil after a success
+	ended   chan struct{} // closed when Run has ended
+
+	countsMu  sync.Mutex
+	counts    map[string]int64
+	closedFor time.Time // the hour before which counts were closed; only Run uses it
+}
+
+func newLog(s *store, signer Signer, now func() time.Time) *Log {
+	return &Log{
+		store: s, signer: signer, now: now,
+		kicked: make(chan struct{}, 1), told: make(chan struct{}, 1),
+		waiters: map[EntryID]*waiting{}, fresh: map[EntryID]placed{}, counts: map[string]int64{},
+		ended: make(chan struct{}),
+	}
+}
+
+// Kick wakes the sequencer. Call it after a commit that appended. It never blocks;
+// without it an entry is found by the next poll.
+func (l *Log) Kick() {
+	select {
+	case l.kicked <- struct{}{}:
+	default: // it is awake already, and reads the queue after this
+	}
+}
+
+// tell notes that another hub has committed a checkpoint of size.
+func (l *Log) tell(size int64) {
+	for known := l.known.Load(); size > known; known = l.known.Load() {
+		if l.known.CompareAndSwap(known, size) {
+			select {
+			case l.told <- struct{}{}:
+			default:
+			}
+			return
+		}
+	}
+}
+
+// Healthy returns nil while the sequencer runs and its last attempt succeeded. An
+// error that wraps ErrTampered stays until somebody has looked at the database.
+func (l *Log) Healthy() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failure != nil {
+		return l.failure
+	}
+	if !l.running {
+		return errors.New("the sequencer is not running")
+	}
+	return nil
+}
+
+// stopped is closed once Run has ended.
+func (l *Log) stopped() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
+}
+
+// Run sequences until ctx ends, and then returns nil. It returns an error that
+// wraps ErrTampered, at once and without having written anything, when the stored
+// log does not fit its last checkpoint, and then nobody gets a receipt any more:
+// building on a changed tree would put this log's signature under the change. Any
+// other failure, such as a database that restarts, is logged and tried again.
+func (l *Log) Run(ctx context.Context) error {
+	if err := l.start(); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var listener sync.WaitGroup
+	listener.Go(func() { l.listen(ctx) })
+	err := l.run(ctx)
+	stop()
+	listener.Wait()
+	l.finish(err)
+	return err
+}
+
+func (l *Log) start() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.running {
+		return errors.New("the sequencer runs already")
+	}
+	select {
+	case <-l.ended: // a run before this one
+		l.ended = make(chan struct{})
+	default:
+	}
+	l.running, l.failure = true, nil
+	if l.Logger == nil {
+		l.Logger = slog.Default()
+	}
+	return nil
+}
+
+func (l *Log) finish(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running = false
+	if err != nil {
+		l.failure = err
+	}
+	close(l.ended)
+}
+
+// listen keeps listening for other hubs' checkpoints. While it cannot, the poll
+// does its work.
+func (l *Log) listen(ctx context.Context) {
+	for wait := retryAfter; ctx.Err() == nil; wait = min(2*wait, retryAtMost) {
+		err := l.store.listen(ctx, func(size int64) {
+			wait = retryAfter
+			l.tell(size)
+		})
+		if ctx.Err() == nil {
+			l.Logger.LogAttrs(ctx, slog.LevelWarn, "listening for checkpoints", slog.Any("err", err))
+			pause(ctx, wait)
+		}
+	}
+}
+
+// run is the loop: sequence what waits, then sleep until something happens.
+func (l *Log) run(ctx context.Context) error {
+	var c *session
+	defer func() {
+		if c != nil {
+			c.close(context.WithoutCancel(ctx))
+		}
+		l.lastWords(ctx)
+	}()
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	wake, wait := l.sequence, retryAfter // the first round makes the first checkpoint
+	for {
+		err := l.round(ctx, &c, wake)
+		if ctx.Err() != nil {
+			return nil
+		}
+		l.note(ctx, err)
+		if errors.Is(err, ErrTampered) {
+			return err
+		}
+		if err != nil {
+			pause(ctx, wait)
+			wait = min(2*wait, retryAtMost)
+			continue
+		}
+		wait = retryAfter
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.kicked:
+			wake = l.sequence
+		case <-l.told:
+			wake = l.catchUp
+		case <-poll.C:
+			wake = l.poll
+		}
+	}
+}
+
+// round does one piece of work on a session, opening one if there is none and
+// giving it up after a failure, whatever state its transaction was in.
+func (l *Log) round(ctx context.Context, c **session, work func(context.Context, *session) error) error {
+	if *c == nil {
+		opened, err := l.store.session(ctx)
+		if err != nil {
+			return err
+		}
+		*c = opened
+	}
+	err := work(ctx, *c)
+	if err != nil {
+		(*c).close(context.WithoutCancel(ctx))
+		*c = nil
+	}
+	return err
+}
+
+// note keeps the outcome of an attempt for Healthy and logs a failure.
+func (l *Log) note(ctx context.Context, err error) {
+	l.mu.Lock()
+	l.failure = err
+	l.mu.Unlock()
+	if err != nil {
+		l.Logger.LogAttrs(ctx, slog.LevelError, "sequencing", slog.Any("err", err))
+	}
+}
+
+// lastWords writes the counts that are still in memory when Run ends.
+func (l *Log) lastWords(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := l.writeCounts(ctx); err != nil {
+		l.Logger.LogAttrs(ctx, slog.LevelWarn, "writing the last counts", slog.Any("err", err))
+	}
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// catchUp tells those who wait for what another hub has sequenced.
+func (l *Log) catchUp(ctx context.Context, _ *session) error {
+	return l.settle(ctx, l.awaited())
+}
+
+// poll finds what no kick and no notification told of: entries of commands that run
+// outside a hub, and news lost with a connection.
+func (l *Log) poll(ctx context.Context, c *session) error {
+	if err := l.count(ctx); err != nil {
+		return err
+	}
+	if err := l.catchUp(ctx, c); err != nil {
+		return err
+	}
+	waiting, err := l.store.waiting(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for log entries: %w", err)
+	}
+	if !waiting {
+		return nil
+	}
+	return l.sequence(ctx, c)
+}
+
+// sequence sequences until fewer entries wait than fit into one batch; those
+// committed meanwhile come with a kick of their own.
+func (l *Log) sequence(ctx context.Context, c *session) error {
+	for {
+		n, err := l.batch(ctx, c)
+		if err != nil || n < batchLimit {
+			return err
+		}
+	}
+}
+
+// batch gives places to the entries that wait, at most batchLimit of them, in one
+// transaction: either all of it is committed, or nothing happened.
+func (l *Log) batch(ctx context.Context, c *session) (int, error) {
+	h, waiting, err := c.begin(ctx, batchLimit)
+	if err != nil {
+		return 0, err
+	}
+	from, err := l.authenticate(ctx, c, h)
+	if err != nil {
+		return 0, err
+	}
+	if len(waiting) == 0 && from.note != nil {
+		l.last = from
+		return 0, c.rollback(ctx)
+	}
+	ids, leaves := make([]EntryID, len(waiting)), make([][]byte, len(waiting))
+	for i, e := range waiting {
+		if !e.commits() {
+			return 0, tampered("a waiting entry does not fit its leaf")
+		}
+		ids[i], leaves[i] = e.id, e.leaf
+	}
+	grown, to, changed, err := from.extend(leaves)
+	if err != nil {
+		return 0, err
+	}
+	if to.note, err = l.signer.sign(to.tree); err != nil {
+		return 0, err
+	}
+	// Our own announcement may come back before the commit's answer does.
+	l.known.Store(to.tree.N)
+	if err := c.commit(ctx, grown.first, ids, changed, to.tree.N, to.note); err != nil {
+		l.known.Store(from.tree.N)
+		return 0, err
+	}
+	l.committed(to, grown, waiting)
+	return len(waiting), nil
+}
+
+// committed takes note of a committed batch and tells those who wait.
+func (l *Log) committed(to edge, grown *growth, entries []stored) {
+	l.last = to
+	places := make([]placed, len(entries))
+	for i := range entries {
+		places[i] = placed{
+			Sequenced: Sequenced{
+				Entry: entries[i].id, Index: grown.first + int64(i), Size: to.tree.N, Checkpoint: to.note,
+			},
+			entry: &entries[i], batch: grown,
+		}
+	}
+	l.publish(places)
+}
+
+// authenticate returns the edge of the stored tree, or ErrTampered unless all of
+// this holds: the last checkpoint is signed by this log, the stored tiles of the
+// edge hash to its root, there is a leaf for each index, and the tree begins with
+// the one this hub knew before. The last one catches a database that was set back
+// to an earlier state in which everything else fits.
+func (l *Log) authenticate(ctx context.Context, c *session, h head) (edge, error) {
+	if h.leaves != h.size {
+		return edge{}, tampered("not as many leaves as the checkpoint says")
+	}
+	if bytes.Equal(h.note, l.last.note) && l.last.sameTiles(h.tiles) {
+		return l.last, nil // these very bytes were authenticated, or written, by this hub
+	}
+	if h.note == nil {
+		if l.last.note != nil || len(h.tiles) > 0 {
+			return edge{}, tampered("the checkpoints are gone")
+		}
+		return edge{}, nil
+	}
+	tree, err := l.openCheckpoint(h.note, h.size)
+	if err != nil {
+		return edge{}, err
+	}
+	e, err := newEdge(tree, h.note, h.tiles)
+	if err != nil {
+		return edge{}, err
+	}
+	return e, l.continues(ctx, c, tree)
+}
+
+// continues checks that tree begins with the tree this hub last knew (RFC 6962
+// §2.1.2). It costs a round trip, and only when another hub has sequenced.
+func (l *Log) continues(ctx context.Context, c *session, tree tlog.Tree) error {
+	known := l.last.tree
+	if tree.N < known.N || tree.N == known.N && l.last.note != nil && tree.Hash != known.Hash {
+		return tampered("the tree was set back")
+	}
+	if known.N == 0 || tree.N == known.N {
+		return nil
+	}
+	fetch := func(tiles []tlog.Tile) ([][]byte, error) { return c.fullTiles(ctx, tiles) }
+	return authenticated(tree, fetch, func(hashes tlog.HashReader) error {
+		path, err := tlog.ProveTree(tree.N, known.N, hashes)
+		if err != nil {
+			return err
+		}
+		return tlog.CheckTree(path, tree.N, tree.Hash, known.N, known.Hash)
+	})
+}

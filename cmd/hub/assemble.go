@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"handover/audit"
+	"handover/consent"
+	"handover/docs"
+	"handover/internal/httpd"
+	"handover/internal/pg"
+	"handover/keys"
+	"handover/keys/jose"
+	"handover/oauth"
+	"handover/partners"
+	"handover/referral"
+)
+
+// The names under which the key store holds the hub's own keys.
+const (
+	accessTokenKey = "access-token"
+	checkpointKey  = "checkpoint"
+)
+
+// hub is everything that serves, put together once.
+type hub struct {
+	log     *audit.Log
+	oauth   *oauth.Store
+	server  *httpd.Server
+	router  http.Handler
+	routes  *mux.Router
+	pools   []*pgxpool.Pool
+	logger  *slog.Logger
+	logPool *pgxpool.Pool
+}
+
+// logConnections is the sequencer's own pool: two that Run keeps, and the rest for
+// proofs of old entries.
+const logConnections = 4
+
+// assemble brings the schema up to date and puts the hub together over the database
+// at address. close gives back what it opened.
+func assemble(ctx context.Context, cfg Config, address string, logger *slog.Logger) (_ *hub, err error) {
+	if err := pg.Migrate(ctx, address); err != nil {
+		return nil, fmt.Errorf("migrating the database: %w", err)
+	}
+	h := &hub{logger: logger}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	pool, err := h.open(ctx, address, pg.RoleHub, cfg.Pool)
+	if err != nil {
+		return nil, err
+	}
+	if h.logPool, err = h.open(ctx, address, pg.RoleLog, logConnections); err != nil {
+		return nil, err
+	}
+	store, err := openKeys(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if h.log, err = openLog(ctx, cfg, store, h.logPool, pool); err != nil {
+		return nil, err
+	}
+	return h, h.mount(cfg, pool, store)
+}
+
+func (h *hub) open(ctx context.Context, address, role string, most int32) (*pgxpool.Pool, error) {
+	pool, err := pg.Open(ctx, address, role, most)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the database as %s: %w", role, err)
+	}
+	h.pools = append(h.pools, pool)
+	return pool, nil
+}
+
+func (h *hub) close() {
+	for _, p := range h.pools {
+		p.Close()
+	}
+}
+
+// openKeys opens the hub's key store and makes the keys that are missing.
+func openKeys(ctx context.Context, cfg Config) (keys.Store, error) {
+	root := keys.RootFile(cfg.KeyFile)
+	if words := cfg.Passphrase(); words != "" {
+		root = keys.Passphrase(words)
+	}
+	store, err := keys.OpenLocal(filepath.Join(cfg.Dir, "keys"), root)
+	if err != nil {
+		return nil, fmt.Errorf("opening the key store: %w", err)
+	}
+	if err := keys.Ensure(ctx, store, accessTokenKey, jose.ES256); err != nil {
+		return nil, fmt.Errorf("making the key of access tokens: %w", err)
+	}
+	if err := keys.Ensure(ctx, store, checkpointKey, jose.EdDSA); err != nil {
+		return nil, fmt.Errorf("making the key of checkpoints: %w", err)
+	}
+	return store, nil
+}
+
+// openLog opens the audit log under the hub's name.
+func openLog(ctx context.Context, cfg Config, store keys.Store, logPool, pool *pgxpool.Pool) (*audit.Log, error) {
+	versions, err := store.Public(ctx, checkpointKey)
+	if err != nil {
+		return nil, fmt.Errorf("reading the key of checkpoints: %w", err)
+	}
+	var retired []ed25519.PublicKey
+	for _, k := range versions[1:] {
+		if public, ok := k.CryptoKey().(ed25519.PublicKey); ok {
+			retired = append(retired, public)
+		}
+	}
+	// The signer outlives the start, so it is not bound to the start's context.
+	key, err := keys.Signer(context.WithoutCancel(ctx), store, checkpointKey)
+	if err != nil {
+		return nil, fmt.Errorf("reading the key of checkpoints: %w", err)
+	}
+	issuer, err := url.Parse(cfg.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("reading the issuer: %w", err)
+	}
+	signer, err := audit.NewSigner(issuer.Host+"/v1/log", key.Key, retired...)
+	if err != nil {
+		return nil, err
+	}
+	return audit.Open(ctx, logPool, pool, signer, time.Now)
+}
+
+// mount builds the domains over the pool and hangs their routes into one router.
+func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
+	firewall, err := partners.LoadFirewall()
+	if err != nil {
+		return err
+	}
+	registry := partners.NewStore(pool, firewall)
+	gate := &partners.Gate{Log: h.log}
+	h.oauth = oauth.NewStore(pool)
+	settings := oauth.Config{
+		Issuer: cfg.Issuer, Keys: store, Partners: registry, Store: h.oauth, Log: h.logger,
+		Count:  h.log.CountAnonymous,
+		Refuse: h.log.Refuse,
+	}
+	authorization, err := oauth.New(settings)
+	if err != nil {
+		return err
+	}
+	guard, err := oauth.NewGuard(settings)
+	if err != nil {
+		return err
+	}
+	h.server = httpd.New(httpd.Options{
+		Issuer: cfg.Issuer, Log: h.logger, Registry: prometheus.NewRegistry(),
+		MaxInFlight: cfg.MaxInFlight, Ready: h.ready(pool),
+	})
+	h.routes = httpd.Router()
+	h.server.Mount(h.routes)
+	authorization.Mount(h.routes)
+	(&docs.Handler{}).Mount(h.routes)
+	(&partners.Handler{Gate: gate, Store: registry, Issuer: cfg.Issuer}).Mount(h.routes)
+	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait,
+		Store: &consent.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}}).Mount(h.routes)
+	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait,
+		Store: &referral.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer, Waiting: referral.NewWaiting()}}).Mount(h.routes)
+	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf}).Mount(h.routes)
+	h.router = guard.Middleware(h.routes)
+	return nil
+}
+
+// partnerOf names the caller's partner to the log's routes, which know no domain.
+func partnerOf(r *http.Request) string {
+	c, _ := partners.CallerFrom(r.Context())
+	return string(c.Partner())
+}
+
+// ready reports whether the hub can accept a packet and prove it.
+func (h *hub) ready(pool *pgxpool.Pool) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := pool.Ping(ctx); err != nil {
+			return fmt.Errorf("reaching the database: %w", err)
+		}
+		return h.log.Healthy()
+	}
+}

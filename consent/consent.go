@@ -1,0 +1,54 @@
+// Package consent keeps what she agreed to and decides, inside the transaction that
+// shares something, whether she still does. consent/record is the pure part: the
+// signed record and what it covers.
+//
+// A record is posted (http.go), verified and stored with its log entry (store.go).
+// Whoever is about to store or release content calls Lock in the same transaction
+// and then Grant.Covers: the record's state row is held FOR SHARE until that
+// transaction ends, and a withdrawal, which updates the row, waits for it. So the
+// list of who received something is final when the withdrawal is.
+package consent
+
+import (
+	"handover/consent/record"
+	"handover/internal/fault"
+)
+
+// What can be refused about a consent.
+var (
+	ErrUnknown = fault.New(fault.Forbidden, "no-consent", fault.Sender,
+		"The basis names no consent record that you may rely on, or not with this digest. Record her consent first.")
+	ErrWithdrawn = fault.New(fault.Forbidden, "consent-withdrawn", fault.Sender,
+		"She has withdrawn this consent. Nothing more may be shared on it.")
+	ErrNotThere = fault.New(fault.NotFound, "consent-not-found", fault.Sender,
+		"There is no such consent record that you may see. Check the id.")
+	ErrConflict = fault.New(fault.Conflict, "consent-conflict", fault.Sender,
+		"A different record with this id is stored already. Choose a new id and sign again.")
+	ErrAlreadyWithdrawn = fault.New(fault.Conflict, "consent-already-withdrawn", fault.Sender,
+		"This consent was withdrawn before. Nothing remains to be done.")
+	ErrIssuer = fault.New(fault.Forbidden, "issuer-not-caller", fault.Sender,
+		"The record names another partner as its issuer. Sign it as the partner your token is for.")
+	ErrKey = fault.New(fault.Unprocessable, "signing-key-unknown", fault.Sender,
+		"The key named is not a signing key of the issuer that counted at that time. Enrol the key, or sign with a current one.")
+)
+
+// Grant is what a transaction holds of a consent record while it decides. Lock
+// makes it; until the batch it was queued in has run, it covers nothing.
+type Grant struct {
+	claims    record.Claims
+	digest    string
+	found     bool
+	withdrawn bool
+}
+
+// Covers decides whether the grant, exactly the record with this digest, covers the
+// passage now.
+func (g *Grant) Covers(digest string, p record.Passage) error {
+	switch {
+	case !g.found || g.digest != digest:
+		return ErrUnknown
+	case g.withdrawn:
+		return ErrWithdrawn
+	}
+	return g.claims.Covers(p)
+}

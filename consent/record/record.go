@@ -1,0 +1,285 @@
+// Package record is the pure part of consent: what a signed consent record and a
+// signed withdrawal state, which of them are well formed, and what a record covers.
+// Bytes, keys and a time go in; a verified value or a refusal comes out.
+package record
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"handover/internal/codes"
+	"handover/internal/fault"
+	"handover/internal/strict"
+	"handover/keys/jose"
+)
+
+// The typ headers of the two statements.
+const (
+	ConsentType    = "handover-consent+jwt"
+	WithdrawalType = "handover-withdrawal+jwt"
+)
+
+// Limit is the most bytes either statement takes; Skew how far clocks may differ;
+// MaxLife how long a consent may stand.
+const (
+	Limit   = 16 << 10
+	Skew    = 60 * time.Second
+	MaxAge  = 24 * time.Hour
+	MaxLife = 366 * 24 * time.Hour
+)
+
+// What a record can be refused for.
+var (
+	ErrMalformed = fault.New(fault.Unprocessable, "consent-malformed", fault.Sender,
+		"The consent record or withdrawal is not a compact JWS of its type with exactly its claims. Sign it again.")
+	ErrClaim = fault.New(fault.Unprocessable, "consent-claim", fault.Sender,
+		"A claim of the consent record is missing, has the wrong form or is not one of its codes. The member claim names it.")
+	ErrSignature = fault.New(fault.Unprocessable, "consent-signature", fault.Sender,
+		"The signature does not verify with the key it names. Sign again with your current signing key.")
+	ErrStale = fault.New(fault.Unprocessable, "consent-stale", fault.Sender,
+		"The record is meant for another hub, or was signed more than 24 hours ago or in the future. Check the hub and your clock, and sign again.")
+)
+
+// What a record can fail to cover.
+var (
+	ErrNotCovered = fault.New(fault.Forbidden, "not-covered", fault.Sender,
+		"What she agreed to does not cover this. Ask her again, or leave out what she did not agree to share.")
+	ErrExpired = fault.New(fault.Forbidden, "consent-expired", fault.Sender,
+		"Her agreement has run out, or is not in force yet. Ask her whether she still agrees, and record it.")
+)
+
+// Claims are what a consent record states. Times are NumericDates in seconds.
+type Claims struct {
+	Hub          string   `json:"hub"`
+	Issuer       string   `json:"iss"` // the partner that recorded it
+	ID           string   `json:"jti"` // UUIDv7
+	IssuedAt     int64    `json:"iat"`
+	Act          string   `json:"act,omitempty"` // the worker, by opaque id
+	Subject      string   `json:"sub"`           // her random reference
+	Jurisdiction string   `json:"jurisdiction"`  // GB-ENG
+	Agreement    string   `json:"agreement"`     // what she said
+	Method       string   `json:"method"`        // how she said it
+	Purpose      string   `json:"purpose"`
+	Recipients   []string `json:"recipients"` // partner ids, or category:NAME
+	Sections     []string `json:"sections"`   // she agrees to share
+	Withheld     []string `json:"withheld,omitempty"`
+	Onward       string   `json:"onward"`
+	Notice       Notice   `json:"notice"`
+	GivenAt      int64    `json:"given_at"`
+	ValidFrom    int64    `json:"valid_from"`
+	Expires      int64    `json:"expires_at"`
+}
+
+// Notice is what she was told.
+type Notice struct {
+	Version  string `json:"version"`
+	Digest   string `json:"digest"`   // base64url SHA-256 of the notice
+	Language string `json:"language"` // BCP 47
+}
+
+// Agreements are what she can have said.
+func Agreements() codes.List {
+	return codes.List{{Code: "agreed", Label: "she agreed"}, {Code: "refused", Label: "she refused"}}
+}
+
+// Methods are how she can have said it.
+func Methods() codes.List {
+	return codes.List{
+		{Code: "verbal-in-person", Label: "in person"}, {Code: "verbal-phone", Label: "by phone"},
+		{Code: "written", Label: "in writing"}, {Code: "digital", Label: "on a screen"},
+		{Code: "signed-form", Label: "on a signed form"},
+	}
+}
+
+// Onwards are whether what she agreed to may travel on.
+func Onwards() codes.List {
+	return codes.List{
+		{Code: "none", Label: "to nobody else"},
+		{Code: "ask-each-time", Label: "ask her each time"},
+		{Code: "named", Label: "to the partners she named"},
+	}
+}
+
+// CategoryPrefix marks a recipient that is a category rather than a partner.
+const CategoryPrefix = "category:"
+
+// Consent is a consent record whose signature has been verified.
+type Consent struct {
+	Claims
+	token  string
+	digest string
+}
+
+// Token is the signed record as it was posted.
+func (c Consent) Token() string { return c.token }
+
+// Digest is the base64url SHA-256 of the signed record, by which packets bind it.
+func (c Consent) Digest() string { return c.digest }
+
+// Statement is a consent record or withdrawal taken apart but not yet believed.
+type Statement[T any] struct {
+	token  string
+	signed jose.Signed
+	claims T
+}
+
+// Unverified returns the claims without proof that their issuer made them.
+func (s Statement[T]) Unverified() T { return s.claims }
+
+// KeyID is the kid that the statement names.
+func (s Statement[T]) KeyID() string { return s.signed.KeyID() }
+
+// Digest is the base64url SHA-256 of the statement.
+func (s Statement[T]) Digest() string { return digest(s.token) }
+
+func parse[T any](token, typ string) (Statement[T], error) {
+	signed, err := jose.ParseSigned(token, Limit, typ)
+	if err != nil {
+		return Statement[T]{}, ErrMalformed
+	}
+	s := Statement[T]{token: token, signed: signed}
+	if err := strict.Unmarshal(signed.UnverifiedPayload(), &s.claims); err != nil {
+		return Statement[T]{}, ErrMalformed
+	}
+	return s, nil
+}
+
+// ParseConsent takes a consent record apart and checks its form.
+func ParseConsent(token string) (Statement[Claims], error) {
+	s, err := parse[Claims](token, ConsentType)
+	if err != nil {
+		return s, err
+	}
+	if bad := s.claims.fault(); bad != "" {
+		return s, ErrClaim.With("claim", bad)
+	}
+	return s, nil
+}
+
+// VerifyConsent checks a record's signature with its issuer's key.
+func VerifyConsent(s Statement[Claims], key jose.PublicKey) (Consent, error) {
+	if _, err := s.signed.Verify(key); err != nil {
+		return Consent{}, ErrSignature
+	}
+	return Consent{Claims: s.claims, token: s.token, digest: s.Digest()}, nil
+}
+
+// Sign makes a consent record of the claims.
+func (c Claims) Sign(key jose.SigningKey) (string, error) {
+	if bad := c.fault(); bad != "" {
+		return "", ErrClaim.With("claim", bad)
+	}
+	return sign(c, ConsentType, key)
+}
+
+// Fresh checks a statement against the hub it reached and the time it did, so that
+// neither a record for a staging hub nor an old one from a backup can be posted.
+func Fresh(statementHub string, issuedAt int64, hub string, now time.Time) error {
+	at := time.Unix(issuedAt, 0)
+	if statementHub != hub || at.After(now.Add(Skew)) || at.Before(now.Add(-MaxAge)) {
+		return ErrStale
+	}
+	return nil
+}
+
+// fault names the first claim that is not as it must be, or "".
+func (c Claims) fault() string {
+	id, err := uuid.Parse(c.ID)
+	switch {
+	case c.Hub == "":
+		return "hub"
+	case c.Issuer == "":
+		return "iss"
+	case err != nil || id.Version() != 7 || id.String() != c.ID:
+		return "jti"
+	case c.IssuedAt <= 0:
+		return "iat"
+	case len(c.Act) > 64:
+		return "act"
+	case !isRandom(c.Subject, 16):
+		return "sub"
+	case c.Jurisdiction != "GB-ENG":
+		return "jurisdiction"
+	case !Agreements().Has(c.Agreement):
+		return "agreement"
+	case !Methods().Has(c.Method):
+		return "method"
+	case !codes.Purposes().Has(c.Purpose):
+		return "purpose"
+	case !Onwards().Has(c.Onward):
+		return "onward"
+	case c.Notice.Version == "" || len(c.Notice.Version) > 40 || !isRandom(c.Notice.Digest, 32) || !isLanguage(c.Notice.Language):
+		return "notice"
+	case c.GivenAt <= 0 || c.GivenAt > c.IssuedAt+int64(Skew/time.Second):
+		return "given_at"
+	case c.ValidFrom < c.GivenAt:
+		return "valid_from"
+	case c.Expires <= c.ValidFrom || c.Expires > c.GivenAt+int64(MaxLife/time.Second):
+		return "expires_at"
+	}
+	return c.reach()
+}
+
+// reach checks to whom and what: named partners or categories, never a wildcard, and
+// only sections that exist. Empty means nothing, never everything.
+func (c Claims) reach() string {
+	if len(c.Recipients) == 0 || len(c.Recipients) > 32 || hasTwice(c.Recipients) {
+		return "recipients"
+	}
+	for _, r := range c.Recipients {
+		name := strings.TrimPrefix(r, CategoryPrefix)
+		if name == "" || len(name) > 40 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return "recipients"
+		}
+	}
+	if len(c.Sections) > len(codes.Sections()) || hasTwice(c.Sections) {
+		return "sections"
+	}
+	for _, s := range c.Sections {
+		if !codes.Sections().Has(s) {
+			return "sections"
+		}
+	}
+	for _, s := range c.Withheld {
+		if !codes.Sections().Has(s) {
+			return "withheld"
+		}
+	}
+	if hasTwice(c.Withheld) {
+		return "withheld"
+	}
+	return ""
+}
+
+func hasTwice(list []string) bool {
+	return len(slices.Compact(slices.Sorted(slices.Values(list)))) != len(list)
+}
+
+func digest(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// isRandom reports whether s is n bytes in the one base64url spelling.
+func isRandom(s string, n int) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(b) == n
+}
+
+// isLanguage reports whether s has the form of a BCP 47 tag.
+func isLanguage(s string) bool {
+	return len(s) >= 2 && len(s) <= 35 && strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+func sign(claims any, typ string, key jose.SigningKey) (string, error) {
+	body, err := strict.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	return jose.Sign(typ, body, key)
+}

@@ -1,0 +1,81 @@
+package record
+
+import (
+	"github.com/google/uuid"
+
+	"handover/keys/jose"
+)
+
+// WithdrawalClaims are what a withdrawal states: that she takes back exactly one
+// record. It gives no reason, because she needs none.
+type WithdrawalClaims struct {
+	Hub      string `json:"hub"`
+	Issuer   string `json:"iss"` // the partner she told
+	ID       string `json:"jti"` // UUIDv7
+	IssuedAt int64  `json:"iat"`
+	Act      string `json:"act,omitempty"`
+	Consent  string `json:"consent"`
+	Digest   string `json:"digest"` // of the record withdrawn
+}
+
+// Withdrawal is a withdrawal whose signature has been verified.
+type Withdrawal struct {
+	WithdrawalClaims
+	token string
+}
+
+// Token is the signed withdrawal as it was posted.
+func (w Withdrawal) Token() string { return w.token }
+
+// Fingerprint is the base64url SHA-256 of the signed withdrawal.
+func (w Withdrawal) Fingerprint() string { return digest(w.token) }
+
+// ParseWithdrawal takes a withdrawal apart and checks its form.
+func ParseWithdrawal(token string) (Statement[WithdrawalClaims], error) {
+	s, err := parse[WithdrawalClaims](token, WithdrawalType)
+	if err != nil {
+		return s, err
+	}
+	if bad := s.claims.fault(); bad != "" {
+		return s, ErrClaim.With("claim", bad)
+	}
+	return s, nil
+}
+
+// VerifyWithdrawal checks a withdrawal's signature with its issuer's key.
+func VerifyWithdrawal(s Statement[WithdrawalClaims], key jose.PublicKey) (Withdrawal, error) {
+	if _, err := s.signed.Verify(key); err != nil {
+		return Withdrawal{}, ErrSignature
+	}
+	return Withdrawal{WithdrawalClaims: s.claims, token: s.token}, nil
+}
+
+// Sign makes a withdrawal of the claims.
+func (w WithdrawalClaims) Sign(key jose.SigningKey) (string, error) {
+	if bad := w.fault(); bad != "" {
+		return "", ErrClaim.With("claim", bad)
+	}
+	return sign(w, WithdrawalType, key)
+}
+
+func (w WithdrawalClaims) fault() string {
+	id, err := uuid.Parse(w.ID)
+	_, consentErr := uuid.Parse(w.Consent)
+	switch {
+	case w.Hub == "":
+		return "hub"
+	case w.Issuer == "":
+		return "iss"
+	case err != nil || id.Version() != 7 || id.String() != w.ID:
+		return "jti"
+	case w.IssuedAt <= 0:
+		return "iat"
+	case len(w.Act) > 64:
+		return "act"
+	case consentErr != nil:
+		return "consent"
+	case !isRandom(w.Digest, 32):
+		return "digest"
+	}
+	return ""
+}

@@ -1,0 +1,7 @@
+package proof
+
+import (
+	_ "os"
+
+	_ "handover/internal/fault"
+)

@@ -1,0 +1,4 @@
+// Package consent does not call up.
+package consent
+
+import _ "handover/referral" // want arrow

@@ -1,0 +1,2 @@
+// Package record is pure.
+package record

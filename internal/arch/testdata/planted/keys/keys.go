@@ -1,0 +1,3 @@
+package keys // want comment
+
+import _ "handover/notify" // want arrow

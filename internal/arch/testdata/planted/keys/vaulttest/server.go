@@ -1,0 +1,5 @@
+package vaulttest
+
+import _ "github.com/hashicorp/vault/api"
+
+func init() {}

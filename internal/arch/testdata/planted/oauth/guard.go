@@ -1,0 +1,16 @@
+// Package oauth may use net/http and fosite in any file.
+package oauth
+
+import (
+	"net/http"
+
+	_ "github.com/ory/fosite"
+
+	_ "handover/partners"
+)
+
+func refuse(w http.ResponseWriter) {
+	http.Error(w, "no", 401)  // want call
+	_ = http.DefaultClient    // want call
+	http.HandleFunc("/", nil) // want call
+}

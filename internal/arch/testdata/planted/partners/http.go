@@ -1,0 +1,7 @@
+package partners
+
+import (
+	_ "net/http"
+
+	_ "github.com/gorilla/mux"
+)

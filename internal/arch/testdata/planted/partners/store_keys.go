@@ -1,0 +1,3 @@
+package partners
+
+import _ "github.com/jackc/pgx/v5/pgxpool"

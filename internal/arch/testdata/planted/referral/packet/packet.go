@@ -1,0 +1,7 @@
+// Package packet is pure.
+package packet
+
+import (
+	_ "handover/keys/jose"
+	_ "handover/notify" // want arrow
+)

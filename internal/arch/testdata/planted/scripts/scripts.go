@@ -1,0 +1,4 @@
+// Package scripts is in no room.
+package scripts
+
+import _ "handover/keys" // want arrow

@@ -1,0 +1,249 @@
+package pgtest
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"handover/internal/pg/cluster"
+)
+
+// A test binary that finds this variable is a helper: it joins the server under the
+// folder named, says where it is, and stays until its standard input ends.
+const helperVariable = "HANDOVER_PGTEST_HELPER"
+
+func TestMain(m *testing.M) {
+	if parent := os.Getenv(helperVariable); parent != "" {
+		s, err := join(context.Background(), parent, 0)
+		fmt.Println(s.socket, err)
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// helper is another test binary that uses a server.
+type helper struct {
+	cmd    *exec.Cmd
+	leave  io.Closer
+	socket string
+}
+
+func startHelper(t *testing.T, parent string) *helper {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), helperVariable+"="+parent)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	h := &helper{cmd: cmd, leave: stdin}
+	t.Cleanup(func() { h.kill() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket, failure, _ := strings.Cut(strings.TrimSpace(line), " ")
+	if failure != "<nil>" {
+		t.Fatalf("helper: %s", failure)
+	}
+	h.socket = socket
+	return h
+}
+
+// kill ends the helper the hard way.
+func (h *helper) kill() {
+	_ = h.cmd.Process.Kill()
+	_ = h.cmd.Wait()
+}
+
+// own is a parent folder for a server that only this test uses.
+func own(t *testing.T) string {
+	t.Helper()
+	dir := Dir(t)
+	t.Cleanup(func() { eventuallyEmpty(t, dir) })
+	return dir
+}
+
+// eventually waits for something another process does. It fails only if it hangs.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	look := time.NewTicker(glance)
+	defer look.Stop()
+	for !is() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func eventuallyEmpty(t *testing.T, dir string) {
+	t.Helper()
+	eventually(t, "every file of the server is gone", func() bool {
+		left, err := os.ReadDir(dir)
+		return err == nil && len(left) == 0
+	})
+}
+
+// answers reports whether a server takes connections at the socket.
+func answers(t *testing.T, socket string) bool {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server{socket: socket}.url(cluster.Superuser, "postgres"))
+	if err != nil {
+		return false
+	}
+	return conn.Close(t.Context()) == nil
+}
+
+// postmaster returns the server's process and its keeper's.
+func postmaster(t *testing.T, socket string) (pid, keeper int) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(socket, "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscan(string(text), &pid); err != nil {
+		t.Fatal(err)
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var state string
+	if _, err := fmt.Sscan(string(stat[strings.LastIndex(string(stat), ")")+1:]), &state, &keeper); err != nil {
+		t.Fatal(err)
+	}
+	return pid, keeper
+}
+
+func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
+
+func TestTestBinariesShareOneServer(t *testing.T) {
+	t.Parallel()
+	parent := own(t)
+	first, second := startHelper(t, parent), startHelper(t, parent)
+	if first.socket != second.socket {
+		t.Errorf("two servers: %s and %s", first.socket, second.socket)
+	}
+	first.kill()
+	if third := startHelper(t, parent); third.socket != second.socket {
+		t.Errorf("a second server %s while %s is in use", third.socket, second.socket)
+	}
+	if !answers(t, second.socket) {
+		t.Error("the server went with its first user although it had a second")
+	}
+}
+
+func TestServerAndFilesGoWithTheLastUser(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*testing.T, *helper){
+		"killed": func(_ *testing.T, h *helper) { h.kill() },
+		"ended": func(t *testing.T, h *helper) {
+			if err := errors.Join(h.leave.Close(), h.cmd.Wait()); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			parent := own(t)
+			h := startHelper(t, parent)
+			server, keeper := postmaster(t, h.socket)
+			end(t, h)
+			eventuallyEmpty(t, parent)
+			eventually(t, "server and keeper have ended", func() bool { return gone(server) && gone(keeper) })
+			if next := startHelper(t, parent); !answers(t, next.socket) {
+				t.Error("no new server after the last")
+			}
+		})
+	}
+}
+
+func TestServerWhoseKeeperWasKilledIsReplaced(t *testing.T) {
+	t.Parallel()
+	parent := own(t)
+	h := startHelper(t, parent)
+	server, keeper := postmaster(t, h.socket)
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	h.kill()
+	next := startHelper(t, parent)
+	if next.socket == h.socket {
+		t.Fatal("joined a server that nobody will end")
+	}
+	if _, err := os.Stat(h.socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the abandoned server's files are still there: %v", err)
+	}
+	eventually(t, "the abandoned server has ended", func() bool { return gone(server) })
+	if !answers(t, next.socket) {
+		t.Error("the new server does not answer")
+	}
+}
+
+func TestLeftoversOfAnInterruptedStartAreRemoved(t *testing.T) {
+	t.Parallel()
+	parent := own(t)
+	startHelper(t, parent).kill()
+	eventuallyEmpty(t, parent)
+
+	h := startHelper(t, parent) // makes the folder of the servers
+	leftover := filepath.Join(filepath.Dir(h.socket), "0", "data.init")
+	if err := os.MkdirAll(leftover, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, keeper := postmaster(t, h.socket)
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	h.kill()
+	startHelper(t, parent)
+	if _, err := os.Stat(leftover); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what an interrupted start left is still there: %v", err)
+	}
+}
+
+func TestAnotherAccountsFolderIsNotUsed(t *testing.T) {
+	t.Parallel()
+	parent := Dir(t)
+	account, err := cluster.Choose("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := filepath.Join(parent, "base")
+	if err := os.Mkdir(base, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func() error{
+		"open to others": func() error { return os.Chmod(base, 0o755) },
+		"a link":         func() error { return errors.Join(os.Remove(base), os.Symlink("/tmp", base)) },
+	} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		if unlock, err := tryLock(base, account); err == nil {
+			t.Errorf("%s: accepted (%t)", name, unlock != nil)
+		}
+	}
+}

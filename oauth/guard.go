@@ -1,0 +1,183 @@
+package oauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"handover/audit/proof"
+	"handover/internal/httpd"
+	"handover/partners"
+)
+
+// Guard turns the credentials of a request into the partners.Caller that its
+// handler sees. It decides who is asking and nothing else: what she may do is
+// decided by partners.Allow and the domains.
+type Guard struct {
+	issuer     string
+	partners   *partners.Store
+	store      *Store
+	tokens     *accessTokens
+	cache      *tokenCache
+	count      func(string)
+	logRefusal func(context.Context, proof.Entry) error
+	log        *slog.Logger
+	now        func() time.Time
+}
+
+// NewGuard returns a guard.
+func NewGuard(c Config) (*Guard, error) {
+	c, err := c.defaulted()
+	if err != nil {
+		return nil, fmt.Errorf("configuring the guard: %w", err)
+	}
+	return &Guard{
+		issuer: c.Issuer, partners: c.Partners, store: c.Store, tokens: c.tokens(), cache: newTokenCache(),
+		count: c.Count, logRefusal: c.Refuse, log: c.Log, now: c.Now,
+	}, nil
+}
+
+// Middleware admits a caller, or lets the request on without one: routes decide
+// whether strangers are welcome. Credentials that were refused leave their reason
+// in WWW-Authenticate for the 401 that follows. While credentials cannot be checked
+// the answer is 503, and next is not reached.
+func (g *Guard) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header.Values("Authorization")) == 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		caller, err := g.admit(r)
+		if refused, ok := errors.AsType[*refusal](err); ok {
+			w.Header().Set("WWW-Authenticate", refused.challenge())
+			next.ServeHTTP(w, r)
+			return
+		}
+		if err != nil {
+			g.log.ErrorContext(r.Context(), "checking credentials failed", "error", err)
+			w.Header().Set("Retry-After", "2")
+			httpd.Problem(w, r, ErrUnavailable)
+			return
+		}
+		httpd.Annotate(r.Context(), httpd.Partner, string(caller.Partner()))
+		httpd.Annotate(r.Context(), httpd.Client, caller.Client())
+		next.ServeHTTP(w, r.WithContext(partners.WithCaller(r.Context(), caller)))
+	})
+}
+
+// admit checks a request's credentials: first what the request alone can show, then
+// in one round trip that the proof is new and the caller may still act. Its error is
+// a *refusal, which has been counted or logged, or else the hub's own failure.
+func (g *Guard) admit(r *http.Request) (partners.Caller, error) {
+	ctx := r.Context()
+	held, proven, err := g.examine(r)
+	if err != nil {
+		return partners.Caller{}, g.counted(err)
+	}
+	caller, err := g.partners.Admit(ctx, held.client, held.scopes, held.authKey, func(b *pgx.Batch) {
+		g.store.queueProof(b, proven)
+	})
+	switch {
+	case err == nil:
+		return caller, nil
+	case errors.Is(err, errProofUsed):
+		return partners.Caller{}, g.counted(errProofAgain)
+	case errors.Is(err, partners.ErrUnauthenticated):
+		return partners.Caller{}, g.logged(ctx, held)
+	case errors.Is(err, errMemoryLost):
+		err = errors.Join(err, g.store.remember(ctx, g.now()))
+	}
+	return partners.Caller{}, unavailable("admitting a caller", err)
+}
+
+// counted counts a refusal of somebody who has proved nothing. A failure of the
+// hub's own is none.
+func (g *Guard) counted(err error) error {
+	if refused, ok := errors.AsType[*refusal](err); ok {
+		g.count(refused.reason)
+	}
+	return err
+}
+
+// logged logs that a caller who has proved who she is does not take part any more,
+// or uses a token that she got by a key revoked since. Only she can cause it, so it
+// cannot be used to flood the log in her name.
+func (g *Guard) logged(ctx context.Context, held access) error {
+	refused := badToken("caller-inactive")
+	err := g.logRefusal(ctx, proof.Entry{Act: "refused", Partner: held.partner, Client: held.client,
+		Outcome: partners.ErrUnauthenticated.Code, Reason: refused.reason})
+	if err != nil {
+		return unavailable("logging a refusal", err)
+	}
+	return refused
+}
+
+// examine checks what needs no database: one Authorization of scheme DPoP, a token
+// of this hub, a proof for this very request (RFC 9449 §7.1), and that the token is
+// bound to the proof's key, without which a stolen token would do.
+func (g *Guard) examine(r *http.Request) (access, dpopProof, error) {
+	sent := r.Header.Values("Authorization")
+	if len(sent) != 1 {
+		return access{}, dpopProof{}, badToken("token-count")
+	}
+	scheme, token, _ := strings.Cut(sent[0], " ")
+	if !strings.EqualFold(scheme, "DPoP") {
+		return access{}, dpopProof{}, errScheme // RFC 9449 §7.2: never as a bearer token
+	}
+	now := g.now()
+	held, err := g.token(r.Context(), token, now)
+	if err != nil {
+		return access{}, dpopProof{}, err
+	}
+	proven, err := openProof(r.Header, expected{
+		method: r.Method, origin: g.issuer, path: r.URL.EscapedPath(), token: token, now: now})
+	if err != nil {
+		return access{}, dpopProof{}, err
+	}
+	if proven.thumbprint != held.thumbprint {
+		return access{}, dpopProof{}, errBinding
+	}
+	return held, proven, nil
+}
+
+var (
+	errScheme  = &refusal{code: invalidToken, reason: "token-scheme", hint: "Send the token with the scheme DPoP and a proof."}
+	errBinding = &refusal{code: invalidToken, reason: "token-binding", hint: "The token is bound to another key than that of the proof."}
+	errExpired = badToken("token-expired")
+)
+
+// token returns a verified token: from the cache, if the hub's key that signed it
+// is still one of its keys, or by its signature.
+func (g *Guard) token(ctx context.Context, token string, now time.Time) (access, error) {
+	if len(token) > maxToken {
+		return access{}, badToken("token-form")
+	}
+	digest := sha256.Sum256([]byte(token))
+	if held, ok := g.cache.get(digest); ok {
+		if !now.Before(held.expires) {
+			g.cache.drop(digest)
+			return access{}, errExpired
+		}
+		_, valid, err := g.tokens.ring.find(ctx, held.signedBy)
+		if err != nil {
+			return access{}, unavailable("verifying an access token", err)
+		}
+		if valid {
+			return held, nil
+		}
+		g.cache.drop(digest)
+	}
+	held, err := g.tokens.open(ctx, token)
+	if err != nil {
+		return access{}, err
+	}
+	g.cache.put(digest, held, now)
+	return held, nil
+}

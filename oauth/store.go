@@ -1,0 +1,174 @@
+package oauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Store remembers which client assertions and which DPoP proofs have been used, so
+// that each counts once, whichever hub it comes to and however many copies arrive
+// at the same moment. What decides is one INSERT against a unique key; nothing is
+// looked up first.
+//
+// The memory of proofs is an unlogged table, which a crash of the database empties.
+// So the store also keeps since when that memory is whole, and refuses proofs that
+// are older: a crash costs callers a second or two, never a replay.
+type Store struct {
+	pool *pgxpool.Pool
+}
+
+// NewStore returns the memory over pool, which needs the hub's role and no more.
+func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+
+// What the store can answer about a single use.
+var (
+	errAssertionUsed = errors.New("the client assertion has been used")
+	errProofUsed     = errors.New("the DPoP proof has been used")
+	errMemory        = errors.New("proofs of that time may have been forgotten in a crash")
+	errMemoryLost    = fmt.Errorf("%w: the memory is gone", errMemory)
+)
+
+// use is one thing that may be used once: a name among those of one owner. Two
+// owners may choose the same name.
+type use [sha256.Size]byte
+
+// useOf digests kind, owner and name. The owner (a client id or a thumbprint) has no
+// NUL in it, so no two triples meet.
+func useOf(kind, owner, name string) use {
+	return sha256.Sum256([]byte(kind + "\x00" + owner + "\x00" + name))
+}
+
+// queueProof queues the single use of a proof into batch. The batch fails with
+// errProofUsed if the proof was used, and with errMemory or errMemoryLost if that
+// cannot be known.
+func (s *Store) queueProof(batch *pgx.Batch, p dpopProof) {
+	p.queueAhead(batch)
+	batch.Queue(`
+		WITH used AS (
+			INSERT INTO oauth_proof (digest) SELECT $1 FROM oauth_memory WHERE since < $2
+			ON CONFLICT ON CONSTRAINT oauth_proof_once DO NOTHING RETURNING digest)
+		SELECT (SELECT since < $2 FROM oauth_memory), EXISTS (SELECT FROM used)`, p.use[:], p.issued).
+		QueryRow(func(row pgx.Row) error {
+			var covered *bool
+			var first bool
+			if err := row.Scan(&covered, &first); err != nil {
+				return fmt.Errorf("using a proof: %w", err)
+			}
+			return judge(covered, first)
+		})
+}
+
+// queueAhead keeps the proof's time where a crash cannot take it, if that time is
+// ahead of the hub's clock. Otherwise the proof could be used again after a crash:
+// by its time it would seem to have been made after it. It is one row, written at
+// most once a second.
+func (p dpopProof) queueAhead(batch *pgx.Batch) {
+	if p.ahead {
+		batch.Queue(`UPDATE oauth_ahead SET issued = $1 WHERE issued < $1`, p.issued)
+	}
+}
+
+// judge reads the answer about a proof: covered is nil when the memory is lost.
+func judge(covered *bool, first bool) error {
+	switch {
+	case covered == nil:
+		return errMemoryLost
+	case !*covered:
+		return errMemory
+	case !first:
+		return errProofUsed
+	}
+	return nil
+}
+
+// use marks a client assertion and a proof as used, in one statement, or returns
+// errAssertionUsed, errProofUsed, errMemory or errMemoryLost. With the last two
+// nothing is marked.
+func (s *Store) use(ctx context.Context, assertion use, p dpopProof) error {
+	var batch pgx.Batch
+	p.queueAhead(&batch)
+	var covered *bool
+	var firstAssertion, firstProof bool
+	batch.Queue(`
+		WITH assertion AS (
+			INSERT INTO oauth_assertion (digest) SELECT $1 FROM oauth_memory WHERE since < $3
+			ON CONFLICT ON CONSTRAINT oauth_assertion_once DO NOTHING RETURNING digest),
+		proof AS (
+			INSERT INTO oauth_proof (digest) SELECT $2 FROM oauth_memory WHERE since < $3
+			ON CONFLICT ON CONSTRAINT oauth_proof_once DO NOTHING RETURNING digest)
+		SELECT (SELECT since < $3 FROM oauth_memory),
+			EXISTS (SELECT FROM assertion), EXISTS (SELECT FROM proof)`, assertion[:], p.use[:], p.issued).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&covered, &firstAssertion, &firstProof) })
+	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("using an assertion: %w", err)
+	}
+	if covered != nil && *covered && !firstAssertion {
+		return errAssertionUsed
+	}
+	return judge(covered, firstProof)
+}
+
+// remember begins the memory of proofs anew after a crash took it; otherwise it does
+// nothing. From then on proofs issued after that moment are accepted: later than
+// the database's clock, the hub's, and every time ahead of them that an accepted
+// proof carried. One second more allows for hubs whose clocks differ.
+func (s *Store) remember(ctx context.Context, now time.Time) error {
+	_, err := s.pool.Exec(ctx, `
+		INSERT INTO oauth_memory (since)
+		SELECT greatest(clock_timestamp(), $1, issued) + interval '1 second' FROM oauth_ahead
+		ON CONFLICT ON CONSTRAINT oauth_memory_one_row DO NOTHING`, now)
+	if err != nil {
+		return fmt.Errorf("beginning the memory of proofs: %w", err)
+	}
+	return nil
+}
+
+// How long used assertions and proofs are remembered, by the database's clock from
+// their use: longer than they can be accepted after it (lifetime and skews), with a
+// minute or more to spare for hubs whose clocks differ.
+const (
+	assertionMemory = maxAssertionLife + ahead + behind + 4*time.Minute
+	proofMemory     = ahead + behind + time.Minute
+)
+
+// Each deletion is small, so that none holds up the requests beside it; one Prune
+// ends after a bounded number of them, however much there is.
+const (
+	pruneRows   = 10_000
+	pruneRounds = 100
+)
+
+// Prune forgets assertions and proofs that could not be accepted any more, and
+// begins the memory anew if a crash took it. Call it at start and then every 20
+// seconds or so; several hubs may do so at once.
+func (s *Store) Prune(ctx context.Context) error {
+	if err := s.remember(ctx, time.Time{}); err != nil {
+		return err
+	}
+	assertions := `DELETE FROM oauth_assertion WHERE ctid = ANY (ARRAY (
+		SELECT ctid FROM oauth_assertion WHERE seen < now() - $1::interval LIMIT $2))`
+	if err := s.prune(ctx, assertions, assertionMemory); err != nil {
+		return err
+	}
+	return s.prune(ctx, `DELETE FROM oauth_proof WHERE ctid = ANY (ARRAY (
+		SELECT ctid FROM oauth_proof WHERE seen < now() - $1::interval LIMIT $2))`, proofMemory)
+}
+
+func (s *Store) prune(ctx context.Context, statement string, after time.Duration) error {
+	for range pruneRounds {
+		tag, err := s.pool.Exec(ctx, statement, after, pruneRows)
+		if err != nil {
+			return fmt.Errorf("pruning used credentials: %w", err)
+		}
+		if tag.RowsAffected() < pruneRows {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,207 @@
+package oauth
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"handover/internal/pg"
+	"handover/internal/pgtest"
+)
+
+// spend uses a proof alone, as the guard does.
+func (h *hub) spend(p dpopProof) error {
+	var batch pgx.Batch
+	h.store.queueProof(&batch, p)
+	return h.db.Hub.SendBatch(h.t.Context(), &batch).Close()
+}
+
+// crash does to the memory of proofs what a crash of the server does.
+func (h *hub) crash() { h.exec(`TRUNCATE oauth_proof, oauth_memory`) }
+
+func (h *hub) proof(jti string, age time.Duration) dpopProof {
+	issued := h.clock.now().Add(-age)
+	return dpopProof{thumbprint: "t", issued: issued, ahead: issued.After(h.clock.now()), use: useOf("proof", "t", jti)}
+}
+
+func TestAUseIsOfOneKindOwnerAndName(t *testing.T) {
+	t.Parallel()
+	seen := map[use]bool{}
+	for _, u := range []use{useOf("proof", "a", "b"), useOf("assertion", "a", "b"), useOf("proof", "b", "a"), useOf("proof", "", "a b"), useOf("proof", "a", "b\x00c"), useOf("proof", "a", "")} {
+		if seen[u] {
+			t.Error("two uses are one")
+		}
+		seen[u] = true
+	}
+}
+
+func TestAfterACrashNoProofCountsThatMayHaveBeenUsed(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	used, future := h.proof("used", 0), h.proof("future", -8*time.Second)
+	for _, p := range []dpopProof{used, future} {
+		if err := h.spend(p); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.spend(p); !errors.Is(err, errProofUsed) {
+			t.Fatalf("used twice: %v", err)
+		}
+	}
+	h.crash()
+	for _, p := range []dpopProof{used, future, h.proof("fresh", 0)} {
+		if err := h.spend(p); !errors.Is(err, errMemoryLost) {
+			t.Errorf("before the memory is begun anew: %v", err)
+		}
+	}
+	if err := h.store.remember(t.Context(), h.clock.now()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for name, p := range map[string]dpopProof{"used": used, "future": future, "fresh, but as old as the crash": h.proof("fresh", 0)} {
+			p.ahead = false // by now its time has come
+			if err := h.spend(p); !errors.Is(err, errMemory) || errors.Is(err, errMemoryLost) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	h.clock.t = time.Now().Add(10 * time.Second) // beyond the latest time accepted, and the second for clocks
+	later := h.proof("later", 0)
+	if err := h.spend(later); err != nil {
+		t.Errorf("a proof made after the crash: %v", err)
+	}
+	if err := h.spend(later); !errors.Is(err, errProofUsed) {
+		t.Errorf("the new memory forgets: %v", err)
+	}
+}
+
+// TestAfterACrashHonestClientsWaitSecondsOnly: without a proof ahead of the clock, the
+// time refused is the second that allows for clocks which differ.
+func TestAfterACrashHonestClientsWaitSecondsOnly(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a := h.enrol("camden-outreach")
+	token := h.token(a)
+	h.crash()
+	for range 2 {
+		w := h.do(h.call(a, token).request(t))
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "2" {
+			t.Fatalf("just after the crash: %d %v", w.Code, w.Header())
+		}
+		if w := h.do(h.ask(a).request(t)); w.Code != http.StatusServiceUnavailable {
+			t.Fatalf("token just after the crash: %d %s", w.Code, w.Body)
+		}
+	}
+	if n := h.number(`SELECT count(*) FROM oauth_assertion`); n != 1 {
+		t.Errorf("%d assertions are marked as used: a 503 burnt one", n)
+	}
+	h.clock.t = time.Now().UTC().Truncate(time.Second).Add(3 * time.Second)
+	if w := h.do(h.call(a, token).request(t)); w.Code != http.StatusOK {
+		t.Errorf("three seconds later: %d %s", w.Code, w.Body)
+	}
+	h.token(a)
+}
+
+func TestPruneForgetsOnlyWhatCannotCount(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	h.exec(`INSERT INTO oauth_assertion SELECT sha256(n::text::bytea), now() - $1::interval FROM generate_series(1, 12000) n`, assertionMemory+time.Second)
+	h.exec(`INSERT INTO oauth_proof SELECT sha256(n::text::bytea), now() - $1::interval FROM generate_series(1, 12000) n`, proofMemory+time.Second)
+	h.exec(`INSERT INTO oauth_assertion SELECT sha256('kept'), now() - $1::interval`, maxAssertionLife+ahead+behind)
+	h.exec(`INSERT INTO oauth_proof SELECT sha256('kept'), now() - $1::interval`, ahead+behind)
+	if err := h.store.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"oauth_assertion", "oauth_proof"} {
+		all := h.number(`SELECT count(*) FROM ` + table)
+		kept := h.number(`SELECT count(*) FROM ` + table + ` WHERE digest = sha256('kept')`)
+		if all != 1 || kept != 1 {
+			t.Errorf("%s: %d rows are left, %d of those that can count", table, all, kept)
+		}
+	}
+	h.crash()
+	if err := h.store.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := h.number(`SELECT count(*) FROM oauth_memory`); n != 1 {
+		t.Error("the memory was not begun anew")
+	}
+}
+
+func TestTheMemoryOfProofsIsUnloggedAndThatOfAssertionsIsNot(t *testing.T) {
+	t.Parallel()
+	h := &hub{t: t, db: pgtest.New(t)}
+	for table, want := range map[string]string{"oauth_proof": "u", "oauth_memory": "u", "oauth_assertion": "p", "oauth_ahead": "p"} {
+		var got string
+		if err := h.db.Owner.QueryRow(t.Context(), `SELECT relpersistence::text FROM pg_class WHERE relname = $1`, table).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("%s is %q, want %q", table, got, want)
+		}
+	}
+}
+
+// TestAKilledServerProcessLosesTheMemoryAndSaysSo is why the server's start time is
+// not asked: it does not change when one process is killed, yet the proofs are gone.
+func TestAKilledServerProcessLosesTheMemoryAndSaysSo(t *testing.T) {
+	ctx := t.Context()
+	server, err := pg.StartBuiltIn(ctx, pgtest.Dir(t), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := pg.Migrate(ctx, server.URL()); err != nil {
+		t.Fatal(err)
+	}
+	h := &hub{t: t, clock: &clock{time.Now().UTC()}, db: &pgtest.DB{}}
+	if h.db.Hub, err = pg.Open(ctx, server.URL(), pg.RoleHub, 2); err != nil {
+		t.Fatal(err)
+	}
+	defer h.db.Hub.Close()
+	h.store = NewStore(h.db.Hub)
+	used := h.proof("used", 0)
+	if err := h.spend(used); err != nil {
+		t.Fatal(err)
+	}
+	started := func() (at time.Time, pid int, err error) {
+		err = h.db.Hub.QueryRow(ctx, `SELECT pg_postmaster_start_time(), pg_backend_pid()`).Scan(&at, &pid)
+		return at, pid, err
+	}
+	before, pid, err := started()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	var after time.Time
+	for deadline := time.Now().Add(time.Minute); ; {
+		if after, _, err = started(); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server does not come back: %v", err)
+		}
+	}
+	if !after.Equal(before) {
+		t.Error("the start time changed: this test no longer shows what it is for")
+	}
+	if err := h.spend(used); !errors.Is(err, errMemoryLost) {
+		t.Errorf("a replay after the crash: %v", err)
+	}
+	if err := h.store.Prune(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.spend(used); !errors.Is(err, errMemory) {
+		t.Errorf("a replay after the memory was begun anew: %v", err)
+	}
+}

@@ -1,0 +1,511 @@
+package oauth
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"handover/audit/proof"
+	"handover/internal/strict"
+	"handover/keys/jose"
+	"handover/partners"
+)
+
+func TestATokenSaysWhoMayUseIt(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a := h.enrol("camden-outreach")
+	w := h.do(h.ask(a).request(t))
+	if w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if w.Header().Get("Cache-Control") != "no-store" {
+		t.Error("the token may be cached")
+	}
+	got := answerOf(t, w)
+	want := tokenAnswer{Token: got.Token, Type: "DPoP", ExpiresIn: 600,
+		Scope: "referrals:send referrals:receive consents:write services:write audit:read"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	signed, err := jose.ParseSigned(got.Token, maxToken, "at+jwt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := h.keys.Public(t.Context(), accessTokenKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := signed.Verify(public[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c map[string]any
+	if err := strict.Unmarshal(payload, &c); err != nil {
+		t.Fatal(err)
+	}
+	now := float64(h.clock.now().Unix())
+	if id, _ := c["jti"].(string); len(id) < 20 {
+		t.Errorf("jti is %v", c["jti"])
+	}
+	delete(c, "jti")
+	wantClaims := map[string]any{
+		"iss": testIssuer, "aud": testIssuer, "sub": a.client, "client_id": a.client, "partner": "camden-outreach",
+		"auth_key": a.auth.KeyID(), "scope": want.Scope, "iat": now, "exp": now + 600,
+		"cnf": map[string]any{"jkt": a.dpop.Public().Thumbprint()},
+	}
+	if diff := cmp.Diff(wantClaims, c); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatATokenRequestMayLookLike(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a := h.enrol("camden-outreach")
+	for name, change := range map[string]func(*ask){
+		"client_id beside the assertion": func(k *ask) { k.form.Set("client_id", a.client) },
+		"typ JWT":                        func(k *ask) { k.typ = "JWT" },
+		"typ client-authentication+jwt":  func(k *ask) { k.typ = "client-authentication+jwt" },
+		"the issuer as resource":         func(k *ask) { k.form.Set("resource", testIssuer) },
+		"the issuer as audience":         func(k *ask) { k.form.Set("audience", testIssuer) },
+		"an empty scope":                 func(k *ask) { k.form.Set("scope", "") },
+		"a parameter that nobody knows":  func(k *ask) { k.form.Set("foo", "bar") },
+		"a charset":                      func(k *ask) { k.edit = header("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8") },
+		"an Ed25519 proof":               func(k *ask) { k.dpop = newKey(t, jose.EdDSA) },
+	} {
+		k := h.ask(a)
+		change(k)
+		if w := h.do(k.request(t)); w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+	k := h.ask(a)
+	k.form.Set("scope", "audit:read referrals:send")
+	if got := answerOf(t, h.do(k.request(t))); got.Scope != "referrals:send audit:read" {
+		t.Errorf("asked for two scopes, got %q", got.Scope)
+	}
+}
+
+func header(name string, values ...string) func(*http.Request) {
+	return func(r *http.Request) { r.Header[http.CanonicalHeaderKey(name)] = values }
+}
+
+// TestEveryWayToCheatATokenRequest is a row for each. by says who the refusal is
+// put down to: nobody is counted, somebody is logged.
+func TestEveryWayToCheatATokenRequest(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a, b := h.enrol("camden-outreach"), h.enrol("hackney-housing")
+	used := h.ask(a)
+	if w := h.do(used.request(t)); w.Code != http.StatusOK {
+		t.Fatal(w.Body)
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*ask)
+		status int
+		error  string
+		reason string
+		known  bool
+	}{
+		{"unknown client", func(k *ask) { k.assertion = k.assertion.but("iss", "nobody.aaaaa").but("sub", "nobody.aaaaa") }, 401, "invalid_client", "client-signature", false},
+		{"another client's name", func(k *ask) { k.assertion = k.assertion.but("iss", b.client).but("sub", b.client) }, 401, "invalid_client", "client-signature", false},
+		{"another key under her kid", func(k *ask) { k.key = renamed(t, newKey(t, jose.ES256), a.auth.KeyID()) }, 401, "invalid_client", "client-signature", false},
+		{"a key of her own making", func(k *ask) { k.key = newKey(t, jose.EdDSA) }, 401, "invalid_client", "client-signature", false},
+		{"client id with a NUL", func(k *ask) { k.assertion = k.assertion.but("sub", "a\x00b") }, 401, "invalid_client", "client-assertion-form", false},
+		{"client_id of another", func(k *ask) { k.form.Set("client_id", b.client) }, 401, "invalid_client", "client-id", false},
+		{"no assertion", func(k *ask) { k.form.Set("client_assertion", "") }, 401, "invalid_client", "client-method", false},
+		{"another assertion type", func(k *ask) {
+			k.form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer")
+		}, 401, "invalid_client", "client-method", false},
+		{"a secret beside it", func(k *ask) { k.form.Set("client_secret", "x") }, 401, "invalid_client", "client-method", false},
+		{"a password beside it", func(k *ask) { k.edit = func(r *http.Request) { r.SetBasicAuth(a.client, "x") } }, 401, "invalid_client", "client-method", false},
+		{"a proof for an assertion", func(k *ask) { k.form.Set("client_assertion", signProof(t, a.auth, k.assertion.bytes(t))) }, 401, "invalid_client", "client-assertion-form", false},
+		{"an access token's typ", func(k *ask) { k.typ = "at+jwt" }, 401, "invalid_client", "client-assertion-form", false},
+		{"assertion without signature", func(k *ask) { k.form.Set("client_assertion", "eyJhbGciOiJub25lIn0.e30.") }, 401, "invalid_client", "client-assertion-form", false},
+
+		{"other audience", func(k *ask) { k.assertion = k.assertion.but("aud", "https://staging.example") }, 401, "invalid_client", "client-assertion-audience", true},
+		{"audience in a list", func(k *ask) { k.assertion = k.assertion.but("aud", []string{testIssuer}) }, 401, "invalid_client", "client-assertion-audience", true},
+		{"expired assertion", func(k *ask) {
+			k.assertion = k.assertion.but("iat", h.clock.in(-5*time.Minute)).but("exp", h.clock.in(-2*time.Minute))
+		}, 401, "invalid_client", "client-assertion-time", true},
+		{"assertion for ten years", func(k *ask) { k.assertion = k.assertion.but("exp", h.clock.in(87600*time.Hour)) }, 401, "invalid_client", "client-assertion-time", true},
+		{"other issuer", func(k *ask) { k.assertion = k.assertion.but("iss", b.client) }, 401, "invalid_client", "client-assertion-issuer", true},
+		{"no jti", func(k *ask) { k.assertion = k.assertion.but("jti", nil) }, 401, "invalid_client", "client-assertion-id", true},
+		{"replayed assertion", func(k *ask) { k.assertion = used.assertion }, 401, "invalid_client", "client-assertion-used", true},
+
+		{"no proof", func(k *ask) { k.proof = nil }, 400, "invalid_dpop_proof", "proof-count", true},
+		{"two proofs", func(k *ask) {
+			k.edit = func(r *http.Request) { r.Header.Add("DPoP", r.Header.Get("DPoP")) }
+		}, 400, "invalid_dpop_proof", "proof-count", true},
+		{"proof for another address", func(k *ask) { k.proof = k.proof.but("htu", testIssuer+guarded) }, 400, "invalid_dpop_proof", "proof-uri", true},
+		{"proof for another method", func(k *ask) { k.proof = k.proof.but("htm", "GET") }, 400, "invalid_dpop_proof", "proof-method", true},
+		{"old proof", func(k *ask) { k.proof = k.proof.but("iat", h.clock.in(-61*time.Second)) }, 400, "invalid_dpop_proof", "proof-time", true},
+		{"replayed proof", func(k *ask) { k.proof = used.proof }, 400, "invalid_dpop_proof", "proof-used", true},
+
+		{"a scope that she may not have", func(k *ask) { k.form.Set("scope", "referrals:send hub:admin") }, 400, "invalid_scope", "token-scope", true},
+		{"a scope in capitals", func(k *ask) { k.form.Set("scope", "AUDIT:READ") }, 400, "invalid_scope", "token-scope", true},
+		{"all scopes by a star", func(k *ask) { k.form.Set("scope", "*") }, 400, "invalid_scope", "token-scope", true},
+		{"an audience below the issuer", func(k *ask) { k.form.Set("audience", testIssuer+"/v1") }, 400, "invalid_request", "token-request", true},
+		{"another resource", func(k *ask) { k.form.Set("resource", "https://staging.example") }, 400, "invalid_target", "token-target", false},
+		{"a resource below the issuer", func(k *ask) { k.form.Set("resource", testIssuer+"/v1") }, 400, "invalid_target", "token-target", false},
+
+		{"unknown grant", func(k *ask) { k.form.Set("grant_type", "urn:example:grant") }, 400, "unsupported_grant_type", "token-grant", false},
+		{"password grant", func(k *ask) { k.form.Set("grant_type", "password") }, 400, "unsupported_grant_type", "token-grant", false},
+		{"two grants in one", func(k *ask) { k.form.Set("grant_type", "client_credentials refresh_token") }, 400, "unsupported_grant_type", "token-grant", false},
+		{"no grant", func(k *ask) { k.form.Del("grant_type") }, 400, "unsupported_grant_type", "token-grant", false},
+		{"a parameter twice", func(k *ask) { k.form.Add("scope", "audit:read"); k.form.Add("scope", "audit:read") }, 400, "invalid_request", "token-repeated", false},
+		{"the grant twice", func(k *ask) { k.form.Add("grant_type", "client_credentials") }, 400, "invalid_request", "token-repeated", false},
+		{"parameters in the address", func(k *ask) { k.edit = func(r *http.Request) { r.URL.RawQuery = "scope=audit:read" } }, 400, "invalid_request", "token-query", false},
+		{"too large", func(k *ask) { k.form.Set("foo", strings.Repeat("x", maxForm)) }, 413, "invalid_request", "token-body-too-large", false},
+		{"JSON", func(k *ask) { k.edit = header("Content-Type", "application/json") }, 400, "invalid_request", "token-unsupported-media-type", false},
+		{"no media type", func(k *ask) { k.edit = header("Content-Type") }, 400, "invalid_request", "token-unsupported-media-type", false},
+		{"form that cannot be read", func(k *ask) { k.edit = func(r *http.Request) { *r = *withBody(r, "grant_type=%zz") } }, 400, "invalid_request", "token-form", false},
+		{"empty form", func(k *ask) { k.edit = func(r *http.Request) { *r = *withBody(r, "") } }, 400, "unsupported_grant_type", "token-grant", false},
+		{"multipart", func(k *ask) { k.edit = func(r *http.Request) { *r = *asMultipart(t, k) } }, 400, "invalid_request", "token-unsupported-media-type", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h.counts, h.refused = map[string]int{}, nil
+			k := h.ask(a)
+			tt.change(k)
+			w := h.do(k.request(t))
+			delete(h.counts, "token-scheme") // the guard, which stands before this too, has seen a password
+			got := answerOf(t, w)
+			if w.Code != tt.status || got.Error != tt.error || got.Token != "" {
+				t.Errorf("got %d %+v", w.Code, got)
+			}
+			if w.Code == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
+				t.Error("401 without a challenge")
+			}
+			if w.Header().Get("Cache-Control") != "no-store" {
+				t.Error("the refusal may be cached")
+			}
+			wantCounts, wantLog := map[string]int{tt.reason: 1}, []proof.Entry(nil)
+			if tt.known {
+				wantCounts = map[string]int{}
+				wantLog = []proof.Entry{{Act: "refused", Partner: string(a.partner), Client: a.client, Target: "access-token",
+					Outcome: strings.ReplaceAll(tt.error, "_", "-"), Reason: tt.reason}}
+			}
+			if diff := cmp.Diff(wantCounts, h.counts) + cmp.Diff(wantLog, h.refused); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	if h.log.Len() != 0 {
+		t.Errorf("refusals are in the hub's own log: %s", h.log.String())
+	}
+	h.counts, h.refused = map[string]int{}, nil
+	h.token(a) // none of it has done her any harm
+}
+
+// renamed returns the key under another kid.
+func renamed(t testing.TB, key jose.PrivateKey, kid string) jose.PrivateKey {
+	t.Helper()
+	again, err := jose.ParsePrivateKey([]byte(strings.Replace(string(key.JWK()), key.KeyID(), kid, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again
+}
+
+func withBody(r *http.Request, body string) *http.Request {
+	again := httptest.NewRequest(r.Method, r.URL.String(), strings.NewReader(body))
+	again.Header = r.Header
+	return again
+}
+
+// asMultipart makes the same request in multipart/form-data.
+func asMultipart(t testing.TB, k *ask) *http.Request {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for name, values := range k.form {
+		if err := form.WriteField(name, values[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := form.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, testIssuer+tokenPath, &body)
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	r.Header.Set("DPoP", signProof(t, k.dpop, k.proof.bytes(t)))
+	return r
+}
+
+func TestStrangersAllGetTheSameAnswer(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a, gone := h.enrol("camden-outreach"), h.enrol("hackney-housing")
+	if err := partners.NewStore(h.db.Owner, nil).Suspend(t.Context(), gone.partner); err != nil {
+		t.Fatal(err)
+	}
+	unknown := a
+	unknown.client = "nobody.aaaaa"
+	wrongKey := a
+	wrongKey.auth = newKey(t, jose.ES256)
+	stolenName := a
+	stolenName.auth = renamed(t, newKey(t, jose.ES256), a.auth.KeyID())
+	var first *httptest.ResponseRecorder
+	for i, who := range []agency{unknown, wrongKey, stolenName, gone} {
+		w := h.do(h.ask(who).request(t))
+		if w.Code != http.StatusUnauthorized {
+			t.Fatalf("%d: %d %s", i, w.Code, w.Body)
+		}
+		if first == nil {
+			first = w
+		}
+		if diff := cmp.Diff(first.Body.String(), w.Body.String()) + cmp.Diff(first.Header(), w.Header()); diff != "" {
+			t.Errorf("stranger %d is answered differently:\n%s", i, diff)
+		}
+	}
+	if h.counts["client-signature"] != 3 || len(h.refused) != 1 || h.refused[0].Reason != "client-inactive" {
+		t.Errorf("counted %v, logged %+v", h.counts, h.refused)
+	}
+}
+
+// TestAStrangerCostsOneSignature: without the decoy an unknown client would be
+// answered in a tenth of the time that a wrong signature takes.
+func TestAStrangerCostsOneSignature(t *testing.T) {
+	t.Parallel()
+	d, err := newDecoys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, alg := range []jose.Algorithm{jose.ES256, jose.EdDSA} {
+		key := newKey(t, alg)
+		signed, err := jose.ParseSigned(sign(t, "JWT", []byte(`{"sub":"nobody"}`), key), maxAssertion, "JWT")
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoy, err := d.key(alg, signed.KeyID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := signed.Verify(decoy); !errors.Is(err, jose.ErrSignature) {
+			t.Errorf("%s: the decoy is not verified by: %v", alg, err)
+		}
+	}
+}
+
+func TestAMistakeBurnsNoJTI(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a, b := h.enrol("camden-outreach"), h.enrol("hackney-housing")
+	wrong := h.ask(a)
+	id := wrong.assertion["jti"]
+	wrong.assertion = wrong.assertion.but("aud", "https://staging.example")
+	if w := h.do(wrong.request(t)); w.Code != http.StatusUnauthorized {
+		t.Fatal(w.Body)
+	}
+	badProof := h.ask(a)
+	badProof.assertion = badProof.assertion.but("jti", id)
+	badProof.proof = badProof.proof.but("htm", "GET")
+	if w := h.do(badProof.request(t)); w.Code != http.StatusBadRequest {
+		t.Fatal(w.Body)
+	}
+	if n := h.number(`SELECT count(*) FROM oauth_assertion`) + h.number(`SELECT count(*) FROM oauth_proof`); n != 0 {
+		t.Errorf("%d things were marked as used", n)
+	}
+	for _, who := range []agency{a, b} { // each client has its own jti
+		right := h.ask(who)
+		right.assertion = right.assertion.but("jti", id)
+		if w := h.do(right.request(t)); w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", who.client, w.Code, w.Body)
+		}
+	}
+}
+
+func TestOfManyCopiesOneTokenRequestWins(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a := h.enrol("camden-outreach")
+	for name, same := range map[string]func(k, first *ask){
+		"assertion": func(k, first *ask) { k.assertion = first.assertion },
+		"proof":     func(k, first *ask) { k.proof = first.proof },
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := h.ask(a)
+			requests := make([]*http.Request, 32)
+			for i := range requests {
+				k := h.ask(a)
+				same(k, first)
+				requests[i] = k.request(t)
+			}
+			if won, lost := h.race(requests), len(requests)-1; won[http.StatusOK] != 1 || won[http.StatusUnauthorized]+won[http.StatusBadRequest] != lost {
+				t.Errorf("answers by status: %v", won)
+			}
+		})
+	}
+}
+
+// race sends all requests at once and counts the answers by status.
+func (h *hub) race(requests []*http.Request) map[int]int {
+	var wait, ready sync.WaitGroup
+	ready.Add(1)
+	statuses := make([]int, len(requests))
+	for i, r := range requests {
+		wait.Go(func() {
+			ready.Wait()
+			statuses[i] = h.do(r).Code
+		})
+	}
+	ready.Done()
+	wait.Wait()
+	count := map[int]int{}
+	for _, s := range statuses {
+		count[s]++
+	}
+	return count
+}
+
+func TestWithoutDatabaseKeysOrLogTheAnswerIs503(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(*hub, *ask){
+		"registry": func(h *hub, _ *ask) { h.exec(`ALTER TABLE partner_client RENAME TO hidden`) },
+		"memory":   func(h *hub, _ *ask) { h.exec(`ALTER TABLE oauth_assertion RENAME TO hidden`) },
+		"log": func(h *hub, k *ask) {
+			h.noLog = errors.New("the log is away")
+			k.assertion = k.assertion.but("aud", "https://staging.example")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHub(t)
+			k := h.ask(h.enrol("camden-outreach"))
+			stop(h, k)
+			w := h.do(k.request(t))
+			if got := answerOf(t, w); w.Code != http.StatusServiceUnavailable || got.Error != "temporarily_unavailable" {
+				t.Errorf("got %d %+v", w.Code, got)
+			}
+			if w.Header().Get("Retry-After") == "" {
+				t.Error("the caller is not told when to come again")
+			}
+			if h.log.Len() == 0 {
+				t.Error("the operator is not told")
+			}
+		})
+	}
+	t.Run("keys", func(t *testing.T) {
+		t.Parallel()
+		h := newHub(t, func(c *Config) { c.Keys = &memoryKeys{err: errors.New("the key store is away")} })
+		w := h.do(h.ask(h.enrol("camden-outreach")).request(t))
+		if got := answerOf(t, w); w.Code != http.StatusServiceUnavailable || got.Error != "temporarily_unavailable" {
+			t.Errorf("got %d %+v", w.Code, got)
+		}
+	})
+}
+
+func TestTokenRequestsAreLimitedBeforeAnySignature(t *testing.T) {
+	t.Parallel()
+	h := newHub(t, func(c *Config) { c.NetworkRate, c.ClientRate = 1, 0.2 })
+	a, b := h.enrol("camden-outreach"), h.enrol("hackney-housing")
+	status := func(who agency, from string) int {
+		t.Helper()
+		k := h.ask(who)
+		k.edit = func(r *http.Request) { r.RemoteAddr = from }
+		w := h.do(k.request(t))
+		if w.Code == http.StatusTooManyRequests && w.Header().Get("Retry-After") == "" {
+			t.Error("429 without Retry-After")
+		}
+		return w.Code
+	}
+	for i := range 2 {
+		if got := status(a, "192.0.2.1:1"); got != http.StatusOK {
+			t.Fatalf("request %d: %d", i, got)
+		}
+	}
+	forged := a
+	forged.auth = renamed(t, newKey(t, jose.ES256), a.auth.KeyID())
+	if got := status(forged, "192.0.2.1:1"); got != http.StatusTooManyRequests {
+		t.Errorf("a signature was looked at beyond the client's limit: %d", got)
+	}
+	if got := status(b, "192.0.2.1:1"); got != http.StatusOK {
+		t.Errorf("one client's requests count for another: %d", got)
+	}
+	if got := status(a, "192.0.2.2:1"); got != http.StatusOK {
+		t.Errorf("a client was shut out from another network: %d", got)
+	}
+	for range 10 {
+		status(b, "192.0.2.1:1")
+	}
+	if got := status(agency{client: "someone.bbbbb", auth: a.auth, dpop: a.dpop}, "192.0.2.1:1"); got != http.StatusTooManyRequests {
+		t.Errorf("a network has no limit: %d", got)
+	}
+}
+
+func TestMetadataNamesWhatIsOfferedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	w := h.do(httptest.NewRequest(http.MethodGet, testIssuer+metadataPath, nil))
+	var got map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	algs := []any{"ES256", "EdDSA"}
+	want := map[string]any{
+		"issuer": testIssuer, "token_endpoint": testIssuer + "/oauth/token", "jwks_uri": testIssuer + "/oauth/jwks.json",
+		"scopes_supported":                                 []any{"referrals:send", "referrals:receive", "consents:write", "services:write", "audit:read"},
+		"response_types_supported":                         []any{},
+		"grant_types_supported":                            []any{"client_credentials"},
+		"token_endpoint_auth_methods_supported":            []any{"private_key_jwt"},
+		"token_endpoint_auth_signing_alg_values_supported": algs,
+		"dpop_signing_alg_values_supported":                algs,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if c := w.Header().Get("Cache-Control"); c != "public, max-age=300" {
+		t.Errorf("Cache-Control: %s", c)
+	}
+}
+
+func TestARotatedKeyOverlapsTheOneBefore(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a := h.enrol("camden-outreach")
+	before := h.token(a)
+	if _, err := h.keys.Rotate(t.Context(), accessTokenKey, jose.ES256); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.advance(keyringPause)
+	after := h.token(a)
+	for name, token := range map[string]string{"before": before, "after": after} {
+		if w := h.do(h.call(a, token).request(t)); w.Code != http.StatusOK {
+			t.Errorf("the token from %s the rotation: %d %s", name, w.Code, w.Body)
+		}
+	}
+	h.clock.advance(keyringLife)
+	w := h.do(httptest.NewRequest(http.MethodGet, testIssuer+jwksPath, nil))
+	var set struct {
+		Keys []jose.PublicKey `json:"keys"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &set); err != nil || len(set.Keys) != 2 {
+		t.Fatalf("%s: %v", w.Body, err)
+	}
+	for i, token := range []string{after, before} {
+		signed, err := jose.ParseSigned(token, maxToken, accessType)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := signed.Verify(set.Keys[i]); err != nil {
+			t.Errorf("published key %d does not verify its token: %v", i, err)
+		}
+	}
+	if c := w.Header().Get("Cache-Control"); c != "public, max-age=300" {
+		t.Errorf("Cache-Control: %s", c)
+	}
+	if strings.Contains(w.Body.String(), `"d"`) {
+		t.Error("a private part is published")
+	}
+}

@@ -1,0 +1,435 @@
+package oauth
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/ory/fosite"
+
+	"handover/keys"
+	"handover/keys/jose"
+	"handover/partners"
+)
+
+// clock is a time that tests set.
+type clock struct{ t time.Time }
+
+func (c *clock) now() time.Time           { return c.t }
+func (c *clock) advance(d time.Duration)  { c.t = c.t.Add(d) }
+func fixedClock() *clock                  { return &clock{testTime} }
+func (c *clock) in(d time.Duration) int64 { return c.t.Add(d).Unix() }
+
+// memoryKeys is a key store of keys in memory that a test can take away.
+type memoryKeys struct {
+	keys.Store
+	held  []jose.PrivateKey // newest first
+	asked int
+	err   error
+}
+
+func (m *memoryKeys) Public(context.Context, string) ([]jose.PublicKey, error) {
+	m.asked++
+	if m.err != nil {
+		return nil, m.err
+	}
+	if len(m.held) == 0 {
+		return nil, keys.ErrUnknownKey
+	}
+	var public []jose.PublicKey
+	for _, k := range m.held {
+		public = append(public, k.Public())
+	}
+	return public, nil
+}
+
+func (m *memoryKeys) Sign(_ context.Context, _, kid string, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	for _, k := range m.held {
+		if k.KeyID() == kid {
+			return k.Signer().Key.Sign(nil, digest, opts)
+		}
+	}
+	return nil, keys.ErrUnknownKey
+}
+
+func TestAnAssertionIsJudgedByItsClaims(t *testing.T) {
+	t.Parallel()
+	const id = "camden-outreach.abcde"
+	c := fixedClock()
+	good := claims{"iss": id, "sub": id, "aud": testIssuer, "jti": "a", "iat": c.in(0), "exp": c.in(time.Minute)}
+	for _, tt := range []struct {
+		name   string
+		claims claims
+		want   string
+	}{
+		{"all right", good, ""},
+		{"nbf now", good.but("nbf", c.in(0)), ""},
+		{"the longest life", good.but("exp", c.in(5*time.Minute)), ""},
+		{"10 seconds ahead", good.but("iat", c.in(10*time.Second)).but("nbf", c.in(10*time.Second)), ""},
+		{"just expired by a slow clock", good.but("iat", c.in(-2*time.Minute)).but("exp", c.in(-59*time.Second)), ""},
+		{"a claim that nobody knows", good.but("foo", "bar"), ""},
+
+		{"other issuer", good.but("iss", "other"), "client-assertion-issuer"},
+		{"no issuer", good.but("iss", nil), "client-assertion-issuer"},
+		{"other subject", good.but("sub", "other"), "client-assertion-issuer"},
+		{"other audience", good.but("aud", "https://other.example"), "client-assertion-audience"},
+		{"the token endpoint as audience", good.but("aud", testIssuer+tokenPath), "client-assertion-audience"},
+		{"issuer with a slash", good.but("aud", testIssuer+"/"), "client-assertion-audience"},
+		{"audience as a list", good.but("aud", []string{testIssuer}), "client-assertion-audience"},
+		{"audience among others", good.but("aud", []string{testIssuer, "https://other.example"}), "client-assertion-audience"},
+		{"no audience", good.but("aud", nil), "client-assertion-audience"},
+		{"no iat", good.but("iat", nil), "client-assertion-time"},
+		{"no exp", good.but("exp", nil), "client-assertion-time"},
+		{"11 seconds ahead", good.but("iat", c.in(11*time.Second)), "client-assertion-time"},
+		{"nbf 11 seconds ahead", good.but("nbf", c.in(11*time.Second)), "client-assertion-time"},
+		{"expired", good.but("iat", c.in(-2*time.Minute)).but("exp", c.in(-60*time.Second)), "client-assertion-time"},
+		{"lives 5 minutes and a second", good.but("exp", c.in(5*time.Minute+time.Second)), "client-assertion-time"},
+		{"lives ten years", good.but("exp", c.in(10*365*24*time.Hour)), "client-assertion-time"},
+		{"no jti", good.but("jti", nil), "client-assertion-id"},
+		{"endless jti", good.but("jti", strings.Repeat("x", maxName+1)), "client-assertion-id"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var a assertionClaims
+			if err := readClaims(tt.claims.bytes(t), &a); err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if refused, ok := errors.AsType[*refusal](a.check(testIssuer, id, testTime)); ok {
+				got = refused.reason
+				if refused.code != invalidClient || refused.status != http.StatusUnauthorized {
+					t.Errorf("refused as %s, %d", refused.code, refused.status)
+				}
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestReadClaimsHasOneReading(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{
+		`{"sub":"a","sub":"b"}`, `{"sub":"a"}{"sub":"b"}`, `{"sub":"a"} x`, `{"sub":1}`, `{"exp":"1773480413"}`,
+		`{"exp":0}`, `{"exp":-1}`, `{"exp":1e300}`, `{"exp":null}`, `{"exp":true}`, `{"sub":"` + "\xff" + `"}`, `[]`, ``, `{`,
+	} {
+		var c assertionClaims
+		if readClaims([]byte(in), &c) == nil {
+			t.Errorf("%q was read as %+v", in, c)
+		}
+	}
+	var c assertionClaims
+	if err := readClaims([]byte(`{"SUB":"a","Exp":5}`), &c); err != nil || c.Subject != "" || !c.Expires.IsZero() {
+		t.Errorf("names in other case were taken: %+v, %v", c, err)
+	}
+}
+
+func TestOnlyAClientIDReachesTheDatabase(t *testing.T) {
+	t.Parallel()
+	if !isClientID("camden-outreach.ab2de") {
+		t.Error("a client id is refused")
+	}
+	for _, s := range []string{"", "a\x00b", "A.bcdef", "a b", "a/b", "ä", strings.Repeat("a", maxClientID+1)} {
+		if isClientID(s) {
+			t.Errorf("%q passes for a client id", s)
+		}
+	}
+}
+
+func TestGrantedIsAskedAndHeldByExactName(t *testing.T) {
+	t.Parallel()
+	held := []partners.Scope{"referrals:send", "audit:read"}
+	for _, tt := range []struct{ asked, want []string }{
+		{nil, []string{"referrals:send", "audit:read"}},
+		{[]string{"audit:read"}, []string{"audit:read"}},
+		{[]string{"audit:read", "hub:admin"}, []string{"audit:read"}},
+		{[]string{"AUDIT:READ"}, nil},
+		{[]string{"referrals:*"}, nil},
+		{[]string{"*"}, nil},
+	} {
+		if diff := cmp.Diff(tt.want, granted(held, tt.asked)); diff != "" {
+			t.Errorf("granted(%v):\n%s", tt.asked, diff)
+		}
+	}
+}
+
+// TestFositeKeepsToOurRules looks at what fosite is told rather than at what comes
+// out: with these scopes and clients its defaults would often give the same answer.
+func TestFositeKeepsToOurRules(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	h := &Handler{issuer: testIssuer, now: fixedClock().now}
+	config := h.newProvider(&accessTokens{}).(*fosite.Fosite).Config
+	if config.GetScopeStrategy(ctx)([]string{"referrals.*"}, "referrals.send") {
+		t.Error("a wildcard grants a scope")
+	}
+	if config.GetScopeStrategy(ctx)([]string{"referrals"}, "referrals.send") {
+		t.Error("a scope grants those below it")
+	}
+	if config.GetAudienceStrategy(ctx)([]string{testIssuer}, []string{testIssuer + "/v1"}) == nil {
+		t.Error("an audience allows those below it")
+	}
+	if config.GetClientAuthenticationStrategy(ctx) == nil {
+		t.Error("fosite authenticates clients by its own rules")
+	}
+	handlers := config.GetTokenEndpointHandlers(ctx)
+	if len(handlers) != 2 {
+		t.Fatalf("%d handlers serve the token endpoint", len(handlers))
+	}
+	if _, last := handlers[1].(*senderConstraint); !last {
+		t.Error("the sender constraint is not the last handler")
+	}
+	if life := config.GetAccessTokenLifespan(ctx); life > 10*time.Minute {
+		t.Errorf("an access token lives %v", life)
+	}
+	for _, grant := range []fosite.Arguments{{"password"}, {"refresh_token"}, {"authorization_code"}, {"client_credentials", "password"}, {"CLIENT_CREDENTIALS"}, {}} {
+		for _, handler := range handlers {
+			if handler.CanHandleTokenEndpointRequest(ctx, &fosite.AccessRequest{GrantTypes: grant}) {
+				t.Errorf("%T takes the grant %q", handler, grant)
+			}
+		}
+	}
+}
+
+func TestFositesOwnClientAuthenticationRefuses(t *testing.T) {
+	t.Parallel()
+	var s storage
+	if _, err := s.GetClient(t.Context(), "a"); err == nil {
+		t.Error("fosite finds a client")
+	}
+	if s.ClientAssertionJWTValid(t.Context(), "a") == nil || s.SetClientAssertionJWT(t.Context(), "a", testTime) == nil {
+		t.Error("fosite keeps a jti")
+	}
+	if _, err := s.GetAccessTokenSession(t.Context(), "a", &session{}); err == nil {
+		t.Error("fosite finds a session")
+	}
+}
+
+func TestACopiedSessionStaysBound(t *testing.T) {
+	t.Parallel()
+	s := &session{client: "c", partner: "p", key: "k", thumbprint: "t", issued: testTime, expires: testTime.Add(tokenLife)}
+	c, ok := s.Clone().(*session)
+	if !ok || *c != *s || c == s {
+		t.Errorf("the clone is %+v", c)
+	}
+}
+
+func TestNoTokenIsMadeForAnUnboundSession(t *testing.T) {
+	t.Parallel()
+	store := &memoryKeys{held: []jose.PrivateKey{newKey(t, jose.ES256)}}
+	tokens := &accessTokens{issuer: testIssuer, keys: store, now: fixedClock().now}
+	bound := session{client: "c", partner: "p", key: "k", thumbprint: "t", issued: testTime, expires: testTime.Add(tokenLife)}
+	make := func(s fosite.Session) error {
+		_, _, err := tokens.GenerateAccessToken(t.Context(), &fosite.AccessRequest{Request: fosite.Request{Session: s}})
+		return err
+	}
+	if err := make(&bound); err != nil {
+		t.Fatal(err)
+	}
+	unbound, nobody, keyless := bound, bound, bound
+	unbound.thumbprint, nobody.client, keyless.key = "", "", ""
+	for _, s := range []fosite.Session{&unbound, &nobody, &keyless, &session{}, &fosite.DefaultSession{}} {
+		if make(s) == nil {
+			t.Errorf("a token was made for %+v", s)
+		}
+	}
+}
+
+func TestAnAccessTokenIsKnownByItsIDNotItsBytes(t *testing.T) {
+	t.Parallel()
+	key := newKey(t, jose.ES256)
+	tokens := &accessTokens{}
+	payload := strictBytes(t, accessClaims{ID: "the-id"})
+	one, two := sign(t, accessType, payload, key), sign(t, accessType, payload, key)
+	if one == two {
+		t.Fatal("ECDSA signed twice alike")
+	}
+	if a, b := tokens.AccessTokenSignature(t.Context(), one), tokens.AccessTokenSignature(t.Context(), two); a != "the-id" || b != a {
+		t.Errorf("identified as %q and %q", a, b)
+	}
+	if id := tokens.AccessTokenSignature(t.Context(), "a.b.c"); id != "" {
+		t.Errorf("rubbish is identified as %q", id)
+	}
+}
+
+func TestOnlyTheHubsOwnAccessTokensOpen(t *testing.T) {
+	t.Parallel()
+	key, another := newKey(t, jose.ES256), newKey(t, jose.ES256)
+	store := &memoryKeys{held: []jose.PrivateKey{key}}
+	c := fixedClock()
+	tokens := &accessTokens{issuer: testIssuer, keys: store, now: c.now, ring: &keyring{store: store, now: c.now}}
+	good := accessClaims{Issuer: testIssuer, Audience: testIssuer, Subject: "c", Client: "c", Partner: "p", AuthKey: "k",
+		Scope: "audit:read", Issued: c.in(0), Expires: c.in(tokenLife), ID: "i", Confirm: confirm{"t"}}
+	bend := func(f func(*accessClaims)) string {
+		b := good
+		f(&b)
+		return sign(t, accessType, strictBytes(t, b), key)
+	}
+	extra := strings.Replace(string(strictBytes(t, good)), "{", `{"admin":true,`, 1)
+	for _, tt := range []struct{ name, token, want string }{
+		{"all right", bend(func(*accessClaims) {}), ""},
+		{"another typ", sign(t, "JWT", strictBytes(t, good), key), "token-form"},
+		{"no typ", sign(t, "", strictBytes(t, good), key), "token-form"},
+		{"another thing that the hub signed", sign(t, "handover-envelope+jwt", strictBytes(t, good), key), "token-form"},
+		{"a key that is not the hub's", sign(t, accessType, strictBytes(t, good), another), "token-key"},
+		{"a signature of another token", splice(bend(func(*accessClaims) {}), bend(func(a *accessClaims) { a.Scope = "hub:admin" })), "token-signature"},
+		{"another hub's", bend(func(a *accessClaims) { a.Issuer = "https://staging.example" }), "token-audience"},
+		{"for another audience", bend(func(a *accessClaims) { a.Audience = "https://staging.example" }), "token-audience"},
+		{"bound to no key", bend(func(a *accessClaims) { a.Confirm.Thumbprint = "" }), "token-claims"},
+		{"of no client", bend(func(a *accessClaims) { a.Client = "" }), "token-claims"},
+		{"of no authentication key", bend(func(a *accessClaims) { a.AuthKey = "" }), "token-claims"},
+		{"with another claim", sign(t, accessType, []byte(extra), key), "token-claims"},
+		{"expired this second", bend(func(a *accessClaims) { a.Expires = c.in(0) }), "token-expired"},
+		{"rubbish", "a.b.c", "token-form"},
+		{"nothing", "", "token-form"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := ""
+			held, err := tokens.open(t.Context(), tt.token)
+			if refused, ok := errors.AsType[*refusal](err); ok {
+				got = refused.reason
+			}
+			if got != tt.want || (err == nil) != (tt.want == "") {
+				t.Errorf("got %q (%v), want %q", got, err, tt.want)
+			}
+			if err == nil && (held.client != "c" || held.thumbprint != "t" || !slices.Equal(held.scopes, []partners.Scope{"audit:read"})) {
+				t.Errorf("read as %+v", held)
+			}
+		})
+	}
+	store.err = errors.New("the key store is away")
+	c.advance(time.Hour)
+	if _, err := tokens.open(t.Context(), bend(func(a *accessClaims) { a.Expires = c.in(tokenLife) })); !errors.Is(err, errUnavailable) {
+		t.Errorf("without the key store: %v", err)
+	}
+}
+
+// splice puts the signature of one token under the payload of another.
+func splice(signed, said string) string {
+	return said[:strings.LastIndexByte(said, '.')] + signed[strings.LastIndexByte(signed, '.'):]
+}
+
+func TestTheKeyringFollowsTheKeyStore(t *testing.T) {
+	t.Parallel()
+	old, fresh := newKey(t, jose.ES256), newKey(t, jose.ES256)
+	store := &memoryKeys{held: []jose.PrivateKey{old}}
+	c := fixedClock()
+	ring := &keyring{store: store, now: c.now}
+	has := func(k jose.PrivateKey) bool {
+		t.Helper()
+		_, ok, err := ring.find(t.Context(), k.KeyID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	if !has(old) || has(fresh) {
+		t.Fatal("the ring does not hold what the store holds")
+	}
+	store.held = []jose.PrivateKey{fresh, old}
+	asked := store.asked
+	if has(fresh) || store.asked != asked {
+		t.Error("a stranger's kid makes the ring ask again at once")
+	}
+	c.advance(keyringPause)
+	if !has(fresh) || !has(old) {
+		t.Error("a rotation is not seen after a pause")
+	}
+	store.held = []jose.PrivateKey{fresh}
+	c.advance(keyringLife)
+	if has(old) {
+		t.Error("a key that was dropped still counts")
+	}
+}
+
+func TestTheTokenCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	c := newTokenCache()
+	c.size = 8
+	digest := func(i int) [32]byte { return sha256.Sum256(fmt.Append(nil, i)) }
+	for i := range 100 {
+		c.put(digest(i), access{client: fmt.Sprint(i), expires: testTime.Add(time.Minute)}, testTime)
+		if len(c.held) > c.size {
+			t.Fatalf("%d tokens are held", len(c.held))
+		}
+		if got, ok := c.get(digest(i)); !ok || got.client != fmt.Sprint(i) {
+			t.Fatalf("token %d was not kept", i)
+		}
+	}
+	c.drop(digest(99))
+	if _, ok := c.get(digest(99)); ok {
+		t.Error("a dropped token is found")
+	}
+}
+
+func TestTheLimiterIsFairAndBounded(t *testing.T) {
+	t.Parallel()
+	c := fixedClock()
+	l := newLimiter(1, 3, c.now)
+	l.size = 2
+	for i, want := range []bool{true, true, true, false, false} {
+		if l.allow("a") != want {
+			t.Errorf("request %d of a", i)
+		}
+	}
+	if !l.allow("b") {
+		t.Error("a's requests count for b")
+	}
+	c.advance(time.Second)
+	if !l.allow("a") || l.allow("a") {
+		t.Error("a second is not worth one request")
+	}
+	l.allow("c")
+	if len(l.buckets) != 2 || l.recent.Len() != 2 {
+		t.Errorf("%d keys are remembered", len(l.buckets))
+	}
+	if l.allow("a") {
+		t.Error("the key seen last was forgotten")
+	}
+}
+
+func TestRemoteNetwork(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"192.0.2.7:4711":                 "192.0.2.7",
+		"[::ffff:192.0.2.7]:4711":        "192.0.2.7",
+		"[2001:db8:1:2:3:4:5:6]:4711":    "2001:db8:1:2::/64",
+		"[2001:db8:1:2:ffff::1%eth0]:11": "2001:db8:1:2::/64",
+		"@":                              "@",
+	} {
+		if got := remoteNetwork(&http.Request{RemoteAddr: in}); got != want {
+			t.Errorf("%s is from %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestTheIssuerIsSchemeAndHost(t *testing.T) {
+	t.Parallel()
+	for _, issuer := range []string{"", "hub.example", "https://", "https://hub.example/", "https://hub.example/x", "https://hub.example?a=b", "ftp://hub.example", "https://me@hub.example"} {
+		if _, err := (Config{Issuer: issuer}).defaulted(); err == nil || !strings.Contains(err.Error(), "issuer") {
+			t.Errorf("%q: %v", issuer, err)
+		}
+	}
+}
+
+func TestChallengesAreWellFormed(t *testing.T) {
+	t.Parallel()
+	for _, f := range []*refusal{errProofCount, errProofForm, errProofSign, errProofHTM, errProofHTU, errProofTime, errProofToken, errProofAgain, errScheme, errBinding, errExpired} {
+		// RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E
+		if strings.ContainsFunc(f.hint, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
+			t.Errorf("%s: the hint does not fit a quoted string", f.reason)
+		}
+		if c := f.challenge(); !strings.HasPrefix(c, `DPoP error="`+f.code+`"`) || !strings.HasSuffix(c, `algs="ES256 EdDSA"`) {
+			t.Errorf("challenge %s", c)
+		}
+	}
+}

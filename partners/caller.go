@@ -1,0 +1,75 @@
+package partners
+
+import (
+	"context"
+	"slices"
+
+	"handover/audit/proof"
+)
+
+// Scope is one right that a token can carry. Scopes say what an agency's system
+// may do; they never carry consent.
+type Scope string
+
+// The scopes. None implies another.
+const (
+	ReferralsSend    Scope = "referrals:send"
+	ReferralsReceive Scope = "referrals:receive"
+	ConsentsWrite    Scope = "consents:write"
+	ConsentsOverride Scope = "consents:override"
+	ServicesWrite    Scope = "services:write"
+	AuditRead        Scope = "audit:read"
+	PartnerAdmin     Scope = "partner:admin"
+	HubAdmin         Scope = "hub:admin"
+)
+
+// SystemScopes lists what a partner's own system may be granted. Overrides and
+// administration are acts of people, so no system token carries them.
+func SystemScopes() []Scope {
+	return []Scope{ReferralsSend, ReferralsReceive, ConsentsWrite, ServicesWrite, AuditRead}
+}
+
+// Caller is the authenticated party of one request. Only Store.Admit makes one,
+// from what the database says at that request, so a function that takes a Caller
+// cannot be reached by a stranger, nor by a partner suspended a second ago.
+type Caller struct {
+	partner  ID
+	category Category
+	client   string
+	user     string
+	scopes   []Scope
+}
+
+// Partner is the agency the caller acts for.
+func (c Caller) Partner() ID { return c.partner }
+
+// Category is that agency's category.
+func (c Caller) Category() Category { return c.category }
+
+// Client is the id of the agency's system that sent the request.
+func (c Caller) Client() string { return c.client }
+
+// User is the opaque id of the person who acts, or "" for a system alone.
+func (c Caller) User() string { return c.user }
+
+// Has reports whether the caller's token carries the scope and her partner still
+// grants it.
+func (c Caller) Has(s Scope) bool { return slices.Contains(c.scopes, s) }
+
+// Entry begins a log entry with the caller as its actor.
+func (c Caller) Entry(act string) proof.Entry {
+	return proof.Entry{Act: act, Partner: string(c.partner), Client: c.client, User: c.user}
+}
+
+type callerKey struct{}
+
+// WithCaller returns a context that carries c.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// CallerFrom returns the caller that the guard admitted, if it admitted one.
+func CallerFrom(ctx context.Context) (Caller, bool) {
+	c, ok := ctx.Value(callerKey{}).(Caller)
+	return c, ok
+}

@@ -1,0 +1,164 @@
+package partners
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"handover/audit"
+	"handover/audit/proof"
+	"handover/internal/codes"
+	"handover/internal/fault"
+	"handover/internal/httpd"
+)
+
+// Gate stands before every route. It knows the log, because what is refused is
+// recorded like what is done.
+type Gate struct {
+	Log *audit.Log
+}
+
+// Allow admits to h only a caller with the scope; scope "" admits any caller. Each
+// route names its scope where it is mounted, so that a missing one shows. A stranger
+// learns nothing but that she is one. A refusal is logged in a transaction of its
+// own before it is answered; when it cannot be logged, the answer is 503.
+func (g *Gate) Allow(scope Scope, h func(http.ResponseWriter, *http.Request, Caller) error) http.Handler {
+	return httpd.Handle(func(w http.ResponseWriter, r *http.Request) error {
+		c, ok := CallerFrom(r.Context())
+		if !ok {
+			g.Log.CountAnonymous(ErrUnauthenticated.Code)
+			return ErrUnauthenticated
+		}
+		if scope != "" && !c.Has(scope) {
+			w.Header().Set("WWW-Authenticate", `DPoP error="insufficient_scope", scope="`+string(scope)+`"`) // RFC 6750 §3.1
+			return g.refuse(r.Context(), c, ErrScope.With("scope", string(scope)))
+		}
+		return g.refuse(r.Context(), c, h(w, r, c))
+	})
+}
+
+// Authenticated lets any caller through to next, for routes that know no domain.
+func (g *Gate) Authenticated(next http.Handler) http.Handler {
+	return g.Allow("", func(w http.ResponseWriter, r *http.Request, _ Caller) error {
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// refuse records err when it is a refusal, and returns what to answer.
+func (g *Gate) refuse(ctx context.Context, c Caller, err error) error {
+	var refusal *fault.Fault
+	if !errors.As(err, &refusal) || refusal.Kind == fault.Unavailable {
+		return err
+	}
+	e := c.Entry("refused")
+	var about concerning
+	if errors.As(err, &about) {
+		e = about.entry
+		e.Act = "refused"
+	}
+	e.Outcome = refusal.Code
+	if logErr := g.Log.Refuse(ctx, e); logErr != nil {
+		return errors.Join(audit.ErrReceiptPending, logErr)
+	}
+	return err
+}
+
+// concerning is a refusal with what it was about.
+type concerning struct {
+	error
+	entry proof.Entry
+}
+
+func (c concerning) Unwrap() error { return c.error }
+
+// Concerning attaches to a refusal the log entry that says what it was about: the
+// referral, the envelope, the consent. nil stays nil.
+func Concerning(err error, e proof.Entry) error {
+	if err == nil {
+		return nil
+	}
+	return concerning{err, e}
+}
+
+// Handler serves the directory and enrolment.
+type Handler struct {
+	Gate   *Gate
+	Store  *Store
+	Issuer string // the hub's issuer URL, which an enrolment must name
+}
+
+// Mount adds the routes.
+func (h *Handler) Mount(r *mux.Router) {
+	r.Handle("/v1/partners", h.Gate.Allow("", h.directory)).Methods("GET")
+	r.Handle("/v1/partners/{partner}", h.Gate.Allow("", h.partner)).Methods("GET")
+	r.Handle("/v1/partners/{partner}/jwks.json", h.Gate.Allow("", h.keys)).Methods("GET")
+	r.Handle("/v1/services", h.Gate.Allow("", h.services)).Methods("GET")
+	r.Handle("/v1/enrol", httpd.Handle(h.enrol)).Methods("POST") // the code is the credential
+}
+
+func (h *Handler) directory(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	found, err := h.Store.Directory(r.Context())
+	if err != nil {
+		return err
+	}
+	httpd.JSON(w, http.StatusOK, map[string]any{"partners": found})
+	return nil
+}
+
+func (h *Handler) partner(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	found, err := h.Store.Find(r.Context(), ID(mux.Vars(r)["partner"]))
+	if err != nil {
+		return err
+	}
+	httpd.JSON(w, http.StatusOK, found)
+	return nil
+}
+
+func (h *Handler) keys(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	keys, err := h.Store.Keys(r.Context(), ID(mux.Vars(r)["partner"]))
+	if err != nil {
+		return err
+	}
+	set, err := JWKSet(keys)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/jwk-set+json") // RFC 7517 §8.5.2
+	w.Write(set)
+	return nil
+}
+
+func (h *Handler) services(w http.ResponseWriter, r *http.Request, _ Caller) error {
+	need, area := r.URL.Query().Get("need"), r.URL.Query().Get("area")
+	if (need != "" && !codes.Purposes().Has(need)) || (area != "" && !codes.IsArea(area)) {
+		return ErrServiceQuery
+	}
+	found, err := h.Store.Services(r.Context(), need, area)
+	if err != nil {
+		return err
+	}
+	httpd.JSON(w, http.StatusOK, map[string]any{"services": found})
+	return nil
+}
+
+func (h *Handler) enrol(w http.ResponseWriter, r *http.Request) error {
+	body, err := httpd.Decode[struct {
+		Code      string `json:"code"`
+		Statement string `json:"enrolment"`
+	}](w, r, 2*enrolmentLimit)
+	if err != nil {
+		return err
+	}
+	c, err := h.Store.Enrol(r.Context(), h.Issuer, strings.TrimSpace(body.Code), body.Statement)
+	if err != nil {
+		return err
+	}
+	httpd.JSON(w, http.StatusCreated, map[string]any{
+		"partner": c.Partner, "client_id": c.ID, "scopes": c.Scopes, "issuer": h.Issuer,
+	})
+	return nil
+}

@@ -1,0 +1,74 @@
+package partners
+
+import (
+	"time"
+
+	"handover/internal/strict"
+	"handover/keys/jose"
+)
+
+// Use is what a key is for. A key has one use: a signature made to authenticate
+// must never be passed off as a signature under a referral.
+type Use string
+
+// The uses of a key.
+const (
+	Authentication Use = "authentication" // client assertions at the token endpoint
+	Signing        Use = "signing"        // envelopes, consent records, withdrawals
+	Encryption     Use = "encryption"     // sections sealed to the partner
+)
+
+// Key is a partner's public key with the time in which it counts.
+type Key struct {
+	jose.PublicKey
+	Use       Use
+	NotBefore time.Time
+	NotAfter  time.Time
+	Revoked   time.Time // zero while it stands
+}
+
+// ValidAt reports whether a signature made at t by this key counts now: made
+// within its validity, and the key not revoked since. Revocation reaches back,
+// because a stolen key can be made to sign any date.
+func (k Key) ValidAt(t time.Time) bool {
+	return k.Revoked.IsZero() && !t.Before(k.NotBefore.Add(-Skew)) && t.Before(k.NotAfter)
+}
+
+// Skew is how far the clocks of hub and partner may differ.
+const Skew = 60 * time.Second
+
+// algorithms that fit each use.
+func (u Use) fits(a jose.Algorithm) bool {
+	if u == Encryption {
+		return a == jose.ECDHESA256KW
+	}
+	return a == jose.ES256 || a == jose.EdDSA
+}
+
+// JWKSet renders keys as a JWK set (RFC 7517 §5), each with members of our own
+// (RFC 7517 §4 has readers ignore them): handover_use, nbf, exp and, when it was
+// revoked, revoked, as NumericDates. Revoked and outlived keys stay in the set, so
+// that old signatures can be judged.
+func JWKSet(keys []Key) ([]byte, error) {
+	set := struct {
+		Keys []map[string]any `json:"keys"`
+	}{Keys: []map[string]any{}}
+	for _, k := range keys {
+		raw, err := k.PublicKey.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		jwk := map[string]any{}
+		if err := strict.Unmarshal(raw, &jwk); err != nil {
+			return nil, err
+		}
+		jwk["handover_use"] = string(k.Use)
+		jwk["nbf"] = k.NotBefore.Unix()
+		jwk["exp"] = k.NotAfter.Unix()
+		if !k.Revoked.IsZero() {
+			jwk["revoked"] = k.Revoked.Unix()
+		}
+		set.Keys = append(set.Keys, jwk)
+	}
+	return strict.Marshal(set)
+}

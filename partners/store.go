@@ -1,0 +1,224 @@
+package partners
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Store is the registry in the database. Each method is one transition or one
+// read; there is no blind update.
+type Store struct {
+	pool     *pgxpool.Pool
+	firewall *Firewall
+	parsed   *keyCache
+}
+
+// NewStore returns the registry over pool. Operator transitions (Add, Suspend,
+// Agree, Invite, Offer) need a pool of the owner's role; the hub's own role is
+// refused them by the database.
+func NewStore(pool *pgxpool.Pool, firewall *Firewall) *Store {
+	return &Store{pool: pool, firewall: firewall, parsed: newKeyCache()}
+}
+
+// Client is a partner's own system as the authorization server knows it.
+type Client struct {
+	ID      string
+	Partner ID
+	Scopes  []Scope
+	Active  bool  // whether client and partner both take part now
+	Keys    []Key // its authentication keys that are valid now
+}
+
+// ErrUnknownClient is for the authorization server alone, which answers an unknown
+// client and a wrong key alike.
+var ErrUnknownClient = errors.New("unknown client")
+
+// Client returns a partner's system by its client id, or ErrUnknownClient.
+func (s *Store) Client(ctx context.Context, id string) (Client, error) {
+	c := Client{ID: id}
+	var batch pgx.Batch
+	batch.Queue(`
+		SELECT c.partner, c.scopes, c.active AND p.status = 'active'
+		FROM partner_client c JOIN partner p ON p.id = c.partner
+		WHERE c.id = $1`, id).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&c.Partner, &c.Scopes, &c.Active)
+	})
+	batch.Queue(`
+		SELECT kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
+		WHERE client = $1 AND revoked_at IS NULL AND now() >= not_before AND now() < not_after`,
+		id).Query(func(rows pgx.Rows) (err error) {
+		c.Keys, err = s.scanKeys(rows)
+		return err
+	})
+	err := s.pool.SendBatch(ctx, &batch).Close()
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Client{}, ErrUnknownClient
+	}
+	if err != nil {
+		return Client{}, fmt.Errorf("reading a client: %w", err)
+	}
+	return c, nil
+}
+
+// Admit makes the Caller of one request. Partner, client and the authentication key
+// that the token was issued to are judged now, in the database, so a suspension or
+// a revoked key counts at the next request and not at the next token. once may
+// queue more statements (the replay check of the request's DPoP proof), which run
+// in the same round trip and the same transaction: if either fails, so does the
+// other.
+func (s *Store) Admit(ctx context.Context, client string, granted []Scope, authKey string, once func(*pgx.Batch)) (Caller, error) {
+	c := Caller{client: client}
+	var held []Scope
+	var batch pgx.Batch
+	if once != nil {
+		once(&batch)
+	}
+	batch.Queue(`
+		SELECT c.partner, p.category, c.scopes
+		FROM partner_client c JOIN partner p ON p.id = c.partner
+		WHERE c.id = $1 AND c.active AND p.status = 'active'
+		  AND ($2 = '' OR EXISTS (SELECT FROM partner_key k WHERE k.client = c.id AND k.kid = $2
+		       AND k.revoked_at IS NULL AND now() < k.not_after))`, client, authKey).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&c.partner, &c.category, &held) })
+	err := s.pool.SendBatch(ctx, &batch).Close()
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Caller{}, ErrUnauthenticated
+	}
+	if err != nil {
+		return Caller{}, fmt.Errorf("admitting a caller: %w", err)
+	}
+	c.scopes = slices.DeleteFunc(slices.Clone(granted), func(g Scope) bool { return !slices.Contains(held, g) })
+	return c, nil
+}
+
+// LockTerms queues the reading of what stands between two partners, and of the
+// service asked for ("" for none), into the transaction that batch runs in. The
+// agreement rows are locked FOR SHARE: an agreement cannot be ended between this
+// decision and its commit.
+func (s *Store) LockTerms(batch *pgx.Batch, from, to ID, service string) *Terms {
+	t := &Terms{firewall: s.firewall, From: from, To: to, asked: service != ""}
+	batch.Queue(`SELECT now(), category, status = 'active' FROM partner WHERE id = $1`, to).
+		Query(func(rows pgx.Rows) error {
+			// An unknown recipient is an inactive one: the terms permit nothing.
+			_, err := pgx.ForEachRow(rows, []any{&t.Now, &t.recipient, &t.active}, func() error { return nil })
+			return err
+		})
+	batch.Queue(`
+		SELECT id::text, sender, recipient, purposes, sections, valid_from, valid_to FROM agreement
+		WHERE sender = $1 AND recipient = $2 AND ended_at IS NULL FOR SHARE`, from, to).
+		Query(func(rows pgx.Rows) (err error) {
+			t.agreed, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Agreement])
+			return err
+		})
+	if t.asked {
+		batch.Queue(serviceColumns+` WHERE partner = $1 AND id = $2`, to, service).
+			Query(func(rows pgx.Rows) error {
+				found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Service])
+				if len(found) == 1 {
+					t.service = &found[0]
+				}
+				return err
+			})
+	}
+	return t
+}
+
+const serviceColumns = `
+	SELECT id::text, partner, name, purposes, areas, status, capacity,
+	       women_only, accepts_no_recourse, self_referral, updated_at FROM service`
+
+// QueueKeys queues the reading of a partner's keys of one use into batch; kid
+// narrows it to one key, "" gives all. The keys come newest first.
+func (s *Store) QueueKeys(batch *pgx.Batch, partner ID, use Use, kid string, into *[]Key) {
+	batch.Queue(`
+		SELECT kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
+		WHERE partner = $1 AND use = $2 AND ($3 = '' OR kid = $3)
+		ORDER BY not_before DESC, kid`, partner, use, kid).Query(func(rows pgx.Rows) (err error) {
+		*into, err = s.scanKeys(rows)
+		return err
+	})
+}
+
+// Keys returns all keys of a partner, newest first, those outlived and revoked
+// among them, or ErrNotThere.
+func (s *Store) Keys(ctx context.Context, partner ID) ([]Key, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
+		WHERE partner = $1 ORDER BY not_before DESC, kid`, partner)
+	if err != nil {
+		return nil, fmt.Errorf("reading keys: %w", err)
+	}
+	keys, err := s.scanKeys(rows)
+	if err == nil && len(keys) == 0 {
+		return nil, ErrNotThere
+	}
+	return keys, err
+}
+
+func (s *Store) scanKeys(rows pgx.Rows) ([]Key, error) {
+	var keys []Key
+	var kid, jwk string
+	var k Key
+	var revoked *time.Time
+	_, err := pgx.ForEachRow(rows, []any{&kid, &k.Use, &jwk, &k.NotBefore, &k.NotAfter, &revoked}, func() (err error) {
+		if k.PublicKey, err = s.parsed.parse(jwk); err != nil {
+			return fmt.Errorf("reading key %s: %w", kid, err)
+		}
+		k.Revoked = time.Time{}
+		if revoked != nil {
+			k.Revoked = *revoked
+		}
+		keys = append(keys, k)
+		return nil
+	})
+	return keys, err
+}
+
+// Find returns one partner that takes part, or ErrNotThere.
+func (s *Store) Find(ctx context.Context, id ID) (Partner, error) {
+	found, err := s.list(ctx, `WHERE status = 'active' AND id = $1`, id)
+	if err == nil && len(found) == 0 {
+		return Partner{}, ErrNotThere
+	}
+	if err != nil {
+		return Partner{}, err
+	}
+	return found[0], nil
+}
+
+// Directory lists the partners that take part.
+func (s *Store) Directory(ctx context.Context) ([]Partner, error) {
+	return s.list(ctx, `WHERE status = 'active' ORDER BY id`)
+}
+
+// List lists every partner, for the operator.
+func (s *Store) List(ctx context.Context) ([]Partner, error) {
+	return s.list(ctx, `ORDER BY id`)
+}
+
+func (s *Store) list(ctx context.Context, where string, args ...any) ([]Partner, error) {
+	rows, err := s.pool.Query(ctx, `SELECT id, name, category, areas, status, since FROM partner `+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading partners: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Partner])
+}
+
+// Services lists what is offered by partners that take part: for a purpose and an
+// area when they are given.
+func (s *Store) Services(ctx context.Context, purpose, area string) ([]Service, error) {
+	rows, err := s.pool.Query(ctx, serviceColumns+`
+		WHERE status = 'active' AND ($1 = '' OR $1 = ANY (purposes)) AND ($2 = '' OR $2 = ANY (areas))
+		  AND partner IN (SELECT p.id FROM partner p WHERE p.status = 'active')
+		ORDER BY partner, name, id LIMIT 500`, purpose, area)
+	if err != nil {
+		return nil, fmt.Errorf("reading services: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Service])
+}

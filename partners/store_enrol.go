@@ -1,0 +1,87 @@
+package partners
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"handover/audit/proof"
+	"handover/internal/pg"
+)
+
+// keyLife is how long a newly enrolled key counts.
+const keyLife = 2 * 365 * 24 * time.Hour
+
+// Enrol redeems a one-time code with the statement of the partner's new system:
+// its keys are registered, its client made, and an invited partner takes part from
+// then on. The code, the statement and the keys are decided in one transaction; a
+// refused enrolment leaves the code usable. Errors: ErrInvitation, ErrEnrolment,
+// ErrKeyTaken.
+func (s *Store) Enrol(ctx context.Context, hub, code, statement string) (Client, error) {
+	digest := sha256.Sum256([]byte(code))
+	var client Client
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var now time.Time
+		err := tx.QueryRow(ctx, `
+			UPDATE invitation SET used_at = now()
+			WHERE code_digest = $1 AND used_at IS NULL AND now() < expires_at
+			RETURNING partner, now()`, digest[:]).Scan(&client.Partner, &now)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrInvitation
+		}
+		if err != nil {
+			return fmt.Errorf("redeeming an invitation: %w", err)
+		}
+		e, err := OpenEnrolment(statement, hub, base64.RawURLEncoding.EncodeToString(digest[:]), now)
+		if err != nil {
+			return err
+		}
+		return s.register(ctx, tx, &client, e, now)
+	})
+	if pg.Violates(err, "partner_key_once") || pg.Violates(err, "partner_key_pkey") {
+		return Client{}, ErrKeyTaken
+	}
+	if err != nil {
+		return Client{}, err
+	}
+	return client, nil
+}
+
+func (s *Store) register(ctx context.Context, tx pgx.Tx, c *Client, e Enrolment, now time.Time) error {
+	c.ID = string(c.Partner) + "." + strings.ToLower(rand.Text()[:5])
+	c.Scopes, c.Active = SystemScopes(), true
+	entry, err := logNow(ctx, tx, proof.Entry{Act: "partner.enrol", Partner: string(c.Partner), Client: c.ID,
+		Digest: e.Keys.Signing.Thumbprint(), Target: e.Keys.Encryption.Thumbprint()})
+	if err != nil {
+		return err
+	}
+	var batch pgx.Batch
+	batch.Queue(`INSERT INTO partner_client (id, partner, scopes, active, log_entry) VALUES ($1, $2, $3, true, $4)`,
+		c.ID, c.Partner, c.Scopes, entry)
+	for use, k := range e.byUse() {
+		jwk, err := k.MarshalJSON()
+		if err != nil {
+			return fmt.Errorf("writing a key: %w", err)
+		}
+		var client *string
+		if use == Authentication {
+			client = &c.ID
+		}
+		batch.Queue(`
+			INSERT INTO partner_key (partner, kid, use, client, jwk, thumbprint, not_before, not_after, log_entry)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			c.Partner, k.KeyID(), use, client, string(jwk), k.Thumbprint(), now, now.Add(keyLife), entry)
+	}
+	batch.Queue(`UPDATE partner SET status = 'active', log_entry = $2 WHERE id = $1 AND status = 'invited'`, c.Partner, entry)
+	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("registering keys: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package partners
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"handover/audit"
+	"handover/audit/proof"
+	"handover/internal/codes"
+	"handover/internal/pg"
+)
+
+// The operator's transitions: each one transaction, one change, one log entry. They
+// run as the schema's owner; the hub's serving role has no right to them.
+
+// Add registers a partner in the state invited: it takes part once its keys arrive.
+func (s *Store) Add(ctx context.Context, p Partner) error {
+	valid := p.ID.Valid() && p.Category.Valid() && p.Name != "" && len(p.Name) <= 120 && len(p.Areas) > 0 &&
+		!slices.ContainsFunc(p.Areas, func(a string) bool { return !codes.IsArea(a) })
+	if !valid {
+		return ErrPartnerInvalid
+	}
+	err := s.operate(ctx, proof.Entry{Act: "partner.add", Target: string(p.ID)}, func(tx pgx.Tx, entry audit.EntryID) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO partner (id, name, category, areas, status, since, log_entry)
+			VALUES (@id, @name, @category, @areas, 'invited', now(), @entry)`,
+			pgx.StrictNamedArgs{"id": p.ID, "name": p.Name, "category": p.Category, "areas": p.Areas, "entry": entry})
+		return err
+	})
+	if pg.Violates(err, "partner_pkey") {
+		return ErrPartnerExists
+	}
+	return err
+}
+
+// Suspend stops a partner at once: its next request is refused. Its packets stay.
+func (s *Store) Suspend(ctx context.Context, id ID) error {
+	return s.setStatus(ctx, id, Suspended, "partner.suspend", Active, Invited)
+}
+
+// Resume lets a suspended partner take part again.
+func (s *Store) Resume(ctx context.Context, id ID) error {
+	return s.setStatus(ctx, id, Active, "partner.resume", Suspended)
+}
+
+func (s *Store) setStatus(ctx context.Context, id ID, to Status, act string, from ...Status) error {
+	return s.operate(ctx, proof.Entry{Act: act, Target: string(id)}, func(tx pgx.Tx, entry audit.EntryID) error {
+		tag, err := tx.Exec(ctx, `UPDATE partner SET status = $2, log_entry = $3 WHERE id = $1 AND status = ANY ($4)`,
+			id, to, entry, from)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrNotThere
+		}
+		return err
+	})
+}
+
+// Agree puts one direction of a data-sharing agreement in force and returns its id.
+func (s *Store) Agree(ctx context.Context, a Agreement) (string, error) {
+	if err := a.validate(); err != nil {
+		return "", err
+	}
+	var id string
+	e := proof.Entry{Act: "agreement.add", Target: string(a.Sender), Other: string(a.Recipient)}
+	err := s.operate(ctx, e, func(tx pgx.Tx, entry audit.EntryID) error {
+		return tx.QueryRow(ctx, `
+			INSERT INTO agreement (id, sender, recipient, purposes, sections, valid_from, valid_to, log_entry)
+			VALUES (gen_random_uuid(), @sender, @recipient, @purposes, @sections, @from, @to, @entry)
+			RETURNING id::text`,
+			pgx.StrictNamedArgs{"sender": a.Sender, "recipient": a.Recipient, "purposes": a.Purposes,
+				"sections": a.Sections, "from": a.From, "to": a.To, "entry": entry}).Scan(&id)
+	})
+	if pg.Violates(err, "agreement_sender_fkey") || pg.Violates(err, "agreement_recipient_fkey") {
+		return "", ErrNotThere
+	}
+	return id, err
+}
+
+// EndAgreement ends an agreement at once. It waits for the packets that are being
+// accepted under it, and none is accepted under it afterwards.
+func (s *Store) EndAgreement(ctx context.Context, id string) error {
+	return s.operate(ctx, proof.Entry{Act: "agreement.end", Target: id}, func(tx pgx.Tx, entry audit.EntryID) error {
+		tag, err := tx.Exec(ctx, `UPDATE agreement SET ended_at = now(), log_entry = $2 WHERE id = $1 AND ended_at IS NULL`, id, entry)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrNotThere
+		}
+		return err
+	})
+}
+
+// Offer publishes a service of a partner and returns its id.
+func (s *Store) Offer(ctx context.Context, o Service) (string, error) {
+	var id string
+	err := s.operate(ctx, proof.Entry{Act: "service.offer", Target: string(o.Partner)}, func(tx pgx.Tx, entry audit.EntryID) error {
+		return tx.QueryRow(ctx, `
+			INSERT INTO service (id, partner, name, purposes, areas, status, capacity, women_only,
+			                     accepts_no_recourse, self_referral, updated_at, log_entry)
+			VALUES (gen_random_uuid(), @partner, @name, @purposes, @areas, 'active', @capacity, @women,
+			        @recourse, @self, now(), @entry)
+			RETURNING id::text`,
+			pgx.StrictNamedArgs{"partner": o.Partner, "name": o.Name, "purposes": o.Purposes, "areas": o.Areas,
+				"capacity": o.Capacity, "women": o.WomenOnly, "recourse": o.AcceptsNoRecourse,
+				"self": o.SelfReferral, "entry": entry}).Scan(&id)
+	})
+	return id, err
+}
+
+// Invite makes a one-time enrolment code for a partner, good for ttl. It is shown
+// once and stored as a digest only.
+func (s *Store) Invite(ctx context.Context, partner ID, ttl time.Duration) (string, error) {
+	code := strings.ToLower(rand.Text())
+	digest := sha256.Sum256([]byte(code))
+	err := s.operate(ctx, proof.Entry{Act: "partner.invite", Target: string(partner)}, func(tx pgx.Tx, entry audit.EntryID) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO invitation (code_digest, partner, expires_at, log_entry)
+			VALUES ($1, $2, now() + $3, $4)`, digest[:], partner, ttl, entry)
+		return err
+	})
+	if pg.Violates(err, "invitation_partner_fkey") {
+		return "", ErrNotThere
+	}
+	return code, err
+}
+
+// operate runs one change with its log entry, which comes first here because the
+// rows it explains refer to it.
+func (s *Store) operate(ctx context.Context, e proof.Entry, change func(pgx.Tx, audit.EntryID) error) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		entry, err := logNow(ctx, tx, e)
+		if err != nil {
+			return err
+		}
+		return change(tx, entry)
+	})
+}
+
+func logNow(ctx context.Context, tx pgx.Tx, e proof.Entry) (audit.EntryID, error) {
+	if err := tx.QueryRow(ctx, `SELECT now()`).Scan(&e.Time); err != nil {
+		return audit.EntryID{}, fmt.Errorf("reading the time: %w", err)
+	}
+	return audit.Append(ctx, tx, e)
+}

@@ -1,0 +1,245 @@
+package referral
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"handover/audit"
+	"handover/audit/proof"
+	"handover/internal/codes"
+	"handover/internal/httpd"
+	"handover/partners"
+	"handover/referral/packet"
+)
+
+// Handler serves referrals.
+type Handler struct {
+	Gate  *partners.Gate
+	Store *Store
+	Log   *audit.Log
+	Wait  time.Duration // the longest a caller waits for her receipt
+}
+
+// Mount adds the routes.
+func (h *Handler) Mount(r *mux.Router) {
+	r.Handle("/v1/referrals", h.Gate.Allow(partners.ReferralsSend, h.request)).Methods("POST")
+	r.Handle("/v1/referrals", h.Gate.Allow("", h.list)).Methods("GET")
+	r.Handle("/v1/inbox", h.Gate.Allow(partners.ReferralsReceive, h.inbox)).Methods("GET")
+	r.Handle("/v1/referrals/{referral}", h.Gate.Allow("", h.read)).Methods("GET")
+	r.Handle("/v1/referrals/{referral}/events", h.Gate.Allow("", h.history)).Methods("GET")
+	r.Handle("/v1/referrals/{referral}/events", h.Gate.Allow("", h.event)).Methods("POST")
+	r.Handle("/v1/referrals/{referral}/open", h.Gate.Allow("", h.open)).Methods("POST")
+}
+
+// request takes the packet that opens a referral.
+func (h *Handler) request(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	return h.receive(w, r, c, "")
+}
+
+// event takes every later step, by either side. The sender's steps need the scope to
+// send, the recipient's the scope to receive; whose step an event is, the state
+// machine knows, so either scope admits here and the machine decides.
+func (h *Handler) event(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	if !c.Has(partners.ReferralsSend) && !c.Has(partners.ReferralsReceive) {
+		return partners.ErrScope
+	}
+	return h.receive(w, r, c, mux.Vars(r)["referral"])
+}
+
+func (h *Handler) receive(w http.ResponseWriter, r *http.Request, c partners.Caller, re string) error {
+	body, err := httpd.Body(w, r, packet.PacketLimit, packet.MediaType)
+	if err != nil {
+		return err
+	}
+	u, err := packet.Read(body)
+	if err != nil {
+		return err
+	}
+	about := c.Entry("refused")
+	about.Event, about.Envelope, about.Referral = string(u.Unverified().Event), u.Digest(), u.Unverified().Referral
+	entry, err := h.Store.Receive(r.Context(), c, u, re)
+	if err != nil {
+		return partners.Concerning(err, about)
+	}
+	receipt, err := h.receipt(r.Context(), entry)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/v1/referrals/"+receipt.Referral)
+	httpd.JSON(w, http.StatusCreated, receipt)
+	return nil
+}
+
+// receipt waits until the entry is under a signed checkpoint. What has no proof yet
+// is not answered with success: the caller repeats the same bytes.
+func (h *Handler) receipt(ctx context.Context, entry audit.EntryID) (proof.Receipt, error) {
+	h.Log.Kick()
+	ctx, cancel := context.WithTimeout(ctx, h.Wait)
+	defer cancel()
+	return h.Log.Receipt(ctx, entry)
+}
+
+// open releases sections: checked, logged, then sent.
+func (h *Handler) open(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	if !c.Has(partners.ReferralsSend) && !c.Has(partners.ReferralsReceive) {
+		return partners.ErrScope
+	}
+	o, err := httpd.Decode[Opening](w, r, 4<<10)
+	if err != nil {
+		return err
+	}
+	id := mux.Vars(r)["referral"]
+	about := c.Entry("refused")
+	if packet.IsDigest(id) {
+		about.Referral = id
+	}
+	if o.valid() {
+		about.Sections, about.Reason = o.Sections, o.Reason
+	}
+	sections, entry, err := h.Store.Open(r.Context(), c, id, o)
+	if err != nil {
+		return partners.Concerning(err, about)
+	}
+	receipt, err := h.receipt(r.Context(), entry)
+	if err != nil {
+		return err
+	}
+	httpd.JSON(w, http.StatusOK, map[string]any{"sections": sections, "receipt": receipt})
+	return nil
+}
+
+func (h *Handler) read(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	m, chain, err := h.Store.Read(r.Context(), c, mux.Vars(r)["referral"])
+	if err != nil {
+		return err
+	}
+	h.Log.Kick()
+	httpd.JSON(w, http.StatusOK, struct {
+		Summary
+		Chain []Step `json:"chain"`
+	}{m, chain})
+	return nil
+}
+
+// history is the chain with the receipt of every step: all that a third person
+// needs, besides the partners' public keys, to verify it offline.
+func (h *Handler) history(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	m, chain, err := h.Store.Read(r.Context(), c, mux.Vars(r)["referral"])
+	if err != nil {
+		return err
+	}
+	for i := range chain {
+		if chain[i].Receipt, err = h.receipt(r.Context(), chain[i].Entry); err != nil {
+			return err
+		}
+	}
+	httpd.JSON(w, http.StatusOK, map[string]any{"referral": m.ID, "events": chain})
+	return nil
+}
+
+func (h *Handler) inbox(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	return h.page(w, r, c, RecipientSide)
+}
+
+// list serves ?role=sent and ?role=received.
+func (h *Handler) list(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	side, ok := map[string]Side{"sent": SenderSide, "received": RecipientSide}[r.URL.Query().Get("role")]
+	if !ok {
+		return ErrQuery
+	}
+	return h.page(w, r, c, side)
+}
+
+func (h *Handler) page(w http.ResponseWriter, r *http.Request, c partners.Caller, side Side) error {
+	q := r.URL.Query()
+	f, wait, err := parseQuery(q)
+	if err != nil {
+		return err
+	}
+	if err := h.await(w, r, c, wait); err != nil {
+		return err
+	}
+	found, err := h.Store.List(r.Context(), c, side, f)
+	if err != nil {
+		return err
+	}
+	h.Log.Kick()
+	if len(found) == f.Limit {
+		q.Set("after", strconv.FormatInt(found[len(found)-1].seq, 10))
+		q.Del("wait")
+		w.Header().Set("Link", fmt.Sprintf(`<%s?%s>; rel="next"`, r.URL.Path, q.Encode())) // RFC 8288
+	}
+	httpd.JSON(w, http.StatusOK, map[string]any{"referrals": found})
+	return nil
+}
+
+// poll is how often a waiting caller looks for what arrived on another hub.
+const poll = 2 * time.Second
+
+// await holds the request until something undelivered waits for the caller, or wait
+// has passed. Who waits gives up her place among the working.
+func (h *Handler) await(w http.ResponseWriter, r *http.Request, c partners.Caller, wait time.Duration) error {
+	if wait == 0 {
+		return nil
+	}
+	ctx, back, err := httpd.Wait(w, r)
+	if err != nil {
+		return err
+	}
+	defer back()
+	deadline := time.After(wait)
+	for {
+		arrival := h.Store.Waiting.For(string(c.Partner()))
+		waits, err := h.Store.Undelivered(ctx, c)
+		if err != nil || waits {
+			return err
+		}
+		select {
+		case <-arrival:
+		case <-time.After(poll):
+		case <-deadline:
+			return nil
+		case <-ctx.Done():
+			return nil // the hub is stopping, or nobody waits any more
+		}
+	}
+}
+
+func parseQuery(q url.Values) (Filter, time.Duration, error) {
+	f := Filter{State: q.Get("state"), Urgency: q.Get("urgency"), Limit: 50}
+	known := f.State == "" || f.State == "all"
+	for _, s := range States() {
+		known = known || f.State == string(s)
+	}
+	if !known || (f.Urgency != "" && !codes.Urgencies().Has(f.Urgency)) {
+		return f, 0, ErrQuery
+	}
+	number := func(name string, least, most int64) (int64, error) {
+		if q.Get(name) == "" {
+			return 0, nil
+		}
+		n, err := strconv.ParseInt(q.Get(name), 10, 64)
+		if err != nil || n < least || n > most {
+			return 0, ErrQuery
+		}
+		return n, nil
+	}
+	limit, err := number("limit", 1, 100)
+	if err != nil {
+		return f, 0, err
+	}
+	if limit != 0 {
+		f.Limit = int(limit)
+	}
+	if f.After, err = number("after", 1, 1<<62); err != nil {
+		return f, 0, err
+	}
+	wait, err := number("wait", 0, 30)
+	return f, time.Duration(wait) * time.Second, err
+}

@@ -1,0 +1,286 @@
+package packet
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"handover/internal/codes"
+	"handover/internal/strict"
+	"handover/keys/jose"
+)
+
+// EnvelopeType is the typ header of an envelope.
+const EnvelopeType = "handover-envelope+jwt"
+
+// The limits of the format, in bytes, sections and time.
+const (
+	EnvelopeLimit = 16 << 10
+	SectionLimit  = 256 << 10
+	PacketLimit   = 4 << 20
+	MaxSections   = 24
+	MaxAge        = 24 * time.Hour      // from iat to arrival
+	MaxLife       = 90 * 24 * time.Hour // from iat to exp
+	Skew          = 60 * time.Second
+)
+
+// Claims are what an envelope states. Times are NumericDates (seconds), digests
+// base64url SHA-256, ids of partners short names.
+type Claims struct {
+	Hub        string          `json:"hub"`
+	Issuer     string          `json:"iss"`
+	Audience   string          `json:"aud"`
+	ID         string          `json:"jti"` // UUIDv7, unique per issuer
+	IssuedAt   int64           `json:"iat"`
+	Expires    int64           `json:"exp"`
+	Event      Event           `json:"event"`
+	Referral   string          `json:"re,omitempty"`
+	Prev       string          `json:"prev,omitempty"`
+	Subject    string          `json:"sub,omitempty"`
+	Purpose    string          `json:"purpose,omitempty"`
+	Urgency    string          `json:"urgency,omitempty"`
+	Service    string          `json:"service,omitempty"`
+	Area       string          `json:"area,omitempty"`
+	Basis      *Basis          `json:"basis,omitempty"`
+	Act        string          `json:"act,omitempty"`
+	Reason     string          `json:"reason,omitempty"`
+	Outcome    string          `json:"outcome,omitempty"`
+	Sections   map[string]Sealing `json:"sections,omitempty"`
+	OnwardFrom string          `json:"onward_from,omitempty"`
+}
+
+// Basis binds the exact consent record that a packet relies on.
+type Basis struct {
+	Consent string `json:"consent"`
+	Digest  string `json:"digest"`
+}
+
+// Sealing is a section's line in the manifest.
+type Sealing struct {
+	Ciphertext string `json:"ct"`              // digest of the JWE string
+	Plaintext  string `json:"pt"`              // digest of the salted plaintext
+	Copy       string `json:"copy,omitempty"`  // digest of the sender's own copy
+	Class      string `json:"class,omitempty"` // data class of an attachment
+}
+
+// Digest returns the base64url SHA-256 of s, the way every digest of the format is
+// written.
+func Digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// IsDigest reports whether s has the form of a digest, in its one spelling.
+func IsDigest(s string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(b) == sha256.Size
+}
+
+// Statement is an envelope taken apart but not yet believed.
+type Statement struct {
+	token  string
+	signed jose.Signed
+	claims Claims
+}
+
+// ParseEnvelope takes an envelope apart: strict header, strict claims, and every
+// rule that needs neither key nor clock.
+func ParseEnvelope(token string) (Statement, error) {
+	if len(token) > EnvelopeLimit {
+		return Statement{}, ErrTooLarge
+	}
+	signed, err := jose.ParseSigned(token, EnvelopeLimit, EnvelopeType)
+	if err != nil {
+		return Statement{}, ErrEnvelope
+	}
+	s := Statement{token: token, signed: signed}
+	if err := strict.Unmarshal(signed.UnverifiedPayload(), &s.claims); err != nil {
+		return Statement{}, ErrEnvelope
+	}
+	if bad := s.claims.fault(); bad != "" {
+		return Statement{}, ErrClaim.With("claim", bad)
+	}
+	return s, nil
+}
+
+// Unverified returns the claims without any proof that their issuer made them.
+func (s Statement) Unverified() Claims { return s.claims }
+
+// KeyID is the kid that the envelope names.
+func (s Statement) KeyID() string { return s.signed.KeyID() }
+
+// Digest is the envelope's digest: its identity in the chain, and for a request
+// the id of the referral.
+func (s Statement) Digest() string { return Digest(s.token) }
+
+// Envelope is an envelope whose signature has been verified. Only Statement.Verify
+// makes one.
+type Envelope struct {
+	Claims
+	token  string
+	digest string
+}
+
+// Verify checks the signature with key, which must be the key of the issuer that
+// the envelope names. Whether the key counted at that time is the caller's to know.
+func (s Statement) Verify(key jose.PublicKey) (Envelope, error) {
+	if _, err := s.signed.Verify(key); err != nil {
+		return Envelope{}, ErrSignature
+	}
+	return Envelope{Claims: s.claims, token: s.token, digest: s.Digest()}, nil
+}
+
+// Digest is the envelope's digest.
+func (e Envelope) Digest() string { return e.digest }
+
+// Token is the signed envelope as it travelled.
+func (e Envelope) Token() string { return e.token }
+
+// ReferralID is the id of the referral that the envelope belongs to.
+func (e Envelope) ReferralID() string {
+	if e.Event == Request {
+		return e.digest
+	}
+	return e.Referral
+}
+
+// fresh checks the envelope against the hub it reached and the time it did
+// (RFC 7519 §4.1): an envelope of a staging hub, an old one found in a backup and
+// one dated ahead to outlive its key are all refused.
+func (e Envelope) fresh(hub string, now time.Time) error {
+	issued, expires := time.Unix(e.IssuedAt, 0), time.Unix(e.Expires, 0)
+	switch {
+	case e.Hub != hub:
+		return ErrHub
+	case issued.After(now.Add(Skew)) || issued.Before(now.Add(-MaxAge)):
+		return ErrStale
+	case !expires.After(now) || expires.After(issued.Add(MaxLife)):
+		return ErrExpired
+	}
+	return nil
+}
+
+// fault names the first claim that breaks the rules of its event, or "".
+func (c Claims) fault() string {
+	r, known := rules()[c.Event]
+	id, err := uuid.Parse(c.ID)
+	switch {
+	case c.Hub == "":
+		return "hub"
+	case !isPartner(c.Issuer):
+		return "iss"
+	case !isPartner(c.Audience) || c.Audience == c.Issuer:
+		return "aud"
+	case err != nil || id.Version() != 7 || id.String() != c.ID:
+		return "jti"
+	case c.IssuedAt <= 0:
+		return "iat"
+	case c.Expires <= c.IssuedAt:
+		return "exp"
+	case !known:
+		return "event"
+	case len(c.Act) > 64:
+		return "act"
+	case r.reasons != nil && !r.reasons.Has(c.Reason), r.reasons == nil && c.Reason != "":
+		return "reason"
+	case r.outcomes != nil && !r.outcomes.Has(c.Outcome), r.outcomes == nil && c.Outcome != "":
+		return "outcome"
+	}
+	if bad := c.routing(); bad != "" {
+		return bad
+	}
+	return c.manifest(r)
+}
+
+// routing checks the claims that open a referral, which only a request states, and
+// those that place an event in its chain, which every other event states.
+func (c Claims) routing() string {
+	if c.Event != Request {
+		switch {
+		case !IsDigest(c.Referral):
+			return "re"
+		case !IsDigest(c.Prev):
+			return "prev"
+		case c.Subject != "":
+			return "sub"
+		case c.Purpose != "" || c.Urgency != "" || c.Service != "" || c.Area != "" || c.OnwardFrom != "":
+			return "purpose"
+		}
+		return ""
+	}
+	_, err := uuid.Parse(c.Service)
+	switch {
+	case c.Referral != "":
+		return "re"
+	case c.Prev != "":
+		return "prev"
+	case !IsSubject(c.Subject):
+		return "sub"
+	case !codes.Purposes().Has(c.Purpose):
+		return "purpose"
+	case !codes.Urgencies().Has(c.Urgency):
+		return "urgency"
+	case err != nil:
+		return "service"
+	case !codes.IsArea(c.Area):
+		return "area"
+	case c.OnwardFrom != "" && !IsDigest(c.OnwardFrom):
+		return "onward_from"
+	}
+	return ""
+}
+
+// manifest checks the list of sections and the basis they need.
+func (c Claims) manifest(r rule) string {
+	if len(c.Sections) > MaxSections || (c.Event == Request && len(c.Sections) == 0) {
+		return "sections"
+	}
+	for name, seal := range c.Sections {
+		if !codes.Sections().Has(name) || seal.Class != "" || (!r.sections && name != "note") {
+			return "sections"
+		}
+		if !IsDigest(seal.Ciphertext) || !IsDigest(seal.Plaintext) || (seal.Copy != "" && !IsDigest(seal.Copy)) {
+			return "sections"
+		}
+	}
+	if _, ok := c.Sections["note"]; r.note && !ok {
+		return "sections"
+	}
+	if (c.Basis == nil) != (len(c.Sections) == 0) {
+		return "basis"
+	}
+	if c.Basis != nil {
+		if _, err := uuid.Parse(c.Basis.Consent); err != nil || !IsDigest(c.Basis.Digest) {
+			return "basis"
+		}
+	}
+	return ""
+}
+
+// IsSubject reports whether s has the form of a subject reference: 128 random bits
+// in base64url. Anything a person could have chosen (a name, a number) has another
+// form, so it cannot reach the hub by mistake in this place.
+func IsSubject(s string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(b) == 16
+}
+
+// isPartner reports whether s could be a partner's id.
+func isPartner(s string) bool {
+	return s != "" && len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// Reference returns the short form of a referral's id that people read to each
+// other: R-XXXX-XXXX, the first 40 bits in Crockford's base 32. It is no key:
+// it says nothing about her, and nothing is looked up by it alone.
+func Reference(referral string) string {
+	b, err := base64.RawURLEncoding.DecodeString(referral)
+	if err != nil || len(b) < 5 {
+		return ""
+	}
+	s := crockford.EncodeToString(b[:5])
+	return "R-" + s[:4] + "-" + s[4:]
+}

@@ -1,0 +1,153 @@
+package packet
+
+import (
+	"encoding/base32"
+	"maps"
+	"slices"
+	"time"
+
+	"handover/internal/strict"
+	"handover/keys/jose"
+)
+
+// MediaType is that of a packet.
+const MediaType = "application/vnd.handover.packet+json"
+
+var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+
+// Packet is the wire form.
+type Packet struct {
+	Envelope string            `json:"envelope"`
+	Sections map[string]string `json:"sections,omitempty"`
+	Copies   map[string]string `json:"copies,omitempty"`
+}
+
+// Bytes returns the packet as JSON, the same bytes for the same packet.
+func (p Packet) Bytes() ([]byte, error) { return strict.Marshal(p) }
+
+// Unverified is a packet taken apart but not believed: nobody has shown yet that
+// its issuer signed it.
+type Unverified struct {
+	Statement
+	packet   Packet
+	sealedTo map[string]string // section to kid
+}
+
+// Read takes a packet apart: size, strict JSON, the JOSE gate over the envelope and
+// over every section. It costs no public-key operation, so garbage is cheap.
+func Read(body []byte) (Unverified, error) {
+	if len(body) > PacketLimit {
+		return Unverified{}, ErrTooLarge
+	}
+	var p Packet
+	if err := strict.Unmarshal(body, &p); err != nil {
+		return Unverified{}, ErrMalformed
+	}
+	s, err := ParseEnvelope(p.Envelope)
+	if err != nil {
+		return Unverified{}, err
+	}
+	u := Unverified{Statement: s, packet: p, sealedTo: map[string]string{}}
+	if len(p.Sections) > MaxSections || len(p.Copies) > MaxSections {
+		return Unverified{}, ErrTooLarge
+	}
+	for name, jwe := range p.Sections {
+		kid, err := sealed(name, jwe)
+		if err != nil {
+			return Unverified{}, err
+		}
+		u.sealedTo[name] = kid
+	}
+	for name, jwe := range p.Copies {
+		if _, err := sealed(name, jwe); err != nil {
+			return Unverified{}, err
+		}
+	}
+	return u, nil
+}
+
+func sealed(name, jwe string) (kid string, err error) {
+	if len(jwe) > SectionLimit {
+		return "", ErrTooLarge
+	}
+	e, err := jose.ParseEncrypted(jwe, SectionLimit)
+	if err != nil {
+		return "", ErrSection.With("section", printable(name))
+	}
+	return e.KeyID(), nil
+}
+
+// Opened is a packet that has been verified as a whole: signed by its issuer, meant
+// for this hub, in time, and carrying exactly the sections that were signed. Only
+// Unverified.Open makes one.
+type Opened struct {
+	Envelope
+	packet   Packet
+	sealedTo map[string]string
+}
+
+// Open verifies the packet with the issuer's key, for the hub that reads it, at the
+// time it does.
+func (u Unverified) Open(key jose.PublicKey, hub string, now time.Time) (Opened, error) {
+	e, err := u.Verify(key)
+	if err != nil {
+		return Opened{}, err
+	}
+	if err := e.fresh(hub, now); err != nil {
+		return Opened{}, err
+	}
+	o := Opened{Envelope: e, packet: u.packet, sealedTo: u.sealedTo}
+	return o, o.manifestHolds()
+}
+
+// manifestHolds checks that envelope and body name the same sections with the same
+// digests. One signature thus covers them all: none can be added, dropped, swapped
+// or taken from another packet.
+func (o Opened) manifestHolds() error {
+	if len(o.packet.Sections) != len(o.Sections) {
+		return ErrManifest
+	}
+	copies := 0
+	for name, seal := range o.Sections {
+		if jwe, ok := o.packet.Sections[name]; !ok || Digest(jwe) != seal.Ciphertext {
+			return ErrManifest
+		}
+		if seal.Copy == "" {
+			continue
+		}
+		copies++
+		if jwe, ok := o.packet.Copies[name]; !ok || Digest(jwe) != seal.Copy {
+			return ErrManifest
+		}
+	}
+	if copies != len(o.packet.Copies) {
+		return ErrManifest
+	}
+	return nil
+}
+
+// Names lists the packet's sections in alphabetical order.
+func (o Opened) Names() []string { return slices.Sorted(maps.Keys(o.Sections)) }
+
+// Sealed returns a section as it travelled, with the sender's own copy or "".
+func (o Opened) Sealed(name string) (jwe, copy string) {
+	return o.packet.Sections[name], o.packet.Copies[name]
+}
+
+// SealedTo lists the kids that the sections name, each once.
+func (o Opened) SealedTo() []string {
+	return slices.Compact(slices.Sorted(maps.Values(o.sealedTo)))
+}
+
+// printable keeps a section's name out of a message unless it has the form of one.
+func printable(name string) string {
+	if len(name) > 20 {
+		return "?"
+	}
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && r != '-' {
+			return "?"
+		}
+	}
+	return name
+}

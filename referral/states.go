@@ -1,0 +1,124 @@
+package referral
+
+import (
+	"slices"
+
+	"handover/referral/packet"
+)
+
+// State is where a referral stands: FHIR Task's status codes.
+type State string
+
+// The states of a referral.
+const (
+	Requested  State = "requested"
+	Received   State = "received"
+	Accepted   State = "accepted"
+	Rejected   State = "rejected"
+	InProgress State = "in-progress"
+	Completed  State = "completed"
+	Failed     State = "failed"
+	Cancelled  State = "cancelled"
+)
+
+// States lists every state.
+func States() []State {
+	return []State{Requested, Received, Accepted, Rejected, InProgress, Completed, Failed, Cancelled}
+}
+
+// Final reports whether nothing can follow the state.
+func (s State) Final() bool {
+	switch s {
+	case Rejected, Completed, Failed, Cancelled:
+		return true
+	}
+	return false
+}
+
+// Side is which partner of a referral takes a step.
+type Side string
+
+// The sides of a referral.
+const (
+	SenderSide    Side = "sender"
+	RecipientSide Side = "recipient"
+	EitherSide    Side = "either"
+)
+
+// step is one row of the business machine.
+type step struct {
+	Event packet.Event
+	By    Side
+	From  []State // none for the request, which begins
+	To    State   // "" stays where it is
+}
+
+// steps is the business machine, whole. An event without a row cannot happen.
+func steps() []step {
+	open := []State{Requested, Received, Accepted, InProgress}
+	return []step{
+		{packet.Request, SenderSide, nil, Requested},
+		{packet.Receive, RecipientSide, []State{Requested}, Received},
+		{packet.Ask, RecipientSide, []State{Received}, ""},
+		{packet.Answer, SenderSide, []State{Received}, ""},
+		{packet.Accept, RecipientSide, []State{Requested, Received}, Accepted},
+		{packet.Decline, RecipientSide, []State{Requested, Received}, Rejected},
+		{packet.Start, RecipientSide, []State{Accepted}, InProgress},
+		{packet.Complete, RecipientSide, []State{Accepted, InProgress}, Completed},
+		{packet.Fail, RecipientSide, []State{Accepted, InProgress}, Failed},
+		{packet.Withdraw, SenderSide, open, Cancelled},
+		{packet.Message, EitherSide, open, ""},
+	}
+}
+
+// next returns the state after event taken by side in state from, or ErrParty or
+// ErrState.
+func next(event packet.Event, side Side, from State) (State, error) {
+	for _, s := range steps() {
+		if s.Event != event {
+			continue
+		}
+		if s.By != EitherSide && s.By != side {
+			return "", ErrParty
+		}
+		if !slices.Contains(s.From, from) {
+			return "", ErrState.With("state", string(from))
+		}
+		if s.To == "" {
+			return from, nil
+		}
+		return s.To, nil
+	}
+	return "", ErrState.With("state", string(from))
+}
+
+// Transport is how far a packet has come.
+type Transport string
+
+// The transport states of a packet. They only go forward.
+const (
+	Stored    Transport = "stored"    // it is here
+	Delivered Transport = "delivered" // it was listed to its recipient
+	Opened    Transport = "opened"    // a section of it was released
+)
+
+// moves is the transport machine, whole.
+func moves() map[Transport][]Transport {
+	return map[Transport][]Transport{
+		Stored:    {Delivered, Opened},
+		Delivered: {Opened},
+		Opened:    {},
+	}
+}
+
+// before lists the transport states from which t can be reached, for the guard of
+// an UPDATE.
+func before(t Transport) []Transport {
+	var from []Transport
+	for _, s := range []Transport{Stored, Delivered, Opened} {
+		if slices.Contains(moves()[s], t) {
+			from = append(from, s)
+		}
+	}
+	return from
+}

@@ -1,0 +1,178 @@
+package referral
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"handover/audit"
+	"handover/consent"
+	"handover/consent/record"
+	"handover/internal/codes"
+	"handover/internal/pg"
+	"handover/partners"
+)
+
+// Opening asks for sections of one packet of a referral.
+type Opening struct {
+	Envelope string   `json:"envelope,omitempty"` // digest of the packet's envelope; "" for the request
+	Sections []string `json:"sections"`
+	Reason   string   `json:"reason"` // one of codes.OpenReasons
+}
+
+func (o Opening) valid() bool {
+	twice := len(slices.Compact(slices.Sorted(slices.Values(o.Sections)))) != len(o.Sections)
+	unknown := slices.ContainsFunc(o.Sections, func(s string) bool { return !codes.Sections().Has(s) })
+	return len(o.Sections) > 0 && !twice && !unknown && codes.OpenReasons().Has(o.Reason)
+}
+
+// held is what the opening transaction reads of the packet.
+type held struct {
+	seq              int64
+	digest           string
+	issuer, audience string
+	basis            string // consent id; sections are never stored without one
+	digestOfBasis    string
+	expires, changed time.Time
+	now              time.Time
+	names            []string // of the sections asked for, those that are there
+}
+
+// Open is the only way sections leave. It gives the recipient the sealed sections,
+// and the sender her own copies, as they were posted. For the recipient, firewall,
+// agreement and consent are decided again, under the locks that ending or
+// withdrawing them must wait for; what she agreed to yesterday releases nothing
+// today. The release is written and logged before the sections are returned.
+func (s *Store) Open(ctx context.Context, c partners.Caller, id string, o Opening) (map[string]string, audit.EntryID, error) {
+	if !o.valid() {
+		return nil, audit.EntryID{}, ErrReasonMissing
+	}
+	h, err := s.find(ctx, c, id, o)
+	if err != nil {
+		return nil, audit.EntryID{}, err
+	}
+	own := h.issuer == string(c.Partner())
+	read := &pgx.Batch{}
+	terms := s.Partners.LockTerms(read, partners.ID(h.issuer), partners.ID(h.audience), "")
+	grant := consent.Lock(read, h.basis)
+	var r row
+	queueRow(read, id, "FOR SHARE", &r)
+	queueNames(read, h, own, o.Sections)
+	var entry audit.EntryID
+	released := map[string]string{}
+	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
+		if len(h.names) != len(o.Sections) {
+			return nil, ErrNoSection
+		}
+		if !own {
+			if err := h.releasable(r, terms, grant); err != nil {
+				return nil, err
+			}
+		}
+		write := &pgx.Batch{}
+		var err error
+		entry, err = h.queueRelease(write, c, r, o, own, released)
+		return write, err
+	})
+	return released, entry, err
+}
+
+// find reads which packet is meant. What it reads never changes, so it needs no
+// lock; what can change is read again under one.
+func (s *Store) find(ctx context.Context, c partners.Caller, id string, o Opening) (*held, error) {
+	h := &held{}
+	b := &pgx.Batch{}
+	b.Queue(`
+		SELECT p.seq, p.digest, p.issuer, p.audience, coalesce(p.consent::text, ''), coalesce(c.digest, ''), p.expires_at
+		FROM referral r JOIN packet p ON p.referral = r.seq LEFT JOIN consent c ON c.id = p.consent
+		WHERE r.id = $1 AND p.digest = coalesce(nullif($2, ''), r.id)`, id, o.Envelope).
+		Query(func(rows pgx.Rows) error {
+			_, err := pgx.ForEachRow(rows, []any{&h.seq, &h.digest, &h.issuer, &h.audience, &h.basis,
+				&h.digestOfBasis, &h.expires}, func() error { return nil })
+			return err
+		})
+	err := pg.Decide(ctx, s.Pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, nil })
+	if err != nil {
+		return nil, fmt.Errorf("finding a packet: %w", err)
+	}
+	if h.digest == "" {
+		return nil, ErrNotThere
+	}
+	if h.basis == "" {
+		return nil, ErrNoSection // a packet without content
+	}
+	return h, nil
+}
+
+func queueNames(b *pgx.Batch, h *held, own bool, asked []string) {
+	b.Queue(`SELECT now(), changed_at FROM referral r JOIN packet p ON p.referral = r.seq WHERE p.seq = $1`, h.seq).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&h.now, &h.changed) })
+	b.Queue(`SELECT name FROM `+sectionTable(own)+` WHERE packet = $1 AND name = ANY ($2)`, h.seq, asked).
+		Query(func(rows pgx.Rows) (err error) {
+			h.names, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			return err
+		})
+}
+
+// sectionTable is where the caller's sections are: a recipient's sealed to her, a
+// sender's own copies.
+func sectionTable(own bool) string {
+	if own {
+		return "section_copy"
+	}
+	return "section"
+}
+
+// releasable decides whether the recipient may be given the sections now.
+func (h *held) releasable(r row, terms *partners.Terms, grant *consent.Grant) error {
+	over := State(r.state) == Cancelled || (State(r.state).Final() && h.now.After(h.changed.Add(Grace)))
+	if over {
+		return ErrOver
+	}
+	if !h.now.Before(h.expires) {
+		return ErrPacketExpired
+	}
+	if err := terms.Permit(partners.Passage{Purpose: r.purpose, Classes: h.names}); err != nil {
+		return err
+	}
+	return grant.Covers(h.digestOfBasis, record.Passage{
+		Subject: r.subject, Purpose: r.purpose, Sender: h.issuer, Recipient: h.audience,
+		Category: string(terms.RecipientCategory()), Classes: h.names, Now: h.now,
+	})
+}
+
+// queueRelease queues the log entry, the release rows and, last, the reading of the
+// sections themselves.
+func (h *held) queueRelease(b *pgx.Batch, c partners.Caller, r row, o Opening, own bool, into map[string]string) (audit.EntryID, error) {
+	e := c.Entry("section.open")
+	e.Time, e.Other, e.Referral, e.Envelope = h.now, h.issuer, r.id, h.digest
+	e.Consent, e.Sections, e.Reason = h.basis, slices.Sorted(slices.Values(o.Sections)), o.Reason
+	if own {
+		e.Act, e.Other = "copy.open", h.audience
+	}
+	entry, err := audit.Queue(b, e)
+	if err != nil {
+		return entry, fmt.Errorf("logging a release: %w", err)
+	}
+	b.Queue(`
+		INSERT INTO release (packet, name, reader, at, log_entry)
+		SELECT $1, unnest($2::text[]), $3, $4, $5`, h.seq, o.Sections, c.Partner(), h.now, entry)
+	if !own {
+		b.Queue(`
+			UPDATE delivery SET state = 'opened', opened_at = $2, delivered_at = coalesce(delivered_at, $2), log_entry = $3
+			WHERE packet = $1 AND state = ANY ($4)`, h.seq, h.now, entry, before(Opened))
+	}
+	b.Queue(`SELECT name, sealed FROM `+sectionTable(own)+` WHERE packet = $1 AND name = ANY ($2)`, h.seq, o.Sections).
+		Query(func(rows pgx.Rows) error {
+			var name, sealed string
+			_, err := pgx.ForEachRow(rows, []any{&name, &sealed}, func() error {
+				into[name] = sealed
+				return nil
+			})
+			return err
+		})
+	return entry, nil
+}
