@@ -68,11 +68,17 @@ func Queue(b *pgx.Batch, e proof.Entry) (EntryID, error) {
 	return s.id, nil
 }
 
+// minLogPool is how many connections the log's pool must allow: Run keeps two, and
+// reading while it runs must not wait for them.
+const minLogPool = 4
+
 // Open returns the log that is kept behind the two pools: log, whose role is
-// pg.RoleLog, and hub, whose role is pg.RoleHub. While Run runs it keeps two
-// connections of log to itself, so that pool needs at least four. now is the
-// clock. Open fails when the stored log is not signer's.
+// pg.RoleLog, and hub, whose role is pg.RoleHub. now is the clock. Open fails when
+// the stored log is not signer's.
 func Open(ctx context.Context, log, hub *pgxpool.Pool, signer Signer, now func() time.Time) (*Log, error) {
+	if log.Config().MaxConns < minLogPool {
+		return nil, fmt.Errorf("the log's pool must allow %d connections", minLogPool)
+	}
 	l := newLog(&store{log: log, hub: hub}, signer, now)
 	last, err := l.store.lastCheckpoint(ctx)
 	if errors.Is(err, errNone) {

@@ -27,14 +27,18 @@ func makeDir(dir string) error {
 	return nil
 }
 
-// readFile reads a file of bounded size.
+// readFile reads a file of bounded size. An error names it.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile))
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("%s is longer than any file of a key store", path)
+	}
+	return data, err
 }
 
 // publish writes a new file that is there as a whole or not at all, also after a

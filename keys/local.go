@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -78,6 +79,9 @@ func OpenLocal(dir string, root RootKey) (*Local, error) {
 
 // Format prints where the store is, whatever the verb: never a key.
 func (l *Local) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "key store in "+l.dir) }
+
+// LogValue is what Format prints, for slog.
+func (l *Local) LogValue() slog.Value { return slog.StringValue("key store in " + l.dir) }
 
 // Public is Store's. The keys come out of the sealed files, not from the public
 // part that stands beside them, so that whoever can write to the directory cannot

@@ -12,10 +12,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"unicode/utf8"
 
 	"handover/internal/strict"
 )
@@ -32,9 +34,8 @@ const (
 // RootKey is what the keys of a Local are sealed under: a file or a passphrase.
 // It prints nothing of either.
 type RootKey struct {
-	path       string
-	passphrase string
-	rounds     int
+	path  string
+	words func() string // in a closure, into which package fmt cannot look from another struct
 }
 
 // RootFile takes the root key from a file that only its owner can read: 32 random
@@ -43,10 +44,13 @@ func RootFile(path string) RootKey { return RootKey{path: path} }
 
 // Passphrase derives the root key from words of at least 16 characters, by a
 // million rounds of PBKDF2 over a salt that lies in the store.
-func Passphrase(words string) RootKey { return RootKey{passphrase: words, rounds: rounds} }
+func Passphrase(words string) RootKey { return RootKey{words: func() string { return words }} }
 
 // Format prints that there is a root key, whatever the verb.
 func (RootKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "root key") }
+
+// LogValue is what Format prints, for slog.
+func (RootKey) LogValue() slog.Value { return slog.StringValue("root key") }
 
 // The refusals of OpenLocal.
 var (
@@ -66,7 +70,7 @@ type storeHeader struct {
 
 // open derives the rings of the store in dir, which it makes when there is none.
 func open(dir string, root RootKey) (*rings, error) {
-	if root.path == "" && len(root.passphrase) < minPassphrase {
+	if root.path == "" && (root.words == nil || utf8.RuneCountInString(root.words()) < minPassphrase) {
 		return nil, ErrPassphrase
 	}
 	if err := makeDir(dir); err != nil {
@@ -106,7 +110,7 @@ func create(path string, root RootKey) (*rings, error) {
 	if root.path == "" {
 		salt := make([]byte, saltSize)
 		_, _ = rand.Read(salt) // never fails
-		h.Root, h.Salt, h.Rounds = "passphrase", base64.RawURLEncoding.EncodeToString(salt), root.rounds
+		h.Root, h.Salt, h.Rounds = "passphrase", base64.RawURLEncoding.EncodeToString(salt), rounds
 	} else if err := makeRoot(root.path); err != nil {
 		return nil, err
 	}
@@ -181,7 +185,7 @@ func (h storeHeader) secret(root RootKey) ([]byte, error) {
 		if err != nil || len(salt) != saltSize || h.Rounds < 1 || h.Rounds > maxRounds {
 			return nil, ErrRoot
 		}
-		return pbkdf2.Key(sha256.New, root.passphrase, salt, h.Rounds, rootSize)
+		return pbkdf2.Key(sha256.New, root.words(), salt, h.Rounds, rootSize)
 	}
 	return nil, fmt.Errorf("%w: it was made with a %s", ErrRoot, h.kind())
 }
@@ -243,8 +247,9 @@ func readRoot(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading root key file: %w", err)
 	}
-	secret, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimSuffix(string(data), "\n"))
-	if err != nil || len(secret) != rootSize {
+	text := strings.TrimSuffix(string(data), "\n")
+	secret, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(secret) != rootSize || base64.RawURLEncoding.EncodeToString(secret) != text {
 		return nil, fmt.Errorf("root key file %s does not hold 32 bytes of base64url: restore it from a backup", path)
 	}
 	return secret, nil

@@ -1,0 +1,55 @@
+# make run    a hub with sample partners, on http://localhost:8080 (PORT, HUB_DIR)
+# make test   everything that needs no long run
+# make help   the rest
+#
+# Both work from a clean clone: what is missing (PostgreSQL's programs, Node, a C compiler)
+# is installed or fetched into .cache/, and said so.
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test vet lint bench fuzz chaos clean
+
+GO       ?= go
+TEST     ?= ./...
+FUZZTIME ?= 30s
+CHAOS    ?= 10m
+# staticcheck's version is fixed in a module file of its own, so that the tools of the
+# workshop are no dependencies of the product.
+STATICCHECK := $(GO) tool -modfile=deploy/tools.mod staticcheck
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+
+build: ## the two programs, into bin/
+	@mkdir -p bin
+	$(GO) build -buildvcs=false -o bin/ ./cmd/hub ./cmd/handover
+
+run: build ## a hub with a private PostgreSQL, sample partners and one referral; PORT and HUB_DIR set where
+	@dir=$$(deploy/dev/postgres.sh) && HUB_PG_BIN="$$dir" exec bin/hub run
+
+test: vet ## vet, staticcheck, every test with the race detector
+	@dir=$$(deploy/dev/postgres.sh) && race=$$(deploy/dev/tools.sh) && \
+	set -x && HUB_PG_BIN="$$dir" exec $(GO) test $$race -shuffle=on -timeout=20m $(TEST)
+
+vet:
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+
+lint: vet ## vet, staticcheck, the house's plan, formatting; golangci-lint if it is installed
+	$(GO) test -count=1 ./internal/arch
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted: $$unformatted"; exit 1; }
+	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: left out"; fi
+
+bench: ## ours against the baseline, on this machine: lines "ratio" and "figure"
+	@mkdir -p bin
+	$(GO) build -buildvcs=false -o bin/ ./cmd/bench
+	@dir=$$(deploy/dev/postgres.sh) && HUB_PG_BIN="$$dir" exec bin/bench
+
+fuzz: ## every fuzz target for FUZZTIME each
+	@deploy/dev/fuzz.sh $(FUZZTIME)
+
+chaos: ## kill -9 of hub and PostgreSQL under load, for CHAOS
+	@dir=$$(deploy/dev/postgres.sh) && \
+	HUB_PG_BIN="$$dir" CHAOS=$(CHAOS) exec $(GO) test -count=1 -timeout=2h -run=Chaos -v ./cmd/hub
+
+clean: ## what was built or fetched; the hub's data under .handover stay
+	rm -rf bin .cache test/interop/node_modules

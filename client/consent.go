@@ -1,0 +1,216 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+
+	"handover/audit/proof"
+	"handover/consent/record"
+)
+
+// Notice is what she was told before she agreed.
+type Notice = record.Notice
+
+// Consent is what she agreed to, to be recorded. Zero values are filled in where a
+// default is given.
+type Consent struct {
+	ID         string   // UUIDv7; default a new one
+	Subject    string   // her random reference (NewSubject); default a new one
+	Purpose    string   // one of the codes of purposes
+	Recipients []string // partner ids, or category:NAME; police only as category:police
+	Sections   []string // what she agrees to share
+	Withheld   []string // what she does not, which wins
+	Agreement  string   // default agreed
+	Method     string   // how she said it: verbal-in-person, verbal-phone, written, digital, signed-form
+	Onward     string   // default ask-each-time
+	Notice     Notice
+	Given      time.Time // default now
+	From       time.Time // default Given
+	Expires    time.Time // default 28 days after From
+	Act        string    // the worker, by opaque id
+}
+
+// ConsentLife is how long a consent stands when nothing else is said.
+const ConsentLife = 28 * 24 * time.Hour
+
+// RecordedConsent is a consent record with its proof.
+type RecordedConsent struct {
+	ID      string  `json:"id"`
+	Subject string  `json:"subject"`
+	Digest  string  `json:"digest"` // by which packets bind it
+	Record  string  `json:"record"` // the signed record
+	Receipt Receipt `json:"receipt"`
+}
+
+// StoredConsent is a consent record as the hub keeps it, verified: signed by its
+// recorder, and its newest step in the log.
+type StoredConsent struct {
+	ID          string        `json:"id"`
+	Record      string        `json:"record"` // the signed record
+	Digest      string        `json:"digest"`
+	State       string        `json:"state"` // agreed, refused, withdrawn, expired
+	RecordedAt  time.Time     `json:"recorded_at"`
+	WithdrawnAt time.Time     `json:"withdrawn_at,omitzero"`
+	Withdrawal  string        `json:"withdrawal,omitempty"` // the signed withdrawal
+	Receipt     Receipt       `json:"receipt"`              // of the newest step
+	Claims      record.Claims `json:"claims"`               // what the record states
+}
+
+// NewSubject returns a fresh random reference for a subject: 128 bits in base64url.
+// Take a new one for each recipient unless you mean to link them.
+func NewSubject() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// SignConsent fills in and signs a record without sending it. PostConsent sends it.
+func (c *Client) SignConsent(o Consent) (RecordedConsent, error) {
+	now := c.now().Truncate(time.Second)
+	id, err := uuid.NewV7()
+	if err != nil {
+		return RecordedConsent{}, fmt.Errorf("choosing a consent id: %w", err)
+	}
+	o.ID, o.Subject = cmp.Or(o.ID, id.String()), cmp.Or(o.Subject, NewSubject())
+	o.Agreement, o.Onward = cmp.Or(o.Agreement, "agreed"), cmp.Or(o.Onward, "ask-each-time")
+	o.Given = cmp.Or(o.Given, now)
+	o.From = cmp.Or(o.From, o.Given)
+	o.Expires = cmp.Or(o.Expires, o.From.Add(ConsentLife))
+	claims := record.Claims{
+		Hub: c.hub, Issuer: c.partner, ID: o.ID, IssuedAt: now.Unix(), Act: o.Act, Subject: o.Subject,
+		Jurisdiction: "GB-ENG", Agreement: o.Agreement, Method: o.Method, Purpose: o.Purpose,
+		Recipients: o.Recipients, Sections: o.Sections, Withheld: o.Withheld, Onward: o.Onward, Notice: o.Notice,
+		GivenAt: o.Given.Unix(), ValidFrom: o.From.Unix(), Expires: o.Expires.Unix(),
+	}
+	if claims.Sections == nil {
+		claims.Sections = []string{}
+	}
+	token, err := claims.Sign(c.keys.Signing)
+	if err != nil {
+		return RecordedConsent{}, local(err)
+	}
+	stated, err := record.ParseConsent(token)
+	if err != nil {
+		return RecordedConsent{}, local(err)
+	}
+	return RecordedConsent{ID: o.ID, Subject: o.Subject, Digest: stated.Digest(), Record: token}, nil
+}
+
+// RecordConsent signs and records what she agreed to. Codes of refusal:
+// consent-claim (the member claim names it), consent-conflict, consent-stale.
+func (c *Client) RecordConsent(ctx context.Context, o Consent) (RecordedConsent, error) {
+	signed, err := c.SignConsent(o)
+	if err != nil {
+		return RecordedConsent{}, err
+	}
+	return c.PostConsent(ctx, signed)
+}
+
+// PostConsent sends a signed record, once more if need be: the same record finds
+// the receipt it had before.
+func (c *Client) PostConsent(ctx context.Context, signed RecordedConsent) (RecordedConsent, error) {
+	stated, err := record.ParseConsent(signed.Record)
+	if err != nil {
+		return RecordedConsent{}, local(err)
+	}
+	receipt, err := c.postSigned(ctx, "/v1/consents", signed.Record)
+	if err != nil {
+		return RecordedConsent{}, err
+	}
+	claims := stated.Unverified()
+	signed.ID, signed.Subject, signed.Digest, signed.Receipt = claims.ID, claims.Subject, stated.Digest(), receipt
+	return signed, c.prove(receipt, proof.Entry{Act: "consent.record", Partner: c.partner,
+		Consent: claims.ID, Digest: stated.Digest(), State: claims.Agreement})
+}
+
+func (c *Client) postSigned(ctx context.Context, path, token string) (Receipt, error) {
+	r, err := c.do(ctx, call{method: http.MethodPost, path: path, body: []byte(token), mediaType: "application/jose"})
+	if err != nil {
+		return Receipt{}, err
+	}
+	return read[Receipt](r)
+}
+
+// Consent returns a record that you made or are named in; the code of its refusal
+// is consent-not-found. The hub logs that you read it.
+func (c *Client) Consent(ctx context.Context, id string) (StoredConsent, error) {
+	stored, err := get[StoredConsent](ctx, c, "/v1/consents/"+url.PathEscape(id), nil)
+	if err != nil {
+		return StoredConsent{}, err
+	}
+	stated, err := record.ParseConsent(stored.Record)
+	if err != nil {
+		return StoredConsent{}, fmt.Errorf("%w: the consent record", ErrForged)
+	}
+	stored.Claims = stated.Unverified()
+	if stored.Claims.ID != id || stored.Claims.Hub != c.hub || stated.Digest() != stored.Digest {
+		return StoredConsent{}, fmt.Errorf("%w: it is another consent record", ErrForged)
+	}
+	key, err := c.signingKey(ctx, stored.Claims.Issuer, stated.KeyID())
+	if err != nil {
+		return StoredConsent{}, err
+	}
+	if _, err := record.VerifyConsent(stated, key.PublicKey); err != nil {
+		return StoredConsent{}, fmt.Errorf("%w: the consent record", ErrForged)
+	}
+	return stored, c.proveConsent(ctx, stored)
+}
+
+// proveConsent verifies the newest step of a consent: the withdrawal, if there is
+// one, or the recording.
+func (c *Client) proveConsent(ctx context.Context, stored StoredConsent) error {
+	if stored.Withdrawal == "" {
+		return c.prove(stored.Receipt, proof.Entry{Act: "consent.record", Partner: stored.Claims.Issuer,
+			Consent: stored.ID, Digest: stored.Digest})
+	}
+	stated, err := record.ParseWithdrawal(stored.Withdrawal)
+	if err != nil || stated.Unverified().Consent != stored.ID || stated.Unverified().Digest != stored.Digest {
+		return fmt.Errorf("%w: the withdrawal", ErrForged)
+	}
+	key, err := c.signingKey(ctx, stated.Unverified().Issuer, stated.KeyID())
+	if err != nil {
+		return err
+	}
+	if _, err := record.VerifyWithdrawal(stated, key.PublicKey); err != nil {
+		return fmt.Errorf("%w: the withdrawal", ErrForged)
+	}
+	return c.prove(stored.Receipt, proof.Entry{Act: "consent.withdraw", Partner: stated.Unverified().Issuer,
+		Consent: stored.ID, Digest: stated.Digest(), State: "withdrawn"})
+}
+
+// WithdrawConsent signs and records that she takes a consent back. When it returns
+// without error, nothing more can be shared on that consent. The code
+// consent-already-withdrawn means that this was so before.
+func (c *Client) WithdrawConsent(ctx context.Context, id string) (Receipt, error) {
+	stored, err := c.Consent(ctx, id)
+	if err != nil {
+		return Receipt{}, err
+	}
+	jti, err := uuid.NewV7()
+	if err != nil {
+		return Receipt{}, fmt.Errorf("choosing a withdrawal id: %w", err)
+	}
+	token, err := record.WithdrawalClaims{Hub: c.hub, Issuer: c.partner, ID: jti.String(),
+		IssuedAt: c.now().Unix(), Consent: id, Digest: stored.Digest}.Sign(c.keys.Signing)
+	if err != nil {
+		return Receipt{}, local(err)
+	}
+	stated, err := record.ParseWithdrawal(token)
+	if err != nil {
+		return Receipt{}, local(err)
+	}
+	receipt, err := c.postSigned(ctx, "/v1/consents/"+url.PathEscape(id)+"/withdraw", token)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return receipt, c.prove(receipt, proof.Entry{Act: "consent.withdraw", Partner: c.partner,
+		Consent: id, Digest: stated.Digest(), State: "withdrawn"})
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// tick is the unit of /proc's CPU times: USER_HZ, 100 a second on every Linux.
+const tick = 10 * time.Millisecond
+
+// spent is the CPU time that the processes have used, with their children that are
+// still there.
+func spent(pids ...int) time.Duration {
+	total := time.Duration(0)
+	children := tree()
+	for len(pids) > 0 {
+		pid := pids[0]
+		pids = append(pids[1:], children[pid]...)
+		if f := stat(pid); f != nil {
+			user, _ := strconv.ParseInt(f[11], 10, 64)
+			system, _ := strconv.ParseInt(f[12], 10, 64)
+			total += time.Duration(user+system) * tick
+		}
+	}
+	return total
+}
+
+// tree maps each process to its children.
+func tree() map[int][]int {
+	children := map[int][]int{}
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, d := range dirs {
+		pid, err := strconv.Atoi(filepath.Base(d))
+		if f := stat(pid); err == nil && f != nil {
+			parent, _ := strconv.Atoi(f[1])
+			children[parent] = append(children[parent], pid)
+		}
+	}
+	return children
+}
+
+// stat returns the fields of /proc/PID/stat after the command's name: state, parent
+// and so on.
+func stat(pid int) []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	_, after, ok := strings.Cut(string(text), ") ")
+	if !ok {
+		return nil
+	}
+	return strings.Fields(after)
+}
+
+// resident is the memory a process holds, in bytes.
+func resident(pid int) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(text))
+	pages, _ := strconv.ParseInt(f[1], 10, 64)
+	return pages * int64(os.Getpagesize())
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// target is a server under load: where it listens, whose CPU time it is, and how to
+// make a request that it accepts.
+type target struct {
+	address string
+	pids    []int
+	request func() ([]byte, error) // a whole HTTP/1.1 request, as bytes
+}
+
+func (t *target) memory() int64 { return resident(t.pids[0]) }
+
+// ahead is how many requests are made before the clock starts, a second of the span:
+// more than any of the servers takes.
+const ahead = 3500
+
+// measure drives t with n senders, each on a connection of its own, sending the next
+// request when the answer to the last has come. Requests are made before the clock
+// starts. It is an error if any is not answered with 201.
+func (x *bed) measure(ctx context.Context, n int, span time.Duration, t *target) (result, error) {
+	requests, err := prepare(int(float64(rateBound(n))*span.Seconds()), t)
+	if err != nil {
+		return result{}, err
+	}
+	var next atomic.Int64
+	var mu sync.Mutex
+	var took []time.Duration
+	var failed error
+	var group sync.WaitGroup
+	before := spent(t.pids...)
+	begin := time.Now()
+	for range n {
+		group.Go(func() {
+			mine, err := send(ctx, t.address, begin.Add(span), requests, &next)
+			mu.Lock()
+			defer mu.Unlock()
+			took, failed = append(took, mine...), errors.Join(failed, err)
+		})
+	}
+	group.Wait()
+	elapsed := time.Since(begin)
+	if failed != nil {
+		return result{}, failed
+	}
+	if len(took) == 0 {
+		return result{}, errors.New("nothing was accepted")
+	}
+	slices.Sort(took)
+	return result{
+		rate: float64(len(took)) / elapsed.Seconds(),
+		p50:  took[len(took)/2].Round(10 * time.Microsecond), p99: took[len(took)*99/100].Round(10 * time.Microsecond),
+		cpu: (spent(t.pids...) - before) / time.Duration(len(took)),
+	}, nil
+}
+
+// rateBound is a rate that n senders stay under.
+func rateBound(n int) int {
+	if n == 1 {
+		return 1200
+	}
+	return ahead
+}
+
+// prepare makes count requests on every core.
+func prepare(count int, t *target) ([][]byte, error) {
+	requests := make([][]byte, count)
+	var next atomic.Int64
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	for range 4 {
+		group.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= count {
+					return
+				}
+				r, err := t.request()
+				if err != nil {
+					mu.Lock()
+					failed = errors.Join(failed, err)
+					mu.Unlock()
+					return
+				}
+				requests[i] = r
+			}
+		})
+	}
+	group.Wait()
+	return requests, failed
+}
+
+func send(ctx context.Context, address string, until time.Time, requests [][]byte, next *atomic.Int64) ([]time.Duration, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	answers := bufio.NewReaderSize(conn, 16<<10)
+	var took []time.Duration
+	for ctx.Err() == nil && time.Now().Before(until) {
+		i := int(next.Add(1)) - 1
+		if i >= len(requests) {
+			return took, nil
+		}
+		start := time.Now()
+		if _, err := conn.Write(requests[i]); err != nil {
+			return nil, err
+		}
+		answer, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			return nil, err
+		}
+		if answer.StatusCode != http.StatusCreated {
+			why, _ := io.ReadAll(io.LimitReader(answer.Body, 1000))
+			return nil, fmt.Errorf("answered %s: %s", answer.Status, why)
+		}
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+			return nil, err
+		}
+		took = append(took, time.Since(start))
+	}
+	return took, ctx.Err()
+}

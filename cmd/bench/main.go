@@ -1,0 +1,118 @@
+// Command bench measures what accepting a packet costs, beside a baseline that does
+// only the unavoidable: both in one run, on one machine, over one PostgreSQL, turn
+// about. Its last lines are `ratio NAME VALUE` (our rate divided by the baseline's)
+// and `figure NAME VALUE UNIT`, so that runs can be compared.
+//
+// hub.go starts the real hub and enrols two partners over its API; baseline.go is
+// what we compare with; load.go drives either with requests made beforehand, so that
+// a sender costs next to nothing; cpu.go reads what the processes spent.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == "baseline" {
+		exit(baseline(os.Args[2], os.Args[3]))
+	}
+	var o options
+	flag.StringVar(&o.hub, "hub", "bin/hub", "the hub's binary")
+	flag.DurationVar(&o.span, "span", 5*time.Second, "how long each measurement lasts")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often hub and baseline take turns")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	exit(bench(ctx, o))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+type options struct {
+	hub    string
+	span   time.Duration
+	rounds int
+}
+
+// result is one measurement.
+type result struct {
+	rate     float64 // packets accepted a second
+	p50, p99 time.Duration
+	cpu      time.Duration // of server and PostgreSQL, a packet
+	refused  int
+}
+
+// bench measures every number of senders in turn and prints what it found.
+func bench(ctx context.Context, o options) error {
+	x, err := start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer x.stop()
+	ours, theirs := map[int][]result{}, map[int][]result{}
+	senders := []int{1, 16, 64}
+	for round := range o.rounds {
+		for _, n := range senders {
+			verify, err := calibrate()
+			if err != nil {
+				return err
+			}
+			b, err := x.measure(ctx, n, o.span, x.baseline)
+			if err != nil {
+				return fmt.Errorf("measuring the baseline: %w", err)
+			}
+			h, err := x.measure(ctx, n, o.span, x.hub)
+			if err != nil {
+				return fmt.Errorf("measuring the hub: %w", err)
+			}
+			fmt.Printf("round %d, %2d senders, one ES256 verify %d µs: baseline %6.0f/s p50 %s p99 %s cpu %s; hub %6.0f/s p50 %s p99 %s cpu %s\n",
+				round+1, n, verify.Microseconds(), b.rate, b.p50, b.p99, b.cpu, h.rate, h.p50, h.p99, h.cpu)
+			ours[n], theirs[n] = append(ours[n], h), append(theirs[n], b)
+		}
+	}
+	x.report(senders, ours, theirs)
+	return nil
+}
+
+// report prints the comparable lines: of each measure the median of the rounds.
+func (x *bed) report(senders []int, ours, theirs map[int][]result) {
+	for _, n := range senders {
+		h, b := ours[n], theirs[n]
+		name := fmt.Sprintf("accept-4k-%d", n)
+		var ratios []float64
+		for i := range h {
+			ratios = append(ratios, h[i].rate/b[i].rate)
+		}
+		fmt.Printf("ratio %s %.2f\n", name, median(ratios))
+		fmt.Printf("figure %s-rate %.0f packets/s\n", name, median(pick(h, func(r result) float64 { return r.rate })))
+		fmt.Printf("figure %s-p50 %.2f ms\n", name, median(pick(h, func(r result) float64 { return r.p50.Seconds() * 1000 })))
+		fmt.Printf("figure %s-p99 %.2f ms\n", name, median(pick(h, func(r result) float64 { return r.p99.Seconds() * 1000 })))
+		fmt.Printf("figure %s-cpu %.0f us\n", name, median(pick(h, func(r result) float64 { return float64(r.cpu.Microseconds()) })))
+	}
+	fmt.Printf("figure hub-memory %d MiB\n", x.hub.memory()>>20)
+}
+
+func pick(rs []result, f func(result) float64) []float64 {
+	out := make([]float64, len(rs))
+	for i, r := range rs {
+		out[i] = f(r)
+	}
+	return out
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Makes sure that the tests find what they need besides Go and PostgreSQL: a C compiler for
+# the race detector, and Node with its packages for the clients we did not write. Prints the
+# flag -race if it can be used. Run from the root of the repository.
+set -eu
+. deploy/dev/lib.sh
+
+compiler() {
+	cc=$(go env CC)
+	command -v "${cc%% *}" >/dev/null 2>&1
+}
+
+if { compiler || { apt_install gcc libc6-dev && compiler; }; } && [ "$(go env CGO_ENABLED)" = 1 ]; then
+	echo -race
+else
+	say "No C compiler that Go may use: the tests run without the race detector."
+fi
+
+interop=test/interop
+[ -f "$interop/package.json" ] || exit 0
+command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || apt_install nodejs npm ||
+	fail "Node was not found, and $interop needs it: install Node 18 or newer with npm."
+# npm ci starts from nothing each time; it is skipped while the lock file is the one
+# that was installed.
+if ! cmp -s "$interop/package-lock.json" "$interop/node_modules/.installed-lock.json"; then
+	(cd "$interop" && npm ci --silent --no-audit --no-fund >&2)
+	cp "$interop/package-lock.json" "$interop/node_modules/.installed-lock.json"
+fi

@@ -1,0 +1,478 @@
+package pg_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"handover/internal/pg"
+	"handover/internal/pgtest"
+)
+
+// querier is a pool, a connection or a transaction.
+type querier interface {
+	Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func exec(t *testing.T, db querier, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		if _, err := db.Exec(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// one runs a query that yields one value.
+func one[T any](t *testing.T, db querier, query string, args ...any) T {
+	t.Helper()
+	rows, err := db.Query(t.Context(), query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return v
+}
+
+// refusedBy reports whether err is PostgreSQL's, with that SQLSTATE.
+func refusedBy(err error, code string) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == code
+}
+
+const (
+	insufficientPrivilege = "42501"
+	idleInTransaction     = "25P03"
+)
+
+// eventually waits for something another process does. It fails only if it hangs.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for !is() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// notes is a table like those that hold partners' data.
+func notes(t *testing.T, db *pgtest.DB) {
+	t.Helper()
+	exec(t, db.Owner,
+		"CREATE TABLE note (partner text NOT NULL, body text NOT NULL)",
+		"ALTER TABLE note ENABLE ROW LEVEL SECURITY",
+		`CREATE POLICY note_partner ON note USING (partner = nullif(current_setting('hub.partner', true), ''))`,
+		"GRANT SELECT, INSERT ON note TO "+pg.RoleHub)
+}
+
+func write(ctx context.Context, pool *pgxpool.Pool, as, partner, body string) error {
+	return pg.As(ctx, pool, as, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "INSERT INTO note (partner, body) VALUES ($1, $2)", partner, body)
+		return err
+	})
+}
+
+func read(t *testing.T, pool *pgxpool.Pool, as string) (bodies []string) {
+	t.Helper()
+	err := pg.As(t.Context(), pool, as, func(tx pgx.Tx) error {
+		rows, err := tx.Query(t.Context(), "SELECT body FROM note ORDER BY body")
+		if err != nil {
+			return err
+		}
+		bodies, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bodies
+}
+
+func TestRolesOwnNothingAndHaveNoRights(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for _, role := range []string{pg.RoleHub, pg.RoleLog} {
+		if n := one[int](t, db.Owner, `SELECT count(*) FROM pg_roles WHERE rolname = $1 AND NOT rolcanlogin
+			AND NOT rolsuper AND NOT rolbypassrls AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolreplication`, role); n != 1 {
+			t.Errorf("%s is missing, can log in, or has rights of its own", role)
+		}
+		if n := one[int](t, db.Owner, `SELECT count(*) FROM pg_auth_members JOIN pg_roles r ON r.oid = member WHERE r.rolname = $1`, role); n != 0 {
+			t.Errorf("%s is a member of %d roles", role, n)
+		}
+		for catalog, owner := range map[string]string{
+			"pg_class": "relowner", "pg_proc": "proowner", "pg_type": "typowner", "pg_namespace": "nspowner", "pg_database": "datdba",
+		} {
+			query := fmt.Sprintf("SELECT count(*) FROM %s JOIN pg_roles r ON r.oid = %s WHERE r.rolname = $1", catalog, owner)
+			if n := one[int](t, db.Owner, query, role); n != 0 {
+				t.Errorf("%s owns %d rows of %s", role, n, catalog)
+			}
+		}
+	}
+}
+
+func TestRolesCreateNothing(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for role, pool := range map[string]*pgxpool.Pool{pg.RoleHub: db.Hub, pg.RoleLog: db.Log} {
+		for _, s := range []string{"CREATE TABLE mine (id int)", "CREATE SCHEMA mine", "CREATE ROLE mine", "DROP TABLE goose_db_version"} {
+			if _, err := pool.Exec(t.Context(), s); !refusedBy(err, insufficientPrivilege) {
+				t.Errorf("%s may %s: %v", role, s, err)
+			}
+		}
+	}
+}
+
+func TestResetsLeadBackToTheRole(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	exec(t, db.Owner, "CREATE TABLE hidden (id int)")
+	for _, reset := range []string{"RESET ROLE", "RESET ALL", "DISCARD ALL", "SET ROLE DEFAULT"} {
+		conn, err := pgx.ConnectConfig(t.Context(), db.Hub.Config().ConnConfig)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec(t, conn, reset)
+		if role := one[string](t, conn, "SELECT current_user::text"); role != pg.RoleHub {
+			t.Errorf("%s leads to %s", reset, role)
+		}
+		if _, err := conn.Exec(t.Context(), "SELECT FROM hidden"); !refusedBy(err, insufficientPrivilege) {
+			t.Errorf("%s gives the owner's rights: %v", reset, err)
+		}
+		if err := conn.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestConnectionsAreBoundedWhateverTheAddressSays(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	loose := db.URL + "&timezone=Asia%2FTokyo&statement_timeout=0&idle_in_transaction_session_timeout=0&role=" + pg.Login
+	want := map[string]string{
+		"application_name": "handover", "TimeZone": "UTC", "search_path": "public, pg_temp",
+		"idle_in_transaction_session_timeout": "10s", "statement_timeout": "15s", "lock_timeout": "5s",
+	}
+	for _, role := range []string{pg.RoleHub, pg.RoleLog, ""} {
+		pool, err := pg.Open(t.Context(), loose, role, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for name := range want {
+			got[name] = one[string](t, pool, "SELECT current_setting($1)", name)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("role %q (-want +got):\n%s", role, diff)
+		}
+		if user, wanted := one[string](t, pool, "SELECT current_user::text"), cmp2(role, pg.Login); user != wanted {
+			t.Errorf("works as %s, want %s", user, wanted)
+		}
+		pool.Close()
+	}
+}
+
+// cmp2 is the first of two strings that is not empty.
+func cmp2(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for name, row := range map[string]struct{ url, role string }{
+		"an address that is none":        {"postgres://%zz", ""},
+		"a server that is not there":     {strings.Replace(db.URL, "port=5432", "port=5433", 1), ""},
+		"a role that does not exist":     {db.URL, "handover_nobody"},
+		"a role the login is no part of": {db.URL, "pg_read_all_data"},
+	} {
+		if pool, err := pg.Open(t.Context(), row.url, row.role, 1); err == nil {
+			pool.Close()
+			t.Errorf("%s was opened", name)
+		}
+	}
+}
+
+func TestConnectionInAnotherRoleIsRefused(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	conn, err := db.Owner.Acquire(t.Context()) // as if a pooler had dropped the startup parameter
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if err := pg.Confirm(t.Context(), conn.Conn(), pg.RoleHub); err == nil {
+		t.Error("the owner's connection passes for the hub's")
+	}
+	if err := pg.Confirm(t.Context(), conn.Conn(), pg.Login); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPartnersSeeTheirOwnRowsOnly(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	notes(t, db)
+	for partner, body := range map[string]string{"camden-outreach": "a", "lantern-housing": "b"} {
+		if err := write(t.Context(), db.Hub, partner, partner, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := write(t.Context(), db.Hub, "camden-outreach", "lantern-housing", "forged"); !refusedBy(err, insufficientPrivilege) {
+		t.Errorf("one partner wrote as another: %v", err)
+	}
+	if err := write(t.Context(), db.Hub, "", "", "nobody's"); !refusedBy(err, insufficientPrivilege) {
+		t.Errorf("nobody wrote: %v", err)
+	}
+	for as, want := range map[string][]string{
+		"camden-outreach": {"a"}, "lantern-housing": {"b"}, "": nil, "other": nil, "camden-outreach' OR true --": nil,
+	} {
+		if got := read(t, db.Hub, as); !slices.Equal(got, want) {
+			t.Errorf("%q sees %q, want %q", as, got, want)
+		}
+	}
+	if n := one[int](t, db.Hub, "SELECT count(*) FROM note"); n != 0 {
+		t.Errorf("unbound, the hub sees %d rows", n)
+	}
+}
+
+// single is a pool of one connection, so that what one transaction leaves on it meets
+// the next.
+func single(t *testing.T, db *pgtest.DB) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pg.Open(t.Context(), db.URL, pg.RoleHub, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func TestBindingEndsWithTheTransaction(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	pool := single(t, db)
+	stop := errors.New("stop")
+	for name, row := range map[string]struct {
+		fn   func(pgx.Tx) error
+		want error
+	}{
+		"committed":         {func(pgx.Tx) error { return nil }, nil},
+		"rolled back":       {func(pgx.Tx) error { return stop }, stop},
+		"committed in fn":   {func(tx pgx.Tx) error { return tx.Commit(t.Context()) }, pgx.ErrTxClosed},
+		"aborted by server": {func(tx pgx.Tx) error { _, _ = tx.Exec(t.Context(), "SELECT 1/0"); return nil }, pgx.ErrTxCommitRollback},
+	} {
+		err := pg.As(t.Context(), pool, "camden-outreach", func(tx pgx.Tx) error {
+			if bound := one[string](t, tx, "SELECT current_setting('hub.partner')"); bound != "camden-outreach" {
+				t.Errorf("%s: bound to %q", name, bound)
+			}
+			return row.fn(tx)
+		})
+		if !errors.Is(err, row.want) {
+			t.Errorf("%s: %v, want %v", name, err, row.want)
+		}
+		if left := one[string](t, pool, "SELECT current_setting('hub.partner')"); left != "" {
+			t.Errorf("%s: %q is left behind", name, left)
+		}
+	}
+}
+
+func TestUnfinishedWorkLeavesNothingAndKeepsTheConnection(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	notes(t, db)
+	pool := single(t, db)
+	backend := func() int { return one[int](t, pool, "SELECT pg_backend_pid()") }
+	before := backend()
+	stop := errors.New("stop")
+	for name, end := range map[string]func(cancel func()) error{
+		"an error":              func(func()) error { return stop },
+		"a caller who has gone": func(cancel func()) error { cancel(); return nil },
+		"a panic":               func(func()) error { panic(stop) },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		func() {
+			defer func() { _ = recover() }()
+			err := pg.As(ctx, pool, "camden-outreach", func(tx pgx.Tx) error {
+				exec(t, tx, "INSERT INTO note (partner, body) VALUES ('camden-outreach', 'unfinished')")
+				return end(cancel)
+			})
+			if err == nil {
+				t.Errorf("%s: committed", name)
+			}
+		}()
+		cancel()
+		if got := read(t, pool, "camden-outreach"); got != nil {
+			t.Errorf("%s: left %q", name, got)
+		}
+		if after := backend(); after != before {
+			t.Errorf("%s: cost a connection", name)
+		}
+	}
+}
+
+func TestACallerWhoHasGoneBeginsNothing(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := pg.As(ctx, db.Hub, "camden-outreach", func(pgx.Tx) error {
+		t.Error("ran")
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// turns counts how often a connection waits for an answer: a write followed by a read.
+type turns struct {
+	net.Conn
+	n       *atomic.Int64
+	written atomic.Bool
+}
+
+func (c *turns) Write(b []byte) (int, error) {
+	c.written.Store(true)
+	return c.Conn.Write(b)
+}
+
+func (c *turns) Read(b []byte) (int, error) {
+	if c.written.Swap(false) {
+		c.n.Add(1)
+	}
+	return c.Conn.Read(b)
+}
+
+func TestBeginningAndBindingAreOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	cfg, err := pgxpool.ParseConfig(pgtest.New(t).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n atomic.Int64
+	cfg.MaxConns = 1
+	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return &turns{Conn: conn, n: &n}, err
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	var began int64
+	work := func(pgx.Tx) error { began = n.Load(); return nil }
+	for range 2 { // the first time prepares the statements
+		n.Store(0)
+		if err := pg.As(t.Context(), pool, "camden-outreach", work); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if began != 1 || n.Load() != 2 {
+		t.Errorf("%d round trips to begin and bind, %d in all, want 1 and 2", began, n.Load())
+	}
+}
+
+func TestBindHoldsForAWholeBatch(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	notes(t, db)
+	send := func(partner string) error {
+		var b pgx.Batch
+		pg.Bind(&b, "camden-outreach")
+		b.Queue("INSERT INTO note (partner, body) VALUES ('camden-outreach', 'first')")
+		b.Queue("INSERT INTO note (partner, body) VALUES ($1, 'second')", partner)
+		return db.Hub.SendBatch(t.Context(), &b).Close()
+	}
+	if err := send("lantern-housing"); !refusedBy(err, insufficientPrivilege) {
+		t.Errorf("a foreign row passed: %v", err)
+	}
+	if got := read(t, db.Hub, "camden-outreach"); got != nil {
+		t.Errorf("a refused batch left %q", got)
+	}
+	if err := send("camden-outreach"); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, db.Hub, "camden-outreach"); !slices.Equal(got, []string{"first", "second"}) {
+		t.Errorf("the batch wrote %q", got)
+	}
+}
+
+func TestIdleTransactionIsCutAndWritesNothing(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	notes(t, db)
+	err := pg.As(t.Context(), db.Hub, "camden-outreach", func(tx pgx.Tx) error {
+		exec(t, tx, "INSERT INTO note (partner, body) VALUES ('camden-outreach', 'idle')")
+		backend := one[int](t, tx, "SELECT pg_backend_pid()")
+		exec(t, tx, "SET LOCAL idle_in_transaction_session_timeout = '1ms'") // not the ten seconds
+		eventually(t, "the server ends the session", func() bool {
+			return one[int](t, db.Owner, "SELECT count(*) FROM pg_stat_activity WHERE pid = $1", backend) == 0
+		})
+		return nil
+	})
+	if !refusedBy(err, idleInTransaction) {
+		t.Errorf("the commit of a cut transaction: %v", err)
+	}
+	if got := read(t, db.Hub, "camden-outreach"); got != nil {
+		t.Errorf("it wrote %q", got)
+	}
+}
+
+func TestViolatesNamesTheConstraint(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	exec(t, db.Owner,
+		"CREATE TABLE parent (id int CONSTRAINT parent_once PRIMARY KEY)",
+		`CREATE TABLE child (id int NOT NULL CONSTRAINT child_positive CHECK (id > 0) CONSTRAINT child_parent REFERENCES parent)`,
+		`CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			RAISE EXCEPTION USING ERRCODE = TG_ARGV[0], CONSTRAINT = 'guarded', MESSAGE = 'no'; END $$`,
+		"CREATE TABLE guarded (id int)", "CREATE TRIGGER guard BEFORE INSERT ON guarded EXECUTE FUNCTION guard('check_violation')",
+		"CREATE TABLE other (id int)", "CREATE TRIGGER guard BEFORE INSERT ON other EXECUTE FUNCTION guard('raise_exception')",
+		"INSERT INTO parent VALUES (1)")
+	for _, row := range []struct {
+		statement, constraint string
+		want                  bool
+	}{
+		{"INSERT INTO parent VALUES (1)", "parent_once", true},
+		{"INSERT INTO parent VALUES (1)", "child_parent", false},
+		{"INSERT INTO child VALUES (-1)", "child_positive", true},
+		{"INSERT INTO child VALUES (9)", "child_parent", true},
+		{"INSERT INTO child VALUES (NULL)", "", false},
+		{"INSERT INTO guarded VALUES (1)", "guarded", true},
+		{"INSERT INTO other VALUES (1)", "guarded", false}, // no refusal of a row
+		{"SELECT 1/0", "", false},
+		{"INSERT INTO parent VALUES (2)", "parent_once", false},
+	} {
+		_, err := db.Owner.Exec(t.Context(), row.statement)
+		if got := pg.Violates(err, row.constraint); got != row.want {
+			t.Errorf("%s, %q: %t for %v", row.statement, row.constraint, got, err)
+		}
+		if got := pg.Violates(fmt.Errorf("inserting: %w", err), row.constraint); err != nil && got != row.want {
+			t.Errorf("%s, %q: %t for it wrapped", row.statement, row.constraint, got)
+		}
+	}
+}
