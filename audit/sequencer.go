@@ -24,7 +24,7 @@ const (
 // Log is the audit log of one hub. Any number of hubs share one log in one
 // database; each runs Run.
 type Log struct {
-	Logger *slog.Logger // where Run tells of failures; slog.Default() unless set before Run
+	Logger *slog.Logger // where Run tells of failures; set it before Run, or nobody hears
 
 	store  *store
 	signer Signer
@@ -132,7 +132,7 @@ func (l *Log) start() error {
 	}
 	l.running, l.failure = true, nil
 	if l.Logger == nil {
-		l.Logger = slog.Default()
+		l.Logger = slog.New(slog.DiscardHandler)
 	}
 	return nil
 }

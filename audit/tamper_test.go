@@ -159,41 +159,47 @@ func (r *rig) setBack(size int64) {
 func TestNoReceiptIsMadeOfWhatWasTampered(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		sql  string // $1 is the entry, at index 3
+		sql  string // the entry is the one at index 3
 	}{
-		{"its body", `UPDATE audit_entry SET body = replace(convert_from(body, 'UTF8'), 'requested', 'accepted')::bytea WHERE id = $1`},
-		{"its salt", `UPDATE audit_entry SET salt = set_byte(salt, 0, get_byte(salt, 0) # 1) WHERE id = $1`},
-		{"its leaf", `UPDATE audit_entry SET leaf = set_byte(leaf, 1, get_byte(leaf, 1) # 1) WHERE id = $1`},
+		{"its body", `UPDATE audit_entry SET body = replace(convert_from(body, 'UTF8'), 'requested', 'accepted')::bytea WHERE id = at(3)`},
+		{"its salt", `UPDATE audit_entry SET salt = set_byte(salt, 0, get_byte(salt, 0) # 1) WHERE id = at(3)`},
+		{"its leaf", `UPDATE audit_entry SET leaf = set_byte(leaf, 1, get_byte(leaf, 1) # 1) WHERE id = at(3)`},
 		{"its body, with a leaf that commits to it", `UPDATE audit_entry SET body = b.body,
 			leaf = '\x01'::bytea || sha256('handover-audit-v1\000'::bytea || salt || b.body)
-			FROM (SELECT replace(convert_from(body, 'UTF8'), 'requested', 'accepted')::bytea AS body FROM audit_entry WHERE id = $1) b WHERE id = $1`},
-		{"its place, swapped with another's", `WITH a AS (DELETE FROM audit_leaf WHERE idx IN (3, 4) RETURNING *)
-			INSERT INTO audit_leaf SELECT 100007 - idx, entry, 200000 FROM a WHERE $1::uuid IS NOT NULL`},
-		{"the entry at its place", `UPDATE audit_entry e SET salt = o.salt, body = o.body, leaf = o.leaf
-			FROM audit_entry o JOIN audit_leaf l ON l.entry = o.id AND l.idx = 4 WHERE e.id = $1`},
-		{"its whole content, with its place", `WITH other AS (SELECT l.idx, l.size, e.salt, e.body, e.leaf
-				FROM audit_entry e JOIN audit_leaf l ON l.entry = e.id AND l.idx = 4),
-			gone AS (DELETE FROM audit_leaf WHERE idx = 4),
-			moved AS (UPDATE audit_leaf SET idx = other.idx + 1000, size = other.size FROM other WHERE entry = $1)
-			UPDATE audit_entry SET salt = other.salt, body = other.body, leaf = other.leaf FROM other WHERE id = $1`},
-		{"a hash beside it", `UPDATE audit_tile SET data = set_byte(data, 70, get_byte(data, 70) # 1) WHERE level = 0 AND n = 0 AND $1::uuid IS NOT NULL`},
-		{"its own hash in the tile", `UPDATE audit_tile SET data = set_byte(data, 100, get_byte(data, 100) # 1) WHERE level = 0 AND n = 0 AND $1::uuid IS NOT NULL`},
-		{"its tile, gone", `DELETE FROM audit_tile WHERE level = 0 AND n = 0 AND $1::uuid IS NOT NULL`},
+			FROM (SELECT replace(convert_from(body, 'UTF8'), 'requested', 'accepted')::bytea AS body FROM audit_entry WHERE id = at(3)) b WHERE id = at(3)`},
+		{"its place, swapped with another's", `CREATE TEMP TABLE two AS SELECT * FROM audit_leaf WHERE idx IN (3, 4);
+			DELETE FROM audit_leaf WHERE idx IN (3, 4);
+			INSERT INTO audit_leaf SELECT 7 - idx, entry, size FROM two`},
+		{"another's salt, body and leaf", `UPDATE audit_entry e SET salt = o.salt, body = o.body, leaf = o.leaf
+			FROM audit_entry o WHERE e.id = at(3) AND o.id = at(4)`},
+		{"another's salt, body and leaf, and its place", `UPDATE audit_entry e SET salt = o.salt, body = o.body, leaf = o.leaf
+			FROM audit_entry o WHERE e.id = at(3) AND o.id = at(4);
+			CREATE TEMP TABLE two AS SELECT * FROM audit_leaf WHERE idx IN (3, 4);
+			DELETE FROM audit_leaf WHERE idx IN (3, 4);
+			INSERT INTO audit_leaf SELECT 7 - idx, entry, size FROM two`},
+		{"a hash beside it", `UPDATE audit_tile SET data = set_byte(data, 70, get_byte(data, 70) # 1) WHERE level = 0 AND n = 0`},
+		{"its own hash in the tile", `UPDATE audit_tile SET data = set_byte(data, 100, get_byte(data, 100) # 1) WHERE level = 0 AND n = 0`},
+		{"its tile, gone", `DELETE FROM audit_tile WHERE level = 0 AND n = 0`},
 		{"its checkpoint's signature", `UPDATE audit_checkpoint SET note = set_byte(note, octet_length(note) - 20, get_byte(note, octet_length(note) - 20) # 2)
-			WHERE size = (SELECT size FROM audit_leaf WHERE entry = $1)`},
+			WHERE size = (SELECT size FROM audit_leaf WHERE idx = 3)`},
 		{"its checkpoint, a later one", `UPDATE audit_checkpoint SET note = (SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1)
-			WHERE size = (SELECT size FROM audit_leaf WHERE entry = $1)`},
+			WHERE size = (SELECT size FROM audit_leaf WHERE idx = 3)`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			id := r.logMany(10)[3]
+			r.logMany(10)
 			r.logMany(300)
+			r.owner(`CREATE FUNCTION at(bigint) RETURNS uuid LANGUAGE sql STABLE AS 'SELECT entry FROM audit_leaf WHERE idx = $1'`)
+			var id EntryID
+			if err := r.db.Owner.QueryRow(t.Context(), `SELECT at(3)`).Scan(&id); err != nil {
+				t.Fatal(err)
+			}
 			if err := r.restart().mustVerify(id); err != nil {
 				t.Fatalf("before: %v", err)
 			}
 			r.owner(`ALTER TABLE audit_entry DROP CONSTRAINT audit_entry_commitment`)
-			r.owner(row.sql, id)
+			r.owner(row.sql)
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			got, err := r.restart().Receipt(ctx, id)

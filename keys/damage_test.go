@@ -50,7 +50,7 @@ func TestDamagedKeyFileIsNamedAndNotUsed(t *testing.T) {
 		"written twice":      func(_ *testing.T, _ string, b []byte) []byte { return append(b, b...) },
 		"of another store":   from(other, "key.1.key"),
 		"the version before": from("", "key.1.key"),
-		"another key's":      from("", "other.1.key"),
+		"another key's":      from("", "other.2.key"),
 		"an unknown member":  edit(func(m map[string]any) { m["note"] = "x" }),
 		"another format":     edit(func(m map[string]any) { m["v"] = 2 }),
 		"another name":       edit(func(m map[string]any) { m["name"] = "other" }),
@@ -66,8 +66,16 @@ func TestDamagedKeyFileIsNamedAndNotUsed(t *testing.T) {
 		"a changed private part": edit(func(m map[string]any) {
 			m["sealed"] = strings.Replace(m["sealed"].(string), "local:v1:", "local:v1:A", 1)
 		}),
-		"a private part unframed":  edit(func(m map[string]any) { m["sealed"] = strings.TrimPrefix(m["sealed"].(string), "local:v1:") }),
-		"a public key of her own":  edit(func(m map[string]any) { m["public"] = attackerKey(t) }),
+		"a private part unframed": edit(func(m map[string]any) { m["sealed"] = strings.TrimPrefix(m["sealed"].(string), "local:v1:") }),
+		"a public key of her own": edit(func(m map[string]any) { m["public"] = attackerKey(t) }),
+		"a point of her own": edit(func(m map[string]any) {
+			var k map[string]any
+			if err := json.Unmarshal(attackerKey(t), &k); err != nil {
+				t.Fatal(err)
+			}
+			k["kid"] = m["public"].(map[string]any)["kid"]
+			m["public"] = k
+		}),
 		"a blob that was wrapped":  wrapped,
 		"a private key unsealed":   edit(func(m map[string]any) { m["sealed"] = "local:v1:" + canary }),
 		"a private key in clear":   func(*testing.T, string, []byte) []byte { return []byte(`{"d":"` + canary + `"}`) },
@@ -78,6 +86,7 @@ func TestDamagedKeyFileIsNamedAndNotUsed(t *testing.T) {
 			l := openLocal(t, dir)
 			rotate(t, l, "key", jose.ES256)
 			now := rotate(t, l, "key", jose.ES256)
+			rotate(t, l, "other", jose.ES256)
 			rotate(t, l, "other", jose.ES256)
 			path := filepath.Join(dir, "key.2.key")
 			if err := os.WriteFile(path, change(t, dir, read(t, path)), 0o600); err != nil {
@@ -92,7 +101,13 @@ func TestDamagedKeyFileIsNamedAndNotUsed(t *testing.T) {
 			if err := signs(t, l, "key", now.KeyID()); err == nil || !strings.Contains(err.Error(), path) {
 				t.Errorf("Sign: %v", err)
 			}
-			if len(kids(t, l, "other")) != 1 {
+			if err := keys.Ensure(t.Context(), l, "key", jose.ES256); err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("Ensure: %v", err)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "key.3.key")); err == nil {
+				t.Error("a new key was made in the place of one that an operator may restore")
+			}
+			if len(kids(t, l, "other")) != 2 {
 				t.Error("the other key suffers too")
 			}
 		})

@@ -164,7 +164,46 @@ func TestPrivatePartIsDestroyedAtTheRotationAfterRetirement(t *testing.T) {
 	if got := kids(t, other, "key"); len(got) != 2 {
 		t.Errorf("%d versions, want 2", len(got))
 	}
+	// And the process that destroyed them has forgotten them.
+	l.RetireAfter = other.RetireAfter
+	if got := kids(t, l, "key"); len(got) != 2 {
+		t.Errorf("%d versions, want 2", len(got))
+	}
+}
+
+// Each version's overlap is counted from its own successor, not from the newest.
+func TestOverlapsRunSideBySide(t *testing.T) {
+	dir := t.TempDir()
+	start := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	now := start
+	l := openLocal(t, dir)
+	l.Now = func() time.Time { return now }
+	l.RetireAfter = 10 * time.Minute
+	at := func(minutes int) { now = start.Add(time.Duration(minutes) * time.Minute) }
+
 	rotate(t, l, "key", jose.ES256)
+	at(5)
+	second := rotate(t, l, "key", jose.ES256)
+	at(12)
+	third := rotate(t, l, "key", jose.ES256)
+	if got := kids(t, l, "key"); len(got) != 3 {
+		t.Errorf("%d versions, want 3", len(got))
+	}
+	at(16)
+	want := []string{third.KeyID(), second.KeyID()}
+	if got := kids(t, l, "key"); !slices.Equal(got, want) {
+		t.Errorf("versions %v, want %v", got, want)
+	}
+	rotate(t, l, "key", jose.ES256)
+	for n, want := range map[int]bool{1: false, 2: true, 3: true} {
+		b, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("key.%d.key", n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bytes.Contains(b, []byte(`"sealed"`)); got != want {
+			t.Errorf("version %d sealed %v, want %v", n, got, want)
+		}
+	}
 }
 
 func TestPassphraseOpensItsStoreOnly(t *testing.T) {

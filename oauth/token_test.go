@@ -184,6 +184,9 @@ func TestEveryWayToCheatATokenRequest(t *testing.T) {
 			if w.Code != tt.status || got.Error != tt.error || got.Token != "" {
 				t.Errorf("got %d %+v", w.Code, got)
 			}
+			if strings.Contains(got.Hint, "OAuth 2.0") || strings.Contains(w.Body.String(), "hint") {
+				t.Errorf("fosite's own words are sent: %s", w.Body)
+			}
 			if w.Code == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
 				t.Error("401 without a challenge")
 			}

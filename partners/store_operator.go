@@ -146,3 +146,14 @@ func logNow(ctx context.Context, tx pgx.Tx, e proof.Entry) (audit.EntryID, error
 	}
 	return audit.Append(ctx, tx, e)
 }
+
+// Agreements lists the agreements that have not been ended, for the operator.
+func (s *Store) Agreements(ctx context.Context) ([]Agreement, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT id::text, sender, recipient, purposes, sections, valid_from, valid_to
+		FROM agreement WHERE ended_at IS NULL ORDER BY sender, recipient, valid_from`)
+	if err != nil {
+		return nil, fmt.Errorf("reading agreements: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Agreement])
+}

@@ -12,21 +12,33 @@ import (
 // tick is the unit of /proc's CPU times: USER_HZ, 100 a second on every Linux.
 const tick = 10 * time.Millisecond
 
-// spent is the CPU time that the processes have used, with their children that are
-// still there.
-func spent(pids ...int) time.Duration {
-	total := time.Duration(0)
+// cost is CPU time: the server's own, and that of PostgreSQL for it.
+type cost struct{ server, postgres time.Duration }
+
+func (c cost) total() time.Duration { return c.server + c.postgres }
+
+// spent is the CPU time that a target has used so far. PostgreSQL serves the target
+// alone while it is measured.
+func (t *target) spent() cost {
+	c := cost{server: used(t.server)}
 	children := tree()
-	for len(pids) > 0 {
+	for pids := []int{t.postgres}; len(pids) > 0; {
 		pid := pids[0]
 		pids = append(pids[1:], children[pid]...)
-		if f := stat(pid); f != nil {
-			user, _ := strconv.ParseInt(f[11], 10, 64)
-			system, _ := strconv.ParseInt(f[12], 10, 64)
-			total += time.Duration(user+system) * tick
-		}
+		c.postgres += used(pid)
 	}
-	return total
+	return c
+}
+
+// used is the CPU time of one process.
+func used(pid int) time.Duration {
+	f := stat(pid)
+	if f == nil {
+		return 0
+	}
+	user, _ := strconv.ParseInt(f[11], 10, 64)
+	system, _ := strconv.ParseInt(f[12], 10, 64)
+	return time.Duration(user+system) * tick
 }
 
 // tree maps each process to its children.

@@ -33,6 +33,7 @@ import (
 // baseline beside it on the same PostgreSQL.
 type bed struct {
 	dir       string
+	temporary bool
 	hub       *target
 	baseline  *target
 	processes []*exec.Cmd
@@ -60,7 +61,11 @@ func start(ctx context.Context, o options) (_ *bed, err error) {
 			x.stop()
 		}
 	}()
-	if x.dir, err = os.MkdirTemp("", "handover-bench-"); err != nil {
+	if x.dir = o.dir; x.dir == "" {
+		x.dir, err = os.MkdirTemp("", "handover-bench-")
+		x.temporary = true
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := x.startHub(ctx, o.hub); err != nil {
@@ -79,7 +84,9 @@ func (x *bed) stop() {
 		_ = p.Process.Signal(syscall.SIGTERM)
 		_ = p.Wait()
 	}
-	_ = os.RemoveAll(x.dir)
+	if x.temporary {
+		_ = os.RemoveAll(x.dir)
+	}
 }
 
 func (x *bed) startHub(ctx context.Context, binary string) error {
@@ -100,7 +107,7 @@ func (x *bed) startHub(ctx context.Context, binary string) error {
 		return err
 	}
 	x.processes = append(x.processes, cmd)
-	x.hub = &target{address: "127.0.0.1:" + port, pids: []int{cmd.Process.Pid}, request: x.hubRequest}
+	x.hub = &target{address: "127.0.0.1:" + port, server: cmd.Process.Pid, request: x.hubRequest}
 	for range 300 {
 		answer, err := http.Get(x.issuer + "/readyz")
 		if err == nil && answer.Body.Close() == nil && answer.StatusCode == http.StatusOK {
@@ -141,9 +148,13 @@ func (x *bed) startBaseline(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("starting the baseline: %w", err)
 	}
-	// Both servers use the hub's PostgreSQL, which is a child of the hub.
-	postgres := tree()[x.hub.pids[0]]
-	x.baseline = &target{address: strings.TrimSpace(address), pids: append([]int{cmd.Process.Pid}, postgres...)}
+	// Both servers use the hub's PostgreSQL, which is the hub's only child.
+	children := tree()[x.hub.server]
+	if len(children) != 1 {
+		return errors.New("the hub has no PostgreSQL of its own: unset HUB_DATABASE_URL")
+	}
+	x.hub.postgres = children[0]
+	x.baseline = &target{address: strings.TrimSpace(address), server: cmd.Process.Pid, postgres: children[0]}
 	x.baseline.request = func() ([]byte, error) {
 		body := make([]byte, 5600) // what 4 KiB come to once sealed and encoded
 		rand.Read(body)
@@ -158,7 +169,7 @@ func (x *bed) furnish(ctx context.Context, binary string) error {
 		into     *member
 		category string
 	}{{&x.sender, "borough-outreach"}, {&x.recipient, "housing"}} {
-		m.into.id = "bench-" + m.category
+		m.into.id = "bench-" + m.category + "-" + strings.ToLower(rand.Text()[:4]) // a kept folder has earlier ones
 		_, err := x.operate(ctx, binary, "partner", "add", m.into.id, "--name", "Sample agency", "--category", m.category, "--area", "E09000007")
 		if err != nil {
 			return err

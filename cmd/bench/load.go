@@ -14,47 +14,41 @@ import (
 	"time"
 )
 
-// target is a server under load: where it listens, whose CPU time it is, and how to
-// make a request that it accepts.
+// target is a server under load: where it listens, its processes, and how to make a
+// request that it accepts.
 type target struct {
-	address string
-	pids    []int
-	request func() ([]byte, error) // a whole HTTP/1.1 request, as bytes
+	address          string
+	server, postgres int                    // pids
+	request          func() ([]byte, error) // a whole HTTP/1.1 request, as bytes
 }
 
-func (t *target) memory() int64 { return resident(t.pids[0]) }
+// slice is how long requests are sent before new ones are made: a DPoP proof is good
+// for a minute, and making one costs more than sending it.
+const slice = 2 * time.Second
 
-// ahead is how many requests are made before the clock starts, a second of the span:
-// more than any of the servers takes.
-const ahead = 3500
-
-// measure drives t with n senders, each on a connection of its own, sending the next
-// request when the answer to the last has come. Requests are made before the clock
-// starts. It is an error if any is not answered with 201.
+// measure drives t with n senders for span, a slice at a time, each sender on a
+// connection of its own, sending the next request when the answer to the last has
+// come. Requests are made while the clock stands. It is an error if any is not
+// answered with 201, or if a sender is left without an answer.
 func (x *bed) measure(ctx context.Context, n int, span time.Duration, t *target) (result, error) {
-	requests, err := prepare(int(float64(rateBound(n))*span.Seconds()), t)
-	if err != nil {
-		return result{}, err
-	}
-	var next atomic.Int64
-	var mu sync.Mutex
 	var took []time.Duration
-	var failed error
-	var group sync.WaitGroup
-	before := spent(t.pids...)
-	begin := time.Now()
-	for range n {
-		group.Go(func() {
-			mine, err := send(ctx, t.address, begin.Add(span), requests, &next)
-			mu.Lock()
-			defer mu.Unlock()
-			took, failed = append(took, mine...), errors.Join(failed, err)
-		})
-	}
-	group.Wait()
-	elapsed := time.Since(begin)
-	if failed != nil {
-		return result{}, failed
+	var elapsed time.Duration
+	var cpu cost
+	for elapsed < span {
+		requests, err := prepare(int(float64(rateBound(n))*slice.Seconds()), t)
+		if err != nil {
+			return result{}, err
+		}
+		before, begin := t.spent(), time.Now()
+		mine, err := drive(ctx, t.address, n, begin.Add(slice), requests)
+		if err != nil {
+			return result{}, err
+		}
+		took = append(took, mine...)
+		elapsed += time.Since(begin)
+		after := t.spent()
+		cpu.server += after.server - before.server
+		cpu.postgres += after.postgres - before.postgres
 	}
 	if len(took) == 0 {
 		return result{}, errors.New("nothing was accepted")
@@ -63,16 +57,35 @@ func (x *bed) measure(ctx context.Context, n int, span time.Duration, t *target)
 	return result{
 		rate: float64(len(took)) / elapsed.Seconds(),
 		p50:  took[len(took)/2].Round(10 * time.Microsecond), p99: took[len(took)*99/100].Round(10 * time.Microsecond),
-		cpu: (spent(t.pids...) - before) / time.Duration(len(took)),
+		cpu: cost{cpu.server / time.Duration(len(took)), cpu.postgres / time.Duration(len(took))},
 	}, nil
 }
 
 // rateBound is a rate that n senders stay under.
 func rateBound(n int) int {
 	if n == 1 {
-		return 1200
+		return 1500
 	}
-	return ahead
+	return 6000
+}
+
+// drive sends requests with n senders until the time is over or none is left.
+func drive(ctx context.Context, address string, n int, until time.Time, requests [][]byte) ([]time.Duration, error) {
+	var next atomic.Int64
+	var mu sync.Mutex
+	var took []time.Duration
+	var failed error
+	var group sync.WaitGroup
+	for range n {
+		group.Go(func() {
+			mine, err := send(ctx, address, until, requests, &next)
+			mu.Lock()
+			defer mu.Unlock()
+			took, failed = append(took, mine...), errors.Join(failed, err)
+		})
+	}
+	group.Wait()
+	return took, failed
 }
 
 // prepare makes count requests on every core.

@@ -24,8 +24,9 @@ func main() {
 	}
 	var o options
 	flag.StringVar(&o.hub, "hub", "bin/hub", "the hub's binary")
-	flag.DurationVar(&o.span, "span", 5*time.Second, "how long each measurement lasts")
+	flag.DurationVar(&o.span, "span", 5*time.Second, "how long each measurement lasts at the least")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often hub and baseline take turns")
+	flag.StringVar(&o.dir, "dir", "", "a folder for the hub to use and keep, instead of one that is thrown away")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -42,6 +43,7 @@ func exit(err error) {
 
 type options struct {
 	hub    string
+	dir    string
 	span   time.Duration
 	rounds int
 }
@@ -50,8 +52,12 @@ type options struct {
 type result struct {
 	rate     float64 // packets accepted a second
 	p50, p99 time.Duration
-	cpu      time.Duration // of server and PostgreSQL, a packet
-	refused  int
+	cpu      cost // a packet
+}
+
+// String is the measurement in a few words.
+func (r result) String() string {
+	return fmt.Sprintf("%5.0f/s p50 %v p99 %v cpu %d+%d µs", r.rate, r.p50, r.p99, r.cpu.server.Microseconds(), r.cpu.postgres.Microseconds())
 }
 
 // bench measures every number of senders in turn and prints what it found.
@@ -77,8 +83,8 @@ func bench(ctx context.Context, o options) error {
 			if err != nil {
 				return fmt.Errorf("measuring the hub: %w", err)
 			}
-			fmt.Printf("round %d, %2d senders, one ES256 verify %d µs: baseline %6.0f/s p50 %s p99 %s cpu %s; hub %6.0f/s p50 %s p99 %s cpu %s\n",
-				round+1, n, verify.Microseconds(), b.rate, b.p50, b.p99, b.cpu, h.rate, h.p50, h.p99, h.cpu)
+			fmt.Printf("round %d, %2d senders, one ES256 verify %d µs: baseline %s; hub %s\n",
+				round+1, n, verify.Microseconds(), b, h)
 			ours[n], theirs[n] = append(ours[n], h), append(theirs[n], b)
 		}
 	}
@@ -99,9 +105,9 @@ func (x *bed) report(senders []int, ours, theirs map[int][]result) {
 		fmt.Printf("figure %s-rate %.0f packets/s\n", name, median(pick(h, func(r result) float64 { return r.rate })))
 		fmt.Printf("figure %s-p50 %.2f ms\n", name, median(pick(h, func(r result) float64 { return r.p50.Seconds() * 1000 })))
 		fmt.Printf("figure %s-p99 %.2f ms\n", name, median(pick(h, func(r result) float64 { return r.p99.Seconds() * 1000 })))
-		fmt.Printf("figure %s-cpu %.0f us\n", name, median(pick(h, func(r result) float64 { return float64(r.cpu.Microseconds()) })))
+		fmt.Printf("figure %s-cpu %.0f us\n", name, median(pick(h, func(r result) float64 { return float64(r.cpu.total().Microseconds()) })))
 	}
-	fmt.Printf("figure hub-memory %d MiB\n", x.hub.memory()>>20)
+	fmt.Printf("figure hub-memory %d MiB\n", resident(x.hub.server)>>20)
 }
 
 func pick(rs []result, f func(result) float64) []float64 {

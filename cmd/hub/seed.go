@@ -1,6 +1,225 @@
 package main
 
-import "context"
-type demo struct { cfg Config; address string; out interface{ Write([]byte)(int,error)} }
-func (d demo) seed(context.Context) error { return nil }
-func (d demo) introduce() {}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"handover/client"
+	"handover/client/profile"
+	"handover/internal/codes"
+	"handover/partners"
+	"handover/referral/packet"
+)
+
+// demo makes and introduces the sample exchange. Every agency and woman in it is
+// fictional. Each part looks first whether it is there already, so a start that was
+// cut short is completed by the next one.
+type demo struct {
+	cfg     Config
+	address string // of the database
+	out     io.Writer
+
+	reference string // of the sample referral
+}
+
+// samples are five agencies of different categories that serve the same borough.
+func samples() []partners.Partner {
+	areas := []string{"E09000007", "E09000012"}
+	return []partners.Partner{
+		{ID: "camden-outreach", Name: "Sample street outreach", Category: partners.BoroughOutreach, Areas: areas},
+		{ID: "larkfield-housing", Name: "Larkfield sample housing team", Category: partners.Housing, Areas: areas},
+		{ID: "rosewell-women", Name: "Rosewell sample women's charity", Category: partners.VAWGService, Areas: areas},
+		{ID: "elm-lane-surgery", Name: "Elm Lane sample GP practice", Category: partners.PrimaryCare, Areas: areas},
+		{ID: "northgate-police", Name: "Northgate sample police liaison", Category: partners.Police, Areas: areas},
+	}
+}
+
+// offers are what the sample agencies do, one service each.
+func offers() []partners.Service {
+	return []partners.Service{
+		{Partner: "camden-outreach", Name: "Street outreach", Purposes: []string{"outreach", "advocacy"}, SelfReferral: true, AcceptsNoRecourse: true},
+		{Partner: "larkfield-housing", Name: "Homes for single women", Purposes: []string{"housing", "emergency-accommodation", "duty-to-refer"}},
+		{Partner: "rosewell-women", Name: "Advocacy and a way out", Purposes: []string{"advocacy", "exiting-support"}, WomenOnly: true, SelfReferral: true, AcceptsNoRecourse: true},
+		{Partner: "elm-lane-surgery", Name: "Registering without papers", Purposes: []string{"gp-registration", "health-care"}, SelfReferral: true, AcceptsNoRecourse: true},
+		{Partner: "northgate-police", Name: "Protection from harm", Purposes: []string{"protect-from-harm"}},
+	}
+}
+
+// home is where a sample partner's own side lives: its keys and receipts, as they
+// would lie on that agency's machine.
+func (d *demo) home(id partners.ID) string {
+	return filepath.Join(d.cfg.Dir, "partners", string(id))
+}
+
+func (d *demo) seed(ctx context.Context) error {
+	err := asOwner(ctx, d.address, func(s *partners.Store) error {
+		for _, p := range samples() {
+			if err := d.join(ctx, s, p); err != nil {
+				return fmt.Errorf("enrolling %s: %w", p.ID, err)
+			}
+		}
+		if err := d.agree(ctx, s); err != nil {
+			return err
+		}
+		return d.offer(ctx, s)
+	})
+	if err != nil {
+		return err
+	}
+	return d.refer(ctx)
+}
+
+// join registers a partner and enrols it over the public API, with keys it makes
+// itself.
+func (d *demo) join(ctx context.Context, s *partners.Store, p partners.Partner) error {
+	if err := s.Add(ctx, p); err != nil && !errors.Is(err, partners.ErrPartnerExists) {
+		return err
+	}
+	own, err := profile.Open(ctx, d.home(p.ID), profile.Options{})
+	if errors.Is(err, profile.ErrNone) {
+		own, err = profile.Create(ctx, d.home(p.ID), profile.Options{})
+	}
+	if err != nil {
+		return err
+	}
+	if own.Settings().ClientID != "" {
+		return nil
+	}
+	code, err := s.Invite(ctx, p.ID, time.Hour)
+	if err != nil {
+		return err
+	}
+	_, err = own.Enrol(ctx, d.cfg.Issuer, code)
+	return err
+}
+
+// agree puts agreements in force between every two sample partners: for every
+// purpose and section with the helping agencies, and with the police for protection
+// from harm alone. The firewall narrows both.
+func (d *demo) agree(ctx context.Context, s *partners.Store) error {
+	agreed, err := s.Agreements(ctx)
+	if err != nil {
+		return err
+	}
+	for _, from := range samples() {
+		for _, to := range samples() {
+			known := slices.ContainsFunc(agreed, func(a partners.Agreement) bool { return a.Sender == from.ID && a.Recipient == to.ID })
+			if from.ID == to.ID || known {
+				continue
+			}
+			a := partners.Agreement{Sender: from.ID, Recipient: to.ID, From: time.Now().Add(-time.Minute),
+				To: time.Now().AddDate(1, 0, 0), Purposes: codes.Purposes().Codes(), Sections: codes.Sections().Codes()}
+			if from.Category == partners.Police || to.Category == partners.Police {
+				a.Purposes = []string{"protect-from-harm"}
+				a.Sections = []string{"identity", "need", "risk", "safe-contact", "note"}
+			}
+			if _, err := s.Agree(ctx, a); err != nil {
+				return fmt.Errorf("agreeing for %s and %s: %w", from.ID, to.ID, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (d *demo) offer(ctx context.Context, s *partners.Store) error {
+	offered, err := s.Services(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	for _, o := range offers() {
+		if slices.ContainsFunc(offered, func(k partners.Service) bool { return k.Partner == o.Partner }) {
+			continue
+		}
+		o.Areas, o.Capacity = []string{"E09000007", "E09000012"}, "open"
+		if _, err := s.Offer(ctx, o); err != nil {
+			return fmt.Errorf("offering a service of %s: %w", o.Partner, err)
+		}
+	}
+	return nil
+}
+
+// refer sends one referral as the sample outreach team would, through the public API.
+func (d *demo) refer(ctx context.Context) error {
+	own, err := profile.Open(ctx, d.home("camden-outreach"), profile.Options{})
+	if err != nil {
+		return err
+	}
+	c, err := own.Client()
+	if err != nil {
+		return err
+	}
+	if sent, err := first(c.Sent(ctx, client.Filter{State: "all"})); err != nil || sent.Reference != "" {
+		d.reference = sent.Reference
+		return err
+	}
+	service, err := d.serviceOf(ctx, c, "larkfield-housing")
+	if err != nil {
+		return err
+	}
+	consent, err := c.RecordConsent(ctx, client.Consent{
+		Purpose: "housing", Recipients: []string{"larkfield-housing", "camden-outreach"},
+		Sections: []string{"need", "safe-contact", "risk", "note"}, Withheld: []string{"health"}, Method: "verbal-in-person",
+		Notice: client.Notice{Version: "sample-1", Digest: packet.Digest("Sample notice."), Language: "en"},
+	})
+	if err != nil {
+		return fmt.Errorf("recording the sample consent: %w", err)
+	}
+	receipt, err := c.Send(ctx, client.Request{
+		To: "larkfield-housing", Consent: consent.ID, Service: service, Area: "E09000007", Purpose: "housing", Urgency: "urgent",
+		Sections: map[string]client.Content{
+			"safe-contact": client.Content(`{"channel":"via-worker","voicemail":false,"text":false}`),
+			"need":         client.Content(`{"need":"somewhere to live","since":"this week"}`),
+			"risk":         client.Content(`{"harm":[{"type":"cuckooing","basis":"suspected"}]}`),
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("sending the sample referral: %w", err)
+	}
+	d.reference = receipt.Reference
+	return nil
+}
+
+func (d *demo) serviceOf(ctx context.Context, c *client.Client, partner string) (string, error) {
+	offered, err := c.Services(ctx, "", "")
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(offered, func(s client.Service) bool { return s.Partner == partner })
+	if i < 0 {
+		return "", fmt.Errorf("%s offers no service", partner)
+	}
+	return offered[i].ID, nil
+}
+
+// first returns the first of a sequence, or a zero value when it is empty.
+func first[T any](all iter.Seq2[T, error]) (T, error) {
+	for v, err := range all {
+		return v, err
+	}
+	var none T
+	return none, nil
+}
+
+// introduce says what there is and what to try.
+func (d *demo) introduce() {
+	fmt.Fprintf(d.out, `
+Five sample agencies have joined, each with its own keys under %s:
+`, filepath.Join(d.cfg.Dir, "partners"))
+	for _, p := range samples() {
+		fmt.Fprintf(d.out, "  %-18s %s\n", p.ID, p.Name)
+	}
+	fmt.Fprintf(d.out, `
+camden-outreach has referred a woman to larkfield-housing: %s. Try, in another terminal:
+  export HANDOVER_HOME=%s
+  bin/handover inbox
+  bin/handover open %s --reason triage
+  bin/handover accept %s
+
+`, d.reference, d.home("larkfield-housing"), d.reference, d.reference)
+}

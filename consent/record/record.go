@@ -6,6 +6,7 @@ package record
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -156,7 +157,7 @@ func ParseConsent(token string) (Statement[Claims], error) {
 		return s, err
 	}
 	if bad := s.claims.fault(); bad != "" {
-		return s, ErrClaim.With("claim", bad)
+		return Statement[Claims]{}, ErrClaim.With("claim", bad)
 	}
 	return s, nil
 }
@@ -189,13 +190,12 @@ func Fresh(statementHub string, issuedAt int64, hub string, now time.Time) error
 
 // fault names the first claim that is not as it must be, or "".
 func (c Claims) fault() string {
-	id, err := uuid.Parse(c.ID)
 	switch {
 	case c.Hub == "":
 		return "hub"
-	case c.Issuer == "":
+	case !isName(c.Issuer):
 		return "iss"
-	case err != nil || id.Version() != 7 || id.String() != c.ID:
+	case !isUUIDv7(c.ID):
 		return "jti"
 	case c.IssuedAt <= 0:
 		return "iat"
@@ -232,8 +232,7 @@ func (c Claims) reach() string {
 		return "recipients"
 	}
 	for _, r := range c.Recipients {
-		name := strings.TrimPrefix(r, CategoryPrefix)
-		if name == "" || len(name) > 40 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		if !isName(strings.TrimPrefix(r, CategoryPrefix)) {
 			return "recipients"
 		}
 	}
@@ -265,15 +264,37 @@ func digest(token string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// isRandom reports whether s is n bytes in the one base64url spelling.
+// isRandom reports whether s is n bytes in the one base64url spelling. The length is
+// compared too, because the decoder skips line breaks wherever they stand.
 func isRandom(s string, n int) bool {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == n
+	return err == nil && len(b) == n && len(s) == base64.RawURLEncoding.EncodedLen(n)
 }
 
-// isLanguage reports whether s has the form of a BCP 47 tag.
+// isUUID reports whether s is a UUID in its one spelling (RFC 9562 §4). The parser
+// alone takes braces, or any two characters in their place, a URN and capitals too.
+func isUUID(s string) bool {
+	id, err := uuid.Parse(s)
+	return err == nil && id.String() == s
+}
+
+// isUUIDv7 reports whether s is a UUIDv7 in its one spelling (RFC 9562 §5.7).
+func isUUIDv7(s string) bool {
+	id, err := uuid.Parse(s)
+	return err == nil && id.String() == s && id.Version() == 7 && id.Variant() == uuid.RFC4122
+}
+
+// isName reports whether s could be a partner's id or the name of a category.
+func isName(s string) bool {
+	return s != "" && len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// languagePattern is subtags of letters and digits joined by hyphens.
+var languagePattern = regexp.MustCompile(`^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$`)
+
+// isLanguage reports whether s has the form of a BCP 47 tag (RFC 5646 §2.1).
 func isLanguage(s string) bool {
-	return len(s) >= 2 && len(s) <= 35 && strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	return len(s) >= 2 && len(s) <= 35 && languagePattern.MatchString(s)
 }
 
 func sign(claims any, typ string, key jose.SigningKey) (string, error) {

@@ -1,10 +1,6 @@
 package record
 
-import (
-	"github.com/google/uuid"
-
-	"handover/keys/jose"
-)
+import "handover/keys/jose"
 
 // WithdrawalClaims are what a withdrawal states: that she takes back exactly one
 // record. It gives no reason, because she needs none.
@@ -37,7 +33,7 @@ func ParseWithdrawal(token string) (Statement[WithdrawalClaims], error) {
 		return s, err
 	}
 	if bad := s.claims.fault(); bad != "" {
-		return s, ErrClaim.With("claim", bad)
+		return Statement[WithdrawalClaims]{}, ErrClaim.With("claim", bad)
 	}
 	return s, nil
 }
@@ -59,20 +55,18 @@ func (w WithdrawalClaims) Sign(key jose.SigningKey) (string, error) {
 }
 
 func (w WithdrawalClaims) fault() string {
-	id, err := uuid.Parse(w.ID)
-	_, consentErr := uuid.Parse(w.Consent)
 	switch {
 	case w.Hub == "":
 		return "hub"
-	case w.Issuer == "":
+	case !isName(w.Issuer):
 		return "iss"
-	case err != nil || id.Version() != 7 || id.String() != w.ID:
+	case !isUUIDv7(w.ID):
 		return "jti"
 	case w.IssuedAt <= 0:
 		return "iat"
 	case len(w.Act) > 64:
 		return "act"
-	case consentErr != nil:
+	case !isUUID(w.Consent):
 		return "consent"
 	case !isRandom(w.Digest, 32):
 		return "digest"

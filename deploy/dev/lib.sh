@@ -25,5 +25,5 @@ apt_install() {
 	as_root apt-get -o DPkg::Lock::Timeout=300 -qq update >&2 ||
 		say "apt-get update failed; trying with the lists that are there"
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
-		-o Dpkg::Options::=--force-confold -qq install -y --no-install-recommends "$@" >&2
+		-o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -qq install -y --no-install-recommends "$@" >&2
 }

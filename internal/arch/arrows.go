@@ -17,7 +17,7 @@ func checkImports(s source) []Violation {
 		report := func(rule, text string) {
 			found = append(found, Violation{s.path, s.at(spec.Pos()), rule, text})
 		}
-		if spec.Name != nil && spec.Name.Name == "." {
+		if spec.Name != nil && spec.Name.Name == "." && !s.test {
 			report("dot-import", "name the package where it is used")
 		}
 		if to, ours := own(target); ours {
@@ -53,11 +53,11 @@ func own(target string) (dir string, ours bool) {
 // reaches up into cmd or web, or sideways into another room.
 func checkArrow(s source, to string) string {
 	if !s.test && withinAny(to, testOnly()) && !withinAny(s.dir, append(testOnly(), "cmd/bench", "test")) {
-		return fmt.Sprintf("%s is for tests", to)
+		return to + " is for tests"
 	}
 	a, ok := arrowFor(s.dir)
 	if !ok {
-		return fmt.Sprintf("%s is in no room of the plan", s.dir)
+		return s.dir + " is in no room of the plan"
 	}
 	allowed := a.to
 	if s.test {
@@ -138,8 +138,10 @@ func checkReach(sources []source) []Violation {
 					continue
 				}
 				if withinAny(target, notBehindClient()) {
-					found = append(found, Violation{s.path, s.at(spec.Pos()), "behind-client",
-						fmt.Sprintf("client reaches %s, and so %s: partners would compile it", s.dir, path.Clean(target))})
+					found = append(found, Violation{
+						s.path, s.at(spec.Pos()), "behind-client",
+						fmt.Sprintf("client reaches %s, and so %s: partners would compile it", s.dir, path.Clean(target)),
+					})
 				}
 			}
 		}

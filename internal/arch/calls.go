@@ -33,8 +33,10 @@ func checkCalls(s source) []Violation {
 		}
 		for _, c := range calls() {
 			if names[x.Name] == c.pkg && slices.Contains(c.names, sel.Sel.Name) && !withinAny(s.dir, c.trees) {
-				found = append(found, Violation{s.path, s.at(n.Pos()), "call",
-					fmt.Sprintf("%s.%s: %s", c.pkg, sel.Sel.Name, c.why)})
+				found = append(found, Violation{
+					s.path, s.at(n.Pos()), "call",
+					fmt.Sprintf("%s.%s: %s", c.pkg, sel.Sel.Name, c.why),
+				})
 			}
 		}
 		return true

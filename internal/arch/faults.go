@@ -48,8 +48,10 @@ func checkFaults(root string, sources []source) ([]Violation, error) {
 	first := map[string]declared{}
 	for _, d := range all {
 		if f, twice := first[d.code]; twice {
-			found = append(found, Violation{d.file, d.line, "fault-twice",
-				fmt.Sprintf("%q is declared at %s:%d too; a code says which rule refused", d.code, f.file, f.line)})
+			found = append(found, Violation{
+				d.file, d.line, "fault-twice",
+				fmt.Sprintf("%q is declared at %s:%d too; a code says which rule refused", d.code, f.file, f.line),
+			})
 			continue
 		}
 		first[d.code] = d
@@ -158,7 +160,6 @@ func headings(text []byte) map[string]int {
 	codes := map[string]int{}
 	for i, row := range bytes.Split(text, []byte("\n")) {
 		h, ok := strings.CutPrefix(string(row), "## ")
-		h = strings.Trim(strings.TrimSpace(h), "`")
 		if ok && kebab.MatchString(h) {
 			codes[h] = i + 1
 		}
@@ -171,18 +172,24 @@ func compareWithDocs(code map[string]declared, docs map[string]int) []Violation 
 	var found []Violation
 	for c, d := range code {
 		if _, ok := docs[c]; !ok {
-			found = append(found, Violation{d.file, d.line, "fault-docs",
-				fmt.Sprintf("%s has no heading \"## %s\": tell partners what it means and what to do", problemsFile, c)})
+			found = append(found, Violation{
+				d.file, d.line, "fault-docs",
+				fmt.Sprintf("%s has no heading \"## %s\": tell partners what it means and what to do", problemsFile, c),
+			})
 		}
 	}
 	if _, ok := docs[codeInternal]; !ok {
-		found = append(found, Violation{problemsFile, 1, "fault-docs",
-			fmt.Sprintf("there is no heading \"## %s\", the answer to whatever nobody classified", codeInternal)})
+		found = append(found, Violation{
+			problemsFile, 1, "fault-docs",
+			fmt.Sprintf("there is no heading \"## %s\", the answer to whatever nobody classified", codeInternal),
+		})
 	}
 	for c, line := range docs {
 		if _, ok := code[c]; !ok && c != codeInternal {
-			found = append(found, Violation{problemsFile, line, "fault-docs",
-				fmt.Sprintf("no fault.New declares %q: take the heading out, or the code is misspelt", c)})
+			found = append(found, Violation{
+				problemsFile, line, "fault-docs",
+				fmt.Sprintf("no fault.New declares %q: take the heading out, or the code is misspelt", c),
+			})
 		}
 	}
 	return found

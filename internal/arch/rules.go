@@ -3,14 +3,18 @@ package arch
 // topLevel lists the folders that may stand at the root. test is for suites that
 // belong to no room, such as clients in other languages.
 func topLevel() []string {
-	return []string{"audit", "client", "cmd", "consent", "deploy", "docs", "internal", "keys",
-		"notify", "oauth", "partners", "referral", "test", "web"}
+	return []string{
+		"audit", "client", "cmd", "consent", "deploy", "docs", "internal", "keys",
+		"notify", "oauth", "partners", "referral", "test", "web",
+	}
 }
 
 // shapelessNames are package names that say nothing, and so collect everything.
 func shapelessNames() []string {
-	return []string{"pkg", "models", "model", "utils", "util", "services", "service", "repository", "repositories",
-		"mocks", "mock", "common", "helpers", "helper", "misc", "shared", "types", "base", "core", "lib"}
+	return []string{
+		"pkg", "models", "model", "utils", "util", "services", "service", "repository", "repositories",
+		"mocks", "mock", "common", "helpers", "helper", "misc", "shared", "types", "base", "core", "lib",
+	}
 }
 
 // arrow says what the packages of one tree may import from this module, besides
@@ -42,6 +46,7 @@ func arrows() []arrow {
 		{"partners", []string{"partners", "keys", "audit", "internal"}},
 		{"keys", []string{"keys", "internal"}},
 		{"audit", []string{"audit", "internal"}},
+		{"docs", []string{"internal"}},
 		{"client", []string{"client", "referral/packet", "consent/record", "audit/proof", "keys/jose", "internal"}},
 		{"internal", []string{"internal"}},
 		pure("referral/packet", "keys/jose"),
@@ -57,15 +62,19 @@ func arrows() []arrow {
 // pureTrees take bytes, keys and time and return values; a reader of them need
 // not ask what else happened.
 func pureTrees() []string {
-	return []string{"referral/packet", "consent/record", "audit/proof", "keys/jose",
-		"internal/fault", "internal/strict", "internal/codes"}
+	return []string{
+		"referral/packet", "consent/record", "audit/proof", "keys/jose",
+		"internal/fault", "internal/strict", "internal/codes",
+	}
 }
 
 // doesIO lists what of the standard library reads or writes the world (or
 // remembers that it could). crypto/rand is not on it: sealing needs fresh keys.
 func doesIO() []string {
-	return []string{"database", "io/fs", "io/ioutil", "log/syslog", "net", "os", "path/filepath",
-		"plugin", "runtime/pprof", "runtime/trace", "syscall", "testing"}
+	return []string{
+		"database", "io/fs", "io/ioutil", "log/syslog", "net", "os", "path/filepath",
+		"plugin", "runtime/pprof", "runtime/trace", "syscall", "testing",
+	}
 }
 
 // exceptIO are packages below doesIO that only parse.
@@ -73,8 +82,10 @@ func exceptIO() []string { return []string{"net/url", "net/netip", "net/textprot
 
 // pureLibraries are the only ones of others that a pure package may use.
 func pureLibraries() []string {
-	return []string{"github.com/go-json-experiment/json", "github.com/google/uuid",
-		"github.com/lestrrat-go/jwx/v2", "golang.org/x/crypto", "golang.org/x/mod/sumdb"}
+	return []string{
+		"github.com/go-json-experiment/json", "github.com/google/uuid",
+		"github.com/lestrrat-go/jwx/v2", "golang.org/x/crypto", "golang.org/x/mod/sumdb",
+	}
 }
 
 // testOnly may be imported by tests, and by the places that measure.
@@ -112,8 +123,10 @@ func seams() []seam {
 
 // notBehindClient is what partners must not compile when they import client.
 func notBehindClient() []string {
-	return []string{"github.com/jackc/pgx", "github.com/ory/fosite", "github.com/gorilla/mux",
-		"github.com/hashicorp/vault", "github.com/openbao/openbao", "github.com/prometheus", "database/sql"}
+	return []string{
+		"github.com/jackc/pgx", "github.com/ory/fosite", "github.com/gorilla/mux",
+		"github.com/hashicorp/vault", "github.com/openbao/openbao", "github.com/prometheus", "database/sql",
+	}
 }
 
 // call is something that is said only in few places.

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -58,8 +59,8 @@ func (s *Server) recovered(next http.Handler, rec *recorder, r *http.Request) {
 		if p == nil {
 			return
 		}
-		if p == http.ErrAbortHandler {
-			panic(p)
+		if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(p) // net/http knows what to do with it
 		}
 		x := rec.exchange
 		x.stack = string(debug.Stack())
@@ -106,8 +107,10 @@ func (s *Server) note(r *http.Request, rec *recorder, took time.Duration) {
 	attrs := make([]slog.Attr, 0, 11)
 	attrs = append(attrs, slog.String("request", x.id), slog.String("method", method), slog.String("route", route),
 		slog.Int("status", status), slog.Int64("bytes", rec.bytes), slog.Duration("took", took))
-	for _, a := range []slog.Attr{slog.String("partner", x.partner), slog.String("client", x.client),
-		slog.String("code", x.code), slog.String("error", x.cause), slog.String("stack", x.stack)} {
+	for _, a := range []slog.Attr{
+		slog.String("partner", x.partner), slog.String("client", x.client),
+		slog.String("code", x.code), slog.String("error", x.cause), slog.String("stack", x.stack),
+	} {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)
 		}

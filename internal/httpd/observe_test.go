@@ -175,7 +175,7 @@ func TestAbortedAnswerStaysAborted(t *testing.T) {
 	h := newHub(httpd.Options{})
 	h.router.HandleFunc("/", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	defer func() {
-		if recover() != http.ErrAbortHandler {
+		if err, ok := recover().(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			t.Error("the abort was swallowed")
 		}
 		if len(h.lines(t)) != 1 {

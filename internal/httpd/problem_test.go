@@ -125,8 +125,8 @@ func TestFailureAfterPartOfTheAnswerCutsTheConnection(t *testing.T) {
 		return errors.New("the rest is missing")
 	}))
 	defer func() {
-		if p := recover(); p != http.ErrAbortHandler {
-			t.Errorf("recovered %v, want http.ErrAbortHandler", p)
+		if err, ok := recover().(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("recovered %v, want http.ErrAbortHandler", err)
 		}
 		if line := h.last(t); line["code"] != "internal" || line["level"] != "ERROR" {
 			t.Errorf("log line = %v", line)

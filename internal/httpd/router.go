@@ -74,6 +74,8 @@ func allowed(router *mux.Router, req *http.Request) []string {
 }
 
 func knownMethods() []string {
-	return []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions,
-		http.MethodPatch, http.MethodPost, http.MethodPut}
+	return []string{
+		http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions,
+		http.MethodPatch, http.MethodPost, http.MethodPut,
+	}
 }

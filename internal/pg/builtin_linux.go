@@ -63,7 +63,8 @@ type BuiltIn struct {
 // of the server: that ends with Stop, or with this process, even when it is killed.
 //
 // Run by root, the server gives up root's rights for the account postgres, or nobody.
-// If that account cannot enter dir (it may be under /root), the files are kept under
+// If dir is root's alone (0700), that account's group may pass through it (0710). If
+// a folder above dir is closed to it, as /root is, the files are kept under
 // /var/lib/handover, and dir/postgres is a link to them.
 func StartBuiltIn(ctx context.Context, dir string, log *slog.Logger) (_ *BuiltIn, err error) {
 	dir, err = makeDir(dir)

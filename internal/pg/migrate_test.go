@@ -53,7 +53,7 @@ func TestSeveralHubsMayMigrateAtOnce(t *testing.T) {
 func TestSchemaOfANewerHubIsRefused(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	exec(t, db.Owner, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
+	run(t, db.Owner, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
 	if err := pg.Migrate(t.Context(), db.URL); !errors.Is(err, pg.ErrNewerSchema) {
 		t.Errorf("error %v", err)
 	}

@@ -42,7 +42,7 @@ func makeDir(dir string) (string, error) {
 
 // place decides where the server's files are, whom they belong to and which binaries
 // run on them. Files that exist stay where they are; new ones go into dir, or
-// elsewhere if the server's account cannot reach that.
+// elsewhere if the server's account cannot be let into that.
 func place(ctx context.Context, dir string, log *slog.Logger) (c cluster.Cluster, err error) {
 	link := filepath.Join(dir, "postgres")
 	c.Folder, err = existing(link)
@@ -72,6 +72,9 @@ func place(ctx context.Context, dir string, log *slog.Logger) (c cluster.Cluster
 		return c, err
 	}
 	reached, err := c.Account.Reaches(ctx, c.Binaries, c.Folder)
+	if err == nil && !reached && c.Folder == link {
+		reached, err = letThrough(ctx, c, dir)
+	}
 	if err != nil || reached {
 		return c, err
 	}
@@ -131,6 +134,34 @@ func own(account cluster.Account, folder string) error {
 		return fmt.Errorf("making a folder private: %w", err)
 	}
 	return nil
+}
+
+// letThrough lets the server's group pass through the hub's own folder, and tells
+// whether its account then reaches its files. The hub makes that folder 0700; with 0710
+// the server can enter its files below it, but list and read nothing else there. A
+// folder of somebody else's, or one that a group uses already, stays as it is.
+func letThrough(ctx context.Context, c cluster.Cluster, dir string) (bool, error) {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return false, fmt.Errorf("looking at the hub's folder: %w", err)
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	mode := info.Mode().Perm()
+	if !ok || int(owner.Uid) != os.Geteuid() || mode&0o070 != 0 {
+		return false, nil
+	}
+	if err := os.Chown(dir, -1, int(c.Account.GID)); err != nil {
+		return false, fmt.Errorf("letting the server's group into the hub's folder: %w", err)
+	}
+	if err := os.Chmod(dir, mode|0o010); err != nil {
+		return false, fmt.Errorf("letting the server's group into the hub's folder: %w", err)
+	}
+	reached, err := c.Account.Reaches(ctx, c.Binaries, c.Folder)
+	if err != nil || reached {
+		return reached, err
+	}
+	// A folder further up is closed: this one need not have been opened.
+	return false, errors.Join(os.Chmod(dir, mode), os.Chown(dir, -1, int(owner.Gid)))
 }
 
 // moveElsewhere replaces the empty folder at link by a link to a new one elsewhere. Its

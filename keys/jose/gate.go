@@ -65,7 +65,7 @@ var errText = errors.New("neither a string nor absent")
 // UnmarshalJSON accepts a string of at least one character.
 func (t *text) UnmarshalJSON(data []byte) error {
 	var s string
-	if len(data) == 0 || data[0] != '"' || strict.Unmarshal(data, &s) != nil || s == "" {
+	if strict.Unmarshal(data, &s) != nil || s == "" {
 		return errText
 	}
 	*t = text(s)

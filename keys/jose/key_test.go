@@ -151,6 +151,7 @@ func TestPublicKeyCheatsAreRefused(t *testing.T) {
 		{"x with padding", swap(x, x+"="), ErrKey},
 		{"x with other trailing bits", swap(x, x[:42]+"V"), ErrKey},
 		{"x with a line break", swap(x, x[:42]+`\n`), ErrKey},
+		{"x with one character more, which decoders skip", swap(x, x+`\n`), ErrKey},
 		{"x with a leading zero byte", swap(x, "AAAA"+x), ErrKey},
 		{"x in the standard alphabet", strings.Replace(good, "x_FE", "x/FE", 1), ErrKey},
 		{"x not below the prime", swap(x, "_____wAAAAEAAAAAAAAAAAAAAAD_______________8"), ErrKey},
@@ -189,6 +190,7 @@ func TestPrivateKeyCheatsAreRefused(t *testing.T) {
 			"zero":                     swap(b64(make([]byte, 32))),
 			"all ones":                 swap(b64(bytes.Repeat([]byte{0xff}, 32))),
 			"line break":               swap(b64(a.open().d)[:42] + `\n`),
+			"line break behind":        swap(b64(a.open().d) + `\n`),
 		} {
 			if k, err := ParsePrivateKey([]byte(jwk)); !errors.Is(err, ErrKey) || k.open != nil {
 				t.Errorf("%s %s: %s: %v, want ErrKey", kind.alg, kind.curve, name, err)

@@ -52,7 +52,8 @@ func pointEd25519(b []byte) (ed25519.PublicKey, error) {
 	if y.Cmp(p) >= 0 || lowOrder(y, p) {
 		return nil, ErrKey
 	}
-	// x² = (y²−1)/(d·y²+1) must be a square; v/w is one exactly when v·w is.
+	// x² = (y²−1)/(d·y²+1) must be a square other than 0, which is the x of order 1
+	// and 2; v/w is one exactly when v·w is.
 	y2 := new(big.Int).Mul(y, y)
 	v := new(big.Int).Sub(y2, big.NewInt(1))
 	w := new(big.Int).Mul(y2, edwardsD())
@@ -63,17 +64,16 @@ func pointEd25519(b []byte) (ed25519.PublicKey, error) {
 	return ed25519.PublicKey(slices.Clone(b)), nil
 }
 
-// lowOrder reports whether y belongs to a point whose order divides 8: y is 1
-// (order 1), −1 (order 2), 0 (order 4), or d·y⁴ + 2·y² − 1 = 0 (order 8, where
-// doubling gives y = 0, that is x² = −y² on −x² + y² = 1 + d·x²·y²).
+// lowOrder reports whether y belongs to a point of order 4 or 8: y is 0, or
+// doubling gives y = 0, that is x² = −y² on −x² + y² = 1 + d·x²·y², or
+// d·y⁴ + 2·y² − 1 = 0.
 func lowOrder(y, p *big.Int) bool {
-	one := big.NewInt(1)
-	if y.Sign() == 0 || y.Cmp(one) == 0 || new(big.Int).Add(y, one).Cmp(p) == 0 {
+	if y.Sign() == 0 {
 		return true
 	}
 	y2 := new(big.Int).Mul(y, y)
 	sum := new(big.Int).Mul(edwardsD(), y2)
-	sum.Add(sum, big.NewInt(2)).Mul(sum, y2).Sub(sum, one)
+	sum.Add(sum, big.NewInt(2)).Mul(sum, y2).Sub(sum, big.NewInt(1))
 	return sum.Mod(sum, p).Sign() == 0
 }
 
@@ -94,8 +94,8 @@ func pointX25519(b []byte) (*ecdh.PublicKey, error) {
 }
 
 // lowOrderX25519 reports whether u belongs to a point, of the curve or of its
-// twist, whose order divides 8: u is 0 (order 1 or 2) or ±1 (order 4), or doubling
-// gives ±1, where doubling is (u²−1)² / 4u(u²+Au+1).
+// twist, whose order divides 8: u is 0 (order 1 or 2) or ±1 (order 4), or doubling,
+// which is (u²−1)² / 4u(u²+Au+1), gives 1. The twist has no point of order 8.
 func lowOrderX25519(u, p *big.Int) bool {
 	one := big.NewInt(1)
 	if u.Sign() == 0 || u.Cmp(one) == 0 || new(big.Int).Add(u, one).Cmp(p) == 0 {
@@ -106,12 +106,8 @@ func lowOrderX25519(u, p *big.Int) bool {
 	above.Mul(above, above)
 	below := new(big.Int).Mul(u, big.NewInt(486662))
 	below.Add(below, u2).Add(below, one).Mul(below, u).Lsh(below, 2)
-	for _, x := range []*big.Int{new(big.Int).Sub(above, below), new(big.Int).Add(above, below)} {
-		if x.Mod(x, p).Sign() == 0 {
-			return true
-		}
-	}
-	return false
+	above.Sub(above, below)
+	return above.Mod(above, p).Sign() == 0
 }
 
 // prime25519 is 2^255 − 19.

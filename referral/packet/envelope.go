@@ -30,26 +30,26 @@ const (
 // Claims are what an envelope states. Times are NumericDates (seconds), digests
 // base64url SHA-256, ids of partners short names.
 type Claims struct {
-	Hub        string          `json:"hub"`
-	Issuer     string          `json:"iss"`
-	Audience   string          `json:"aud"`
-	ID         string          `json:"jti"` // UUIDv7, unique per issuer
-	IssuedAt   int64           `json:"iat"`
-	Expires    int64           `json:"exp"`
-	Event      Event           `json:"event"`
-	Referral   string          `json:"re,omitempty"`
-	Prev       string          `json:"prev,omitempty"`
-	Subject    string          `json:"sub,omitempty"`
-	Purpose    string          `json:"purpose,omitempty"`
-	Urgency    string          `json:"urgency,omitempty"`
-	Service    string          `json:"service,omitempty"`
-	Area       string          `json:"area,omitempty"`
-	Basis      *Basis          `json:"basis,omitempty"`
-	Act        string          `json:"act,omitempty"`
-	Reason     string          `json:"reason,omitempty"`
-	Outcome    string          `json:"outcome,omitempty"`
+	Hub        string             `json:"hub"`
+	Issuer     string             `json:"iss"`
+	Audience   string             `json:"aud"`
+	ID         string             `json:"jti"` // UUIDv7, unique per issuer
+	IssuedAt   int64              `json:"iat"`
+	Expires    int64              `json:"exp"`
+	Event      Event              `json:"event"`
+	Referral   string             `json:"re,omitempty"`
+	Prev       string             `json:"prev,omitempty"`
+	Subject    string             `json:"sub,omitempty"`
+	Purpose    string             `json:"purpose,omitempty"`
+	Urgency    string             `json:"urgency,omitempty"`
+	Service    string             `json:"service,omitempty"`
+	Area       string             `json:"area,omitempty"`
+	Basis      *Basis             `json:"basis,omitempty"`
+	Act        string             `json:"act,omitempty"`
+	Reason     string             `json:"reason,omitempty"`
+	Outcome    string             `json:"outcome,omitempty"`
 	Sections   map[string]Sealing `json:"sections,omitempty"`
-	OnwardFrom string          `json:"onward_from,omitempty"`
+	OnwardFrom string             `json:"onward_from,omitempty"`
 }
 
 // Basis binds the exact consent record that a packet relies on.
@@ -74,9 +74,26 @@ func Digest(s string) string {
 }
 
 // IsDigest reports whether s has the form of a digest, in its one spelling.
-func IsDigest(s string) bool {
+func IsDigest(s string) bool { return isBytes(s, sha256.Size) }
+
+// isBytes reports whether s is n bytes of base64url in their one spelling. The
+// length is compared too, because the decoder skips line breaks wherever they stand.
+func isBytes(s string, n int) bool {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == sha256.Size
+	return err == nil && len(b) == n && len(s) == base64.RawURLEncoding.EncodedLen(n)
+}
+
+// isUUID reports whether s is a UUID in its one spelling (RFC 9562 §4). The parser
+// alone takes braces, or any two characters in their place, a URN and capitals too.
+func isUUID(s string) bool {
+	id, err := uuid.Parse(s)
+	return err == nil && id.String() == s
+}
+
+// isUUIDv7 reports whether s is a UUIDv7 in its one spelling (RFC 9562 §5.7).
+func isUUIDv7(s string) bool {
+	id, err := uuid.Parse(s)
+	return err == nil && id.String() == s && id.Version() == 7 && id.Variant() == uuid.RFC4122
 }
 
 // Statement is an envelope taken apart but not yet believed.
@@ -166,7 +183,6 @@ func (e Envelope) fresh(hub string, now time.Time) error {
 // fault names the first claim that breaks the rules of its event, or "".
 func (c Claims) fault() string {
 	r, known := rules()[c.Event]
-	id, err := uuid.Parse(c.ID)
 	switch {
 	case c.Hub == "":
 		return "hub"
@@ -174,7 +190,7 @@ func (c Claims) fault() string {
 		return "iss"
 	case !isPartner(c.Audience) || c.Audience == c.Issuer:
 		return "aud"
-	case err != nil || id.Version() != 7 || id.String() != c.ID:
+	case !isUUIDv7(c.ID):
 		return "jti"
 	case c.IssuedAt <= 0:
 		return "iat"
@@ -206,12 +222,19 @@ func (c Claims) routing() string {
 			return "prev"
 		case c.Subject != "":
 			return "sub"
-		case c.Purpose != "" || c.Urgency != "" || c.Service != "" || c.Area != "" || c.OnwardFrom != "":
+		case c.Purpose != "":
 			return "purpose"
+		case c.Urgency != "":
+			return "urgency"
+		case c.Service != "":
+			return "service"
+		case c.Area != "":
+			return "area"
+		case c.OnwardFrom != "":
+			return "onward_from"
 		}
 		return ""
 	}
-	_, err := uuid.Parse(c.Service)
 	switch {
 	case c.Referral != "":
 		return "re"
@@ -223,7 +246,7 @@ func (c Claims) routing() string {
 		return "purpose"
 	case !codes.Urgencies().Has(c.Urgency):
 		return "urgency"
-	case err != nil:
+	case !isUUID(c.Service):
 		return "service"
 	case !codes.IsArea(c.Area):
 		return "area"
@@ -252,10 +275,8 @@ func (c Claims) manifest(r rule) string {
 	if (c.Basis == nil) != (len(c.Sections) == 0) {
 		return "basis"
 	}
-	if c.Basis != nil {
-		if _, err := uuid.Parse(c.Basis.Consent); err != nil || !IsDigest(c.Basis.Digest) {
-			return "basis"
-		}
+	if c.Basis != nil && (!isUUID(c.Basis.Consent) || !IsDigest(c.Basis.Digest)) {
+		return "basis"
 	}
 	return ""
 }
@@ -263,10 +284,7 @@ func (c Claims) manifest(r rule) string {
 // IsSubject reports whether s has the form of a subject reference: 128 random bits
 // in base64url. Anything a person could have chosen (a name, a number) has another
 // form, so it cannot reach the hub by mistake in this place.
-func IsSubject(s string) bool {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == 16
-}
+func IsSubject(s string) bool { return isBytes(s, 16) }
 
 // isPartner reports whether s could be a partner's id.
 func isPartner(s string) bool {

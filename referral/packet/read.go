@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"handover/internal/codes"
 	"handover/internal/strict"
 	"handover/keys/jose"
 )
@@ -97,7 +98,10 @@ func (u Unverified) Open(key jose.PublicKey, hub string, now time.Time) (Opened,
 		return Opened{}, err
 	}
 	o := Opened{Envelope: e, packet: u.packet, sealedTo: u.sealedTo}
-	return o, o.manifestHolds()
+	if err := o.manifestHolds(); err != nil {
+		return Opened{}, err
+	}
+	return o, nil
 }
 
 // manifestHolds checks that envelope and body name the same sections with the same
@@ -139,15 +143,11 @@ func (o Opened) SealedTo() []string {
 	return slices.Compact(slices.Sorted(maps.Values(o.sealedTo)))
 }
 
-// printable keeps a section's name out of a message unless it has the form of one.
+// printable keeps a section's name out of a message unless it is one of the codes: a
+// sender may by mistake have named a section after her.
 func printable(name string) string {
-	if len(name) > 20 {
+	if !codes.Sections().Has(name) {
 		return "?"
-	}
-	for _, r := range name {
-		if (r < 'a' || r > 'z') && r != '-' {
-			return "?"
-		}
 	}
 	return name
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,12 +26,19 @@ type content struct {
 	Data     jsontext.Value `json:"data"`
 }
 
+// saltSize is that of a salt: 128 bits.
+const saltSize = 16
+
 // Content is the plaintext of a section. It prints its length and nothing else, so
 // a log line or an error cannot leak it by accident.
 type Content []byte
 
 // String gives the length.
 func (c Content) String() string { return fmt.Sprintf("content of %d bytes", len(c)) }
+
+// LogValue gives the length. Without it a handler would take the bytes, or their
+// JSON, rather than String.
+func (c Content) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // GoString gives the length.
 func (c Content) GoString() string { return c.String() }
@@ -89,7 +97,10 @@ func Seal(c Claims, data map[string]Content, to To, signer jose.SigningKey, now 
 
 // seal encrypts one section and enters it in the manifest.
 func (p *Packet) seal(c *Claims, name string, data Content, to To) error {
-	salt := make([]byte, 16)
+	if jsontext.Value(data).Kind() != '{' {
+		return ErrSection.With("section", printable(name))
+	}
+	salt := make([]byte, saltSize)
 	rand.Read(salt)
 	plain, err := strict.Marshal(content{Issuer: c.Issuer, Audience: c.Audience, ID: c.ID, Section: name,
 		Salt: base64.RawURLEncoding.EncodeToString(salt), Data: jsontext.Value(data)})

@@ -1,8 +1,6 @@
 package packet
 
 import (
-	"encoding/base64"
-
 	"handover/internal/strict"
 	"handover/keys/jose"
 )
@@ -29,9 +27,8 @@ func (e Envelope) Unseal(name, jwe string, key jose.PrivateKey) (Content, error)
 	if err := strict.Unmarshal(plain, &c); err != nil {
 		return nil, refused
 	}
-	salt, err := base64.RawURLEncoding.Strict().DecodeString(c.Salt)
 	belongs := c.Issuer == e.Issuer && c.Audience == e.Audience && c.ID == e.ID && c.Section == name
-	if !belongs || err != nil || len(salt) != 16 || c.Data.Kind() != '{' {
+	if !belongs || !isBytes(c.Salt, saltSize) || c.Data.Kind() != '{' {
 		return nil, refused
 	}
 	return Content(c.Data), nil

@@ -33,9 +33,23 @@ type Binaries struct {
 // folders of Debian and Red Hat, newest first. It runs each as account, because a
 // folder that only root may enter is of no use to a server that is not root.
 func Find(ctx context.Context, account Account) ([]Binaries, error) {
+	named := os.Getenv("HUB_PG_BIN")
+	if named == "" {
+		return find(ctx, account, append(onPath(), versioned()...))
+	}
+	found, err := find(ctx, account, []string{named})
+	if err != nil {
+		return nil, fmt.Errorf("HUB_PG_BIN names %s, which does not hold initdb and postgres of PostgreSQL %d or newer that the account %s may run",
+			named, OldestMajor, account.Name)
+	}
+	return found, nil
+}
+
+// find returns those of dirs that hold a usable server.
+func find(ctx context.Context, account Account, dirs []string) ([]Binaries, error) {
 	var found []Binaries
 	tooOld := 0
-	for _, dir := range folders() {
+	for _, dir := range dirs {
 		b, err := inspect(ctx, account, dir)
 		switch {
 		case err != nil:
@@ -46,10 +60,6 @@ func Find(ctx context.Context, account Account) ([]Binaries, error) {
 			found = append(found, b)
 		}
 	}
-	if named := os.Getenv("HUB_PG_BIN"); len(found) == 0 && named != "" {
-		return nil, fmt.Errorf("HUB_PG_BIN names %s, which does not hold initdb and postgres of PostgreSQL %d or newer that the account %s may run",
-			named, OldestMajor, account.Name)
-	}
 	if len(found) == 0 && tooOld > 0 {
 		return nil, fmt.Errorf("found only PostgreSQL %d, and the hub needs %d or newer: %w", tooOld, OldestMajor, ErrNoBinaries)
 	}
@@ -59,31 +69,30 @@ func Find(ctx context.Context, account Account) ([]Binaries, error) {
 	return found, nil
 }
 
-// folders lists where a server may be, without looking closely.
-func folders() []string {
-	if named := os.Getenv("HUB_PG_BIN"); named != "" {
-		return []string{named}
-	}
-	var dirs []string
+// onPath lists the folders of PATH that have an initdb, without looking closely.
+func onPath() (dirs []string) {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		// A lone link to initdb leads to the folder that has the rest.
 		if real, err := filepath.EvalSymlinks(filepath.Join(dir, "initdb")); err == nil {
 			dirs = append(dirs, filepath.Dir(real), dir)
 		}
 	}
-	return append(dirs, versioned()...)
+	return dirs
 }
 
 // versioned lists the folders named by a version, newest first.
-func versioned() []string {
-	var dirs []string
+func versioned() (dirs []string) {
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin"} {
 		matches, _ := filepath.Glob(pattern) // the patterns are well formed
 		dirs = append(dirs, matches...)
 	}
+	return newestFirst(dirs)
+}
+
+// newestFirst sorts folders such as /usr/lib/postgresql/15/bin and /usr/pgsql-16/bin.
+func newestFirst(dirs []string) []string {
 	major := func(dir string) int {
-		parent := filepath.Base(filepath.Dir(dir))
-		n, _ := strconv.Atoi(strings.TrimPrefix(parent, "pgsql-"))
+		n, _ := leadingNumber(strings.TrimPrefix(filepath.Base(filepath.Dir(dir)), "pgsql-"))
 		return n
 	}
 	slices.SortStableFunc(dirs, func(a, b string) int { return cmp.Compare(major(b), major(a)) })
@@ -94,7 +103,7 @@ func versioned() []string {
 func inspect(ctx context.Context, account Account, dir string) (Binaries, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return Binaries{}, fmt.Errorf("locating %s: %w", dir, err)
+		return Binaries{}, fmt.Errorf("locating a folder of programs: %w", err)
 	}
 	for _, name := range []string{"initdb", "postgres"} {
 		info, err := os.Stat(filepath.Join(dir, name))

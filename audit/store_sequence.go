@@ -1,0 +1,147 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// head is what the database says of the tree.
+type head struct {
+	size   int64
+	note   []byte // nil before the first checkpoint
+	leaves int64  // one more than the highest index
+	tiles  map[place][]byte
+}
+
+// session is one connection kept for sequencing.
+type session struct{ conn *pgxpool.Conn }
+
+// session takes a connection of its own. Its plans go by index always: a plan made
+// while the tables were small would otherwise read them whole long after.
+func (s *store) session(ctx context.Context) (*session, error) {
+	conn, err := s.log.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to sequence: %w", err)
+	}
+	if _, err := conn.Exec(ctx, `SELECT set_config('enable_seqscan', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false)`); err != nil {
+		conn.Release()
+		return nil, fmt.Errorf("connecting to sequence: %w", err)
+	}
+	return &session{conn}, nil
+}
+
+// close gives the connection up. It is not used again, so whatever transaction was
+// open on it is rolled back.
+func (c *session) close(ctx context.Context) {
+	_ = c.conn.Conn().Close(ctx) // the server rolls back either way
+	c.conn.Release()
+}
+
+// sequencerLock is the key of the advisory lock on sequencing ("audit" in ASCII).
+const sequencerLock = 0x6175646974
+
+// begin opens a transaction and returns the tree's head and at most limit entries
+// that wait, taken out of the queue, in one round trip.
+//
+// The lock guarantees that at most one transaction in all hubs is extending the
+// tree: it is held until this one ends, so the next reads a head that nobody is
+// changing. It blocks instead of failing, because the wait is one batch long. The
+// statements after it see what was committed before it was granted (READ COMMITTED:
+// each statement takes its snapshot when it begins).
+func (c *session) begin(ctx context.Context, limit int) (head, []stored, error) {
+	h := head{tiles: map[place][]byte{}}
+	var waiting []stored
+	b := &pgx.Batch{}
+	b.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
+	b.Queue(`SELECT pg_advisory_xact_lock($1)`, int64(sequencerLock))
+	b.Queue(`SELECT coalesce((SELECT max(idx) + 1 FROM audit_leaf), 0), coalesce(c.size, 0), c.note
+		FROM (SELECT) one LEFT JOIN (
+			SELECT size, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1) c ON true`).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&h.leaves, &h.size, &h.note) })
+	b.Queue(`SELECT t.level, t.n, t.data
+		FROM (SELECT size FROM audit_checkpoint ORDER BY size DESC LIMIT 1) c
+		CROSS JOIN generate_series(0, $1::int) AS l(level)
+		CROSS JOIN LATERAL (SELECT level, n, data FROM audit_tile
+			WHERE level = l.level AND n = c.size >> (8 * (l.level + 1)) OFFSET 0) t`, maxTileLevel).
+		Query(func(rows pgx.Rows) error { return scanTiles(rows, h.tiles) })
+	b.Queue(`WITH taken AS (
+			DELETE FROM audit_pending
+			WHERE entry = ANY (ARRAY (SELECT entry FROM audit_pending ORDER BY entry LIMIT $1))
+			RETURNING entry)
+		SELECT taken.entry, e.leaf, e.salt, e.body
+		FROM taken LEFT JOIN LATERAL (
+			SELECT leaf, salt, body FROM audit_entry WHERE id = taken.entry OFFSET 0) e ON true
+		ORDER BY taken.entry`, limit).
+		Query(func(rows pgx.Rows) (err error) {
+			waiting, err = pgx.CollectRows(rows, scanStored)
+			return err
+		})
+	if err := c.conn.SendBatch(ctx, b).Close(); err != nil {
+		return head{}, nil, fmt.Errorf("reading the head of the log: %w", err)
+	}
+	return h, waiting, nil
+}
+
+// rollback ends a transaction in which nothing was done.
+func (c *session) rollback(ctx context.Context) error {
+	_, err := c.conn.Exec(ctx, `ROLLBACK`)
+	return err
+}
+
+// fullTiles reads tiles within the open transaction.
+func (c *session) fullTiles(ctx context.Context, tiles []tlog.Tile) ([][]byte, error) {
+	return readTiles(ctx, c.conn.Conn(), tiles)
+}
+
+// commit writes the places of the entries, the changed tiles and the checkpoint,
+// tells the other hubs, and commits, in one round trip.
+func (c *session) commit(ctx context.Context, first int64, ids []EntryID, tiles map[place][]byte, size int64, note []byte) error {
+	levels, ns, data := make([]int16, 0, len(tiles)), make([]int64, 0, len(tiles)), make([][]byte, 0, len(tiles))
+	for at, d := range tiles {
+		levels, ns, data = append(levels, int16(at.level)), append(ns, at.n), append(data, d)
+	}
+	b := &pgx.Batch{}
+	b.Queue(`INSERT INTO audit_leaf (idx, entry, size)
+		SELECT $1::bigint + u.ord - 1, u.entry, $2 FROM unnest($3::uuid[]) WITH ORDINALITY AS u(entry, ord)`,
+		first, size, ids)
+	b.Queue(`INSERT INTO audit_tile (level, n, data)
+		SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[])
+		ON CONFLICT ON CONSTRAINT audit_tile_pkey DO UPDATE SET data = excluded.data`, levels, ns, data)
+	b.Queue(`INSERT INTO audit_checkpoint (size, note) VALUES ($1, $2)`, size, note)
+	b.Queue(`SELECT pg_notify($1, $2)`, channel, strconv.FormatInt(size, 10))
+	b.Queue(`COMMIT`)
+	if err := c.conn.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("writing checkpoint: %w", err)
+	}
+	return nil
+}
+
+// channel is where each new checkpoint's size is announced to all hubs.
+const channel = "handover_log"
+
+// listen calls heard with the size of each checkpoint that any hub commits, until
+// ctx ends or the connection breaks. It keeps one connection.
+func (s *store) listen(ctx context.Context, heard func(size int64)) error {
+	conn, err := s.log.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connecting to listen: %w", err)
+	}
+	defer (&session{conn}).close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		return fmt.Errorf("listening for checkpoints: %w", err)
+	}
+	for {
+		n, err := conn.Conn().WaitForNotification(ctx)
+		if err != nil {
+			return fmt.Errorf("listening for checkpoints: %w", err)
+		}
+		if size, err := strconv.ParseInt(n.Payload, 10, 64); err == nil {
+			heard(size)
+		}
+	}
+}

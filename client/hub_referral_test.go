@@ -1,0 +1,196 @@
+package client_test
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"handover/audit/proof"
+	"handover/client"
+	"handover/keys/jose"
+	"handover/referral/packet"
+)
+
+// leadsTo is where a step leads, by its name alone.
+var leadsTo = map[packet.Event]string{packet.Request: "requested", packet.Receive: "received", packet.Accept: "accepted",
+	packet.Decline: "rejected", packet.Start: "in-progress", packet.Complete: "completed", packet.Fail: "failed", packet.Withdraw: "cancelled"}
+
+// packet stores a packet, whatever it is, or finds it stored.
+func (h *fakeHub) packet(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	u, err := packet.Read(body)
+	if err != nil || caller(r) != u.Unverified().Issuer {
+		refuse(w, 422, "packet-malformed")
+		return
+	}
+	c, digest := u.Unverified(), u.Digest()
+	id := digest
+	if c.Event != packet.Request {
+		id = c.Referral
+	}
+	f := h.referrals[id]
+	if f == nil {
+		f = &fakeReferral{sender: c.Issuer, recipient: c.Audience, packets: map[string]packet.Packet{}}
+		h.referrals[id] = f
+		h.order = append(h.order, id)
+	}
+	for _, s := range f.steps {
+		if s["digest"] == digest {
+			answer(w, 201, s["receipt"])
+			return
+		}
+	}
+	if n := len(f.steps); n > 0 && f.steps[n-1]["digest"] != c.Prev {
+		refuse(w, 409, "referral-moved")
+		return
+	}
+	if to := leadsTo[c.Event]; to != "" {
+		f.state = to
+	}
+	e := proof.Entry{Act: "referral." + string(c.Event), Partner: c.Issuer, Client: c.Issuer + ".abcde", Other: c.Audience,
+		Referral: id, Event: string(c.Event), Envelope: digest, State: f.state, Reason: c.Reason + c.Outcome,
+		Sections: slices.Sorted(maps.Keys(c.Sections))}
+	if c.Basis != nil {
+		e.Consent, e.Digest = c.Basis.Consent, c.Basis.Digest
+	}
+	var p packet.Packet
+	_ = json.Unmarshal(body, &p)
+	receipt := h.log.add(e)
+	f.packets[digest], f.claims = p, append(f.claims, c)
+	f.steps = append(f.steps, map[string]any{"event": c.Event, "envelope": p.Envelope, "digest": digest,
+		"state": f.state, "stored": time.Now(), "transport": "stored", "receipt": receipt})
+	answer(w, 201, receipt)
+}
+
+func (h *fakeHub) summary(id string) map[string]any {
+	f := h.referrals[id]
+	c := f.claims[0]
+	return map[string]any{"id": id, "reference": packet.Reference(id), "sender": f.sender, "recipient": f.recipient,
+		"state": f.state, "transport": "stored", "asked": false, "purpose": c.Purpose, "urgency": c.Urgency, "service": c.Service,
+		"area": c.Area, "head": f.steps[len(f.steps)-1]["digest"], "created": time.Now(), "changed": time.Now()}
+}
+
+// seen returns a referral that the caller is a party to.
+func (h *fakeHub) seen(w http.ResponseWriter, r *http.Request) *fakeReferral {
+	f := h.referrals[r.PathValue("id")]
+	if f == nil || (caller(r) != f.sender && caller(r) != f.recipient) {
+		refuse(w, 404, "referral-not-found")
+		return nil
+	}
+	return f
+}
+
+func (h *fakeHub) read(w http.ResponseWriter, r *http.Request) {
+	if f := h.seen(w, r); f != nil {
+		m := h.summary(r.PathValue("id"))
+		m["chain"] = f.steps
+		answer(w, 200, m)
+	}
+}
+
+func (h *fakeHub) history(w http.ResponseWriter, r *http.Request) {
+	if f := h.seen(w, r); f != nil {
+		answer(w, 200, map[string]any{"referral": r.PathValue("id"), "events": f.steps})
+	}
+}
+
+// list answers in pages of one or of the limit asked for.
+func (h *fakeHub) list(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	limit, _ := strconv.Atoi(q.Get("limit"))
+	after, _ := strconv.Atoi(q.Get("after"))
+	if after == 0 {
+		after = len(h.order) + 1
+	}
+	found := []map[string]any{}
+	for i := after - 1; i > 0 && len(found) < max(limit, 1); i-- {
+		f := h.referrals[h.order[i-1]]
+		mine := f.recipient
+		if q.Get("role") == "sent" {
+			mine = f.sender
+		}
+		if caller(r) == mine {
+			found = append(found, h.summary(h.order[i-1]))
+			if len(found) == max(limit, 1) {
+				q.Set("after", strconv.Itoa(i))
+				w.Header().Set("Link", `<`+r.URL.Path+`?`+q.Encode()+`>; rel="next"`)
+			}
+		}
+	}
+	answer(w, 200, map[string]any{"referrals": found})
+}
+
+func (h *fakeHub) open(w http.ResponseWriter, r *http.Request) {
+	f := h.seen(w, r)
+	if f == nil {
+		return
+	}
+	var o struct {
+		Envelope, Reason string
+		Sections         []string
+	}
+	_ = json.NewDecoder(r.Body).Decode(&o)
+	p := f.packets[o.Envelope]
+	act, from := "section.open", p.Sections
+	signed, err := jose.ParseSigned(p.Envelope, 16<<10, packet.EnvelopeType)
+	must(err)
+	if strings.Contains(string(signed.UnverifiedPayload()), `"iss":"`+caller(r)+`"`) {
+		act, from = "copy.open", p.Copies
+	}
+	out := map[string]string{}
+	for _, name := range o.Sections {
+		out[name] = from[name]
+	}
+	receipt := h.log.add(proof.Entry{Act: act, Partner: caller(r), Referral: r.PathValue("id"), Envelope: o.Envelope,
+		Sections: o.Sections, Reason: o.Reason})
+	answer(w, 200, map[string]any{"sections": out, "receipt": receipt})
+}
+
+// member enrols a partner with the fake and returns its client.
+func member(t testing.TB, h *fakeHub, id string) *client.Client {
+	t.Helper()
+	auth, err := jose.Generate(jose.ES256, jose.P256)
+	must(err)
+	sign, err := jose.Generate(jose.EdDSA, jose.Ed25519)
+	must(err)
+	seal, err := jose.Generate(jose.ECDHESA256KW, jose.P256)
+	must(err)
+	e, err := client.Enrol(t.Context(), client.Enrolling{Hub: h.issuer, Code: id, Authentication: auth.Public(),
+		Signing: sign.Public(), Encryption: seal.Public(), Sign: sign.Signer(), HTTP: h.HTTP()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	logKey, err := client.ParseLogKey(e.LogKey)
+	must(err)
+	c, err := client.New(client.Options{Hub: e.Hub, Partner: e.Partner, ClientID: e.ClientID, LogKey: logKey, HTTP: h.HTTP(),
+		Keys: client.Keys{Authentication: auth, Signing: sign.Signer(), Encryption: []jose.PrivateKey{seal}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// agreed records a consent of hers to need and note, both ways.
+func agreed(t testing.TB, c *client.Client) client.RecordedConsent {
+	t.Helper()
+	got, err := c.RecordConsent(t.Context(), client.Consent{Purpose: "housing",
+		Recipients: []string{"camden-outreach", "westside-aid"}, Sections: []string{"need", "note"},
+		Method: "verbal-in-person", Notice: client.Notice{Version: "1", Digest: packet.Digest("notice"), Language: "en"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// asking is a referral as the tests send it.
+func asking(consent string) client.Request {
+	return client.Request{To: "westside-aid", Consent: consent, Service: "0190a000-0000-7000-8000-000000000001",
+		Area: "E09000007", Purpose: "housing", Urgency: "urgent",
+		Sections: map[string]client.Content{"need": client.Content(`{"summary":"somewhere to sleep"}`)}}
+}

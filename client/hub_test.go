@@ -1,0 +1,303 @@
+package client_test
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"handover/audit/proof"
+	"handover/client"
+	"handover/consent/record"
+	"handover/keys/jose"
+	"handover/referral/packet"
+)
+
+// fakeHub answers as a hub does, decides nothing, and can be told to lie. What it
+// keeps is in memory; its log is a real one.
+type fakeHub struct {
+	issuer string
+	mu     sync.Mutex
+	log    *fakeLog
+
+	keys      map[string][]client.Key  // by partner
+	consents  map[string]fakeConsent   // by id
+	referrals map[string]*fakeReferral // by id
+	order     []string                 // referral ids, oldest first
+	tokens    int                      // issued so far
+
+	// before may answer a request in the hub's place.
+	before func(w http.ResponseWriter, r *http.Request) bool
+	// twist may change the body of an answer.
+	twist func(r *http.Request, body []byte) []byte
+}
+
+type fakeConsent struct {
+	token, issuer, withdrawal string
+	receipt                   proof.Receipt
+}
+
+type fakeReferral struct {
+	sender, recipient string
+	steps             []map[string]any
+	packets           map[string]packet.Packet // by envelope digest
+	claims            []packet.Claims
+	state             string
+}
+
+const fakeIssuer = "https://hub.example"
+
+func newHub(t testing.TB) *fakeHub {
+	t.Helper()
+	return &fakeHub{issuer: fakeIssuer, log: newLog(t, "hub.example/v1/log"), keys: map[string][]client.Key{},
+		consents: map[string]fakeConsent{}, referrals: map[string]*fakeReferral{}}
+}
+
+// HTTP is a client whose every connection ends in the fake.
+func (h *fakeHub) HTTP() *http.Client { return &http.Client{Transport: h} }
+
+// RoundTrip is http.RoundTripper's.
+func (h *fakeHub) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	if h.before == nil || !h.before(w, r) {
+		h.serve(w, r)
+	}
+	answer := w.Result()
+	if h.twist != nil {
+		body, _ := io.ReadAll(answer.Body)
+		answer.Body = io.NopCloser(strings.NewReader(string(h.twist(r, body))))
+	}
+	answer.Request = r
+	return answer, nil
+}
+
+func (h *fakeHub) serve(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, 200, map[string]any{"issuer": h.issuer, "token_endpoint": h.issuer + "/oauth/token"})
+	})
+	mux.HandleFunc("GET /v1/log/key", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, h.log.key.String()+"\n") })
+	mux.HandleFunc("POST /oauth/token", h.token)
+	mux.HandleFunc("POST /v1/enrol", h.enrol)
+	mux.HandleFunc("GET /v1/partners", h.directory)
+	mux.HandleFunc("GET /v1/partners/{id}", h.partner)
+	mux.HandleFunc("GET /v1/partners/{id}/jwks.json", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, 200, map[string]any{"keys": h.keys[r.PathValue("id")]})
+	})
+	mux.HandleFunc("POST /v1/consents", h.consent)
+	mux.HandleFunc("GET /v1/consents/{id}", h.readConsent)
+	mux.HandleFunc("POST /v1/consents/{id}/withdraw", h.withdraw)
+	mux.HandleFunc("POST /v1/referrals", h.packet)
+	mux.HandleFunc("POST /v1/referrals/{id}/events", h.packet)
+	mux.HandleFunc("GET /v1/referrals/{id}/events", h.history)
+	mux.HandleFunc("GET /v1/referrals/{id}", h.read)
+	mux.HandleFunc("GET /v1/referrals", h.list)
+	mux.HandleFunc("GET /v1/inbox", h.list)
+	mux.HandleFunc("POST /v1/referrals/{id}/open", h.open)
+	mux.ServeHTTP(w, r)
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// refuse answers with a problem.
+func refuse(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"type": fakeIssuer + "/problems/" + code, "title": "Refused.",
+		"status": status, "code": code, "party": "sender", "retry": status >= 500, "section": "health"})
+}
+
+// token answers any client whose assertion and proof have the right shape.
+func (h *fakeHub) token(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm()
+	signed, err := jose.ParseSigned(r.Form.Get("client_assertion"), 4<<10, "client-authentication+jwt")
+	var c struct{ Sub, Aud string }
+	if err != nil || json.Unmarshal(signed.UnverifiedPayload(), &c) != nil || c.Aud != h.issuer {
+		answer(w, 401, map[string]any{"error": "invalid_client", "error_description": "Check the client."})
+		return
+	}
+	if _, _, err := jose.VerifyProof(r.Header.Get("DPoP"), 4<<10); err != nil {
+		answer(w, 400, map[string]any{"error": "invalid_dpop_proof"})
+		return
+	}
+	h.tokens++
+	partner, _, _ := strings.Cut(c.Sub, ".")
+	answer(w, 200, map[string]any{"access_token": partner + "~" + rand.Text(), "token_type": "DPoP",
+		"expires_in": 600, "scope": "referrals:send referrals:receive"})
+}
+
+// caller is the partner of a request, by a token that goes with a proof of it.
+func caller(r *http.Request) string {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "DPoP ")
+	payload, _, err := jose.VerifyProof(r.Header.Get("DPoP"), 4<<10)
+	var c struct{ Htm, Htu, Ath string }
+	if !ok || err != nil || json.Unmarshal(payload, &c) != nil {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(token))
+	address := "https://" + r.URL.Host + r.URL.EscapedPath()
+	if c.Htm != r.Method || c.Htu != address || c.Ath != base64.RawURLEncoding.EncodeToString(sum[:]) {
+		return ""
+	}
+	partner, _, _ := strings.Cut(token, "~")
+	return partner
+}
+
+// enrol takes the code as the partner's id.
+func (h *fakeHub) enrol(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Code, Enrolment string }
+	_ = json.NewDecoder(r.Body).Decode(&body)
+	signed, err := jose.ParseSigned(body.Enrolment, 8<<10, "handover-enrolment+jwt")
+	var e struct {
+		Keys map[string]jose.PublicKey `json:"keys"`
+	}
+	if err == nil {
+		err = json.Unmarshal(signed.UnverifiedPayload(), &e)
+	}
+	if _, verify := signed.Verify(e.Keys["signing"]); err != nil || verify != nil {
+		refuse(w, 422, "enrolment-invalid")
+		return
+	}
+	for use, k := range e.Keys {
+		h.keys[body.Code] = append(h.keys[body.Code], client.Key{PublicKey: k, Use: use,
+			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)})
+	}
+	answer(w, 201, map[string]any{"partner": body.Code, "client_id": body.Code + ".abcde",
+		"scopes": []string{"referrals:send"}, "issuer": h.issuer})
+}
+
+func (h *fakeHub) directory(w http.ResponseWriter, _ *http.Request) {
+	found := []client.Partner{}
+	for id := range h.keys {
+		found = append(found, client.Partner{ID: id, Category: "vawg-service"})
+	}
+	slices.SortFunc(found, func(a, b client.Partner) int { return strings.Compare(a.ID, b.ID) })
+	answer(w, 200, map[string]any{"partners": found})
+}
+
+func (h *fakeHub) partner(w http.ResponseWriter, r *http.Request) {
+	if h.keys[r.PathValue("id")] == nil {
+		refuse(w, 404, "not-found")
+		return
+	}
+	answer(w, 200, client.Partner{ID: r.PathValue("id"), Category: "vawg-service", Status: "active"})
+}
+
+func (h *fakeHub) consent(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	stated, err := record.ParseConsent(string(body))
+	if err != nil || caller(r) == "" {
+		refuse(w, 422, "consent-malformed")
+		return
+	}
+	c := stated.Unverified()
+	receipt := h.log.add(proof.Entry{Act: "consent.record", Partner: caller(r), Consent: c.ID, Digest: stated.Digest(), State: c.Agreement})
+	h.consents[c.ID] = fakeConsent{token: string(body), issuer: c.Issuer, receipt: receipt}
+	answer(w, 201, receipt)
+}
+
+func (h *fakeHub) readConsent(w http.ResponseWriter, r *http.Request) {
+	c, ok := h.consents[r.PathValue("id")]
+	if !ok {
+		refuse(w, 404, "consent-not-found")
+		return
+	}
+	state := "agreed"
+	if c.withdrawal != "" {
+		state = "withdrawn"
+	}
+	answer(w, 200, map[string]any{"id": r.PathValue("id"), "record": c.token, "digest": packet.Digest(c.token),
+		"state": state, "recorded_at": time.Now(), "withdrawal": c.withdrawal, "receipt": c.receipt})
+}
+
+func (h *fakeHub) withdraw(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	c := h.consents[r.PathValue("id")]
+	c.withdrawal = string(body)
+	c.receipt = h.log.add(proof.Entry{Act: "consent.withdraw", Partner: caller(r), Consent: r.PathValue("id"),
+		Digest: packet.Digest(string(body)), State: "withdrawn"})
+	h.consents[r.PathValue("id")] = c
+	answer(w, 201, c.receipt)
+}
+
+// fakeLog is a log in memory.
+type fakeLog struct {
+	key    proof.LogKey
+	signer note.Signer
+	hashes []tlog.Hash
+	size   int64
+}
+
+func newLog(t testing.TB, origin string) *fakeLog {
+	t.Helper()
+	private, public, err := note.GenerateKey(rand.Reader, origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := note.NewSigner(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := proof.ParseLogKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fakeLog{key: key, signer: signer}
+}
+
+// add appends an entry and returns its receipt.
+func (l *fakeLog) add(e proof.Entry) proof.Receipt {
+	id, _ := uuid.NewV7()
+	e.V, e.ID, e.Time = proof.Version, id.String(), time.Now().UTC().Truncate(time.Microsecond)
+	body, err := e.Bytes()
+	must(err)
+	var salt [32]byte
+	_, _ = rand.Read(salt[:])
+	added, err := tlog.StoredHashes(l.size, proof.Leaf(salt, body), l)
+	must(err)
+	l.hashes = append(l.hashes, added...)
+	l.size++
+	root, err := tlog.TreeHash(l.size, l)
+	must(err)
+	path, err := tlog.ProveRecord(l.size, l.size-1, l)
+	must(err)
+	signed, err := note.Sign(&note.Note{Text: proof.FormatCheckpoint(l.key.Origin(), tlog.Tree{N: l.size, Hash: root})}, l.signer)
+	must(err)
+	receipt, _, err := proof.NewReceipt(body, salt, proof.FormatProof(proof.Inclusion{Index: l.size - 1, Hashes: path, Checkpoint: signed}))
+	must(err)
+	return receipt
+}
+
+// ReadHashes is tlog.HashReader's.
+func (l *fakeLog) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	var found []tlog.Hash
+	for _, i := range indexes {
+		found = append(found, l.hashes[i])
+	}
+	return found, nil
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

@@ -1,0 +1,193 @@
+// Package profile keeps one partner's side in a directory: which hub, which client
+// id, the pinned key of the hub's log, the private keys, the packets that have not
+// been answered yet, and the receipts of those that have.
+//
+//	profile.json   hub, partner, client id, log key, public keys (profile.go)
+//	keys/          the private keys, each sealed under the root key (keys.go)
+//	store/         how the root key is had
+//	root.key       the root key, mode 0600, unless there is a passphrase instead
+//	outbox/        packets, saved before they are sent for the first time (outbox.go)
+//	receipts/      what the hub answered
+//
+// The directory is for its owner alone. Back it up with root.key kept elsewhere:
+// without the encryption key, what was sealed to it can be opened by nobody.
+package profile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"handover/client"
+	"handover/internal/strict"
+	"handover/keys/jose"
+)
+
+// Options say how a profile is made and used. The zero Options are for Open.
+type Options struct {
+	// Passphrase opens the keys, 16 characters or more. "" takes the root key from
+	// the file root.key in the directory.
+	Passphrase string
+
+	Signing    jose.Algorithm // of Create: jose.ES256 (default) or jose.EdDSA
+	Encryption jose.Curve     // of Create: jose.P256 (default) or jose.X25519
+
+	HTTP *http.Client     // nil is one with timeouts
+	Now  func() time.Time // nil is time.Now
+}
+
+// The refusals of this package.
+var (
+	ErrNone        = errors.New("there is no profile in this directory")
+	ErrExists      = errors.New("there is a profile in this directory already")
+	ErrEnrolled    = errors.New("this profile is enrolled already")
+	ErrNotEnrolled = errors.New("this profile is not enrolled yet")
+)
+
+// Settings are profile.json: nothing in it is secret.
+type Settings struct {
+	V        int        `json:"v"`
+	Hub      string     `json:"hub,omitempty"`
+	Partner  string     `json:"partner,omitempty"`
+	ClientID string     `json:"client_id,omitempty"`
+	LogKey   string     `json:"log_key,omitempty"` // as the hub gave it at enrolment
+	Keys     PublicKeys `json:"keys"`
+}
+
+// PublicKeys are the public parts of a profile's keys.
+type PublicKeys struct {
+	Authentication jose.PublicKey   `json:"authentication"`
+	Signing        jose.PublicKey   `json:"signing"`
+	Encryption     []jose.PublicKey `json:"encryption"` // newest first
+}
+
+// Profile is an open profile.
+type Profile struct {
+	dir      string
+	options  Options
+	settings Settings
+	keys     privateKeys
+}
+
+const settingsFile = "profile.json"
+
+// Create makes a profile with three new keys. The directory may exist; a profile in
+// it is ErrExists. profile.json is written last, so what a crash leaves is no profile.
+func Create(ctx context.Context, dir string, o Options) (*Profile, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the profile's directory: %w", err)
+	}
+	path := filepath.Join(dir, settingsFile)
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(ErrExists, err)
+	}
+	p := &Profile{dir: dir, options: o, settings: Settings{V: 1}}
+	if err := p.makeKeys(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.save(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Open opens a profile, or returns ErrNone, an error that is keys.ErrRoot when root
+// key or passphrase are not the profile's, or one that names the damaged file.
+func Open(ctx context.Context, dir string, o Options) (*Profile, error) {
+	settings, err := Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	p := &Profile{dir: dir, options: o, settings: settings}
+	if err := p.openKeys(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Read reads profile.json alone, which needs neither root key nor passphrase.
+func Read(dir string) (Settings, error) {
+	path := filepath.Join(dir, settingsFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Settings{}, ErrNone
+	}
+	if err != nil {
+		return Settings{}, fmt.Errorf("reading the profile: %w", err)
+	}
+	var s Settings
+	if err := strict.Unmarshal(data, &s); err != nil || s.V != 1 || len(s.Keys.Encryption) == 0 {
+		return Settings{}, fmt.Errorf("%s is damaged: restore it from a backup", path)
+	}
+	return s, nil
+}
+
+func (p *Profile) save() error {
+	data, err := strict.Marshal(p.settings)
+	if err != nil {
+		return fmt.Errorf("writing the profile: %w", err)
+	}
+	return write(filepath.Join(p.dir, settingsFile), append(data, '\n'))
+}
+
+// Dir is the profile's directory.
+func (p *Profile) Dir() string { return p.dir }
+
+// Settings are what profile.json holds.
+func (p *Profile) Settings() Settings { return p.settings }
+
+// Enrol redeems an enrolment code with the profile's public keys, and keeps what the
+// hub answered: client id and log key, which is pinned from then on. The errors are
+// those of client.Enrol, and ErrEnrolled.
+func (p *Profile) Enrol(ctx context.Context, hub, code string) (client.Enrolment, error) {
+	if p.settings.ClientID != "" {
+		return client.Enrolment{}, ErrEnrolled
+	}
+	public := p.settings.Keys
+	e, err := client.Enrol(ctx, client.Enrolling{
+		Hub: hub, Code: code, Authentication: public.Authentication, Signing: public.Signing,
+		Encryption: public.Encryption[0], Sign: p.keys.signing.Signer(), HTTP: p.options.HTTP, Now: p.options.Now,
+	})
+	if err != nil {
+		return client.Enrolment{}, err
+	}
+	p.settings.Hub, p.settings.Partner, p.settings.ClientID, p.settings.LogKey = e.Hub, e.Partner, e.ClientID, e.LogKey
+	if err := p.save(); err != nil {
+		return e, fmt.Errorf("the hub has enrolled the client %s of %s, yet: %w", e.ClientID, e.Partner, err)
+	}
+	return e, nil
+}
+
+// Client returns the client of an enrolled profile, or ErrNotEnrolled.
+func (p *Profile) Client() (*client.Client, error) {
+	if p.settings.ClientID == "" {
+		return nil, ErrNotEnrolled
+	}
+	logKey, err := client.ParseLogKey(p.settings.LogKey)
+	if err != nil {
+		return nil, fmt.Errorf("the profile's log key is damaged: %w", err)
+	}
+	return client.New(client.Options{
+		Hub: p.settings.Hub, Partner: p.settings.Partner, ClientID: p.settings.ClientID, LogKey: logKey,
+		Keys: client.Keys{Authentication: p.keys.authentication, Signing: p.keys.signing.Signer(),
+			Encryption: p.keys.encryption},
+		HTTP: p.options.HTTP, Now: p.options.Now,
+	})
+}
+
+// Trust is what documents can be verified with offline: the pinned log key, and the
+// partner's own signing key for its own packets and records. A profile that is not
+// enrolled trusts nothing.
+func (s Settings) Trust() client.Trust {
+	logKey, err := client.ParseLogKey(s.LogKey)
+	if err != nil {
+		return client.Trust{}
+	}
+	own := client.Key{PublicKey: s.Keys.Signing, Use: client.Signing, NotAfter: time.Unix(1<<40, 0)}
+	return client.Trust{LogKey: logKey, Keys: map[string][]client.Key{s.Partner: {own}}}
+}

@@ -1,0 +1,156 @@
+package client
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"handover/audit/proof"
+	"handover/referral/packet"
+)
+
+// Request is a referral to be sent.
+type Request struct {
+	To       string // the recipient's partner id
+	Consent  string // id of the consent record it rests on; it gives the subject too
+	Service  string // id of the recipient's service
+	Area     string // GSS code of the authority she asks for
+	Purpose  string // coded, as in the consent
+	Urgency  string // emergency, urgent or routine
+	Sections map[string]Content
+
+	ID         string    // UUIDv7, the idempotency key; default a new one
+	Expires    time.Time // to be opened before; default 28 days, at most 90
+	OnwardFrom string    // the referral that this one continues
+	Act        string    // the worker, by opaque id
+	NoCopies   bool      // leave out the copies sealed to your own key
+}
+
+// Seal makes the packet of a referral: it asks the hub for the consent and for the
+// recipient's current key, seals each section to that key (and to your own, so that
+// you can read again what you sent), and signs. Nothing is sent. Save the packet
+// before the first Post; then whatever happens, posting the same bytes again is safe.
+func (c *Client) Seal(ctx context.Context, q Request) ([]byte, error) {
+	stored, err := c.Consent(ctx, q.Consent)
+	if err != nil {
+		return nil, err
+	}
+	claims := packet.Claims{
+		Event: packet.Request, ID: q.ID, Subject: stored.Claims.Subject, Purpose: q.Purpose, Urgency: q.Urgency,
+		Service: q.Service, Area: q.Area, OnwardFrom: q.OnwardFrom, Act: q.Act, Audience: q.To,
+		Basis: &packet.Basis{Consent: stored.ID, Digest: stored.Digest},
+	}
+	if !q.Expires.IsZero() {
+		claims.Expires = q.Expires.Unix()
+	}
+	return c.seal(ctx, claims, q.Sections, !q.NoCopies)
+}
+
+// seal signs an envelope over sealed sections. A step without sections needs no key
+// of the other side.
+func (c *Client) seal(ctx context.Context, claims packet.Claims, sections map[string]Content, copies bool) ([]byte, error) {
+	claims.Hub, claims.Issuer = c.hub, c.partner
+	var to packet.To
+	if len(sections) > 0 {
+		if !isName(claims.Audience) {
+			return nil, local(packet.ErrClaim.With("claim", "aud"))
+		}
+		for name := range sections {
+			if !isSection(name) {
+				return nil, local(packet.ErrClaim.With("claim", "sections"))
+			}
+		}
+		key, err := c.sealingKey(ctx, claims.Audience)
+		if err != nil {
+			return nil, err
+		}
+		to.Recipient = key
+		if copies {
+			own := c.keys.Encryption[0].Public()
+			to.Copy = &own
+		}
+	}
+	p, err := packet.Seal(claims, sections, to, c.keys.Signing, c.now())
+	if err != nil {
+		return nil, local(err)
+	}
+	return p.Bytes()
+}
+
+// Send is Seal and Post. Codes of refusal, besides those of the packet's form:
+// no-consent, consent-withdrawn, consent-expired, not-covered, firewall,
+// no-agreement, recipient-inactive, recipient-key-retired,
+// service-unavailable-for-referral.
+func (c *Client) Send(ctx context.Context, q Request) (Receipt, error) {
+	p, err := c.Seal(ctx, q)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return c.Post(ctx, p)
+}
+
+// Post sends a packet that Seal or SealStep made, perhaps not for the first time:
+// the same bytes find the receipt they had before. It repeats while the hub says
+// receipt-pending. The code packet-conflict means that another packet with this id
+// is stored.
+func (c *Client) Post(ctx context.Context, sealed []byte) (Receipt, error) {
+	u, err := packet.Read(sealed)
+	if err != nil {
+		return Receipt{}, local(err)
+	}
+	claims := u.Unverified()
+	path, referral := "/v1/referrals", u.Digest()
+	if claims.Event != packet.Request {
+		path, referral = "/v1/referrals/"+claims.Referral+"/events", claims.Referral
+	}
+	r, err := c.do(ctx, call{method: http.MethodPost, path: path, body: sealed, mediaType: packet.MediaType})
+	if err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := read[Receipt](r)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return receipt, c.prove(receipt, entryOf(claims, u.Digest(), referral))
+}
+
+// entryOf is what the log must say of a packet.
+func entryOf(claims packet.Claims, digest, referral string) proof.Entry {
+	e := proof.Entry{Act: "referral." + string(claims.Event), Partner: claims.Issuer, Other: claims.Audience,
+		Referral: referral, Event: string(claims.Event), Envelope: digest, Reason: claims.Reason + claims.Outcome,
+		Sections: []string{}}
+	e.Sections = slices.AppendSeq(e.Sections, maps.Keys(claims.Sections))
+	slices.Sort(e.Sections)
+	if claims.Basis != nil {
+		e.Consent, e.Digest = claims.Basis.Consent, claims.Basis.Digest
+	}
+	return e
+}
+
+// Letter is what the outside of a packet says. Nothing of it is verified.
+type Letter struct {
+	Envelope string    `json:"envelope"` // digest of the envelope; a request's is the referral's id
+	Referral string    `json:"referral"`
+	ID       string    `json:"id"`
+	Event    string    `json:"event"`
+	To       string    `json:"to"`
+	Signed   time.Time `json:"signed"`
+	Expires  time.Time `json:"expires"`
+}
+
+// ReadLetter reads the outside of a packet, for whoever keeps packets.
+func ReadLetter(sealed []byte) (Letter, error) {
+	u, err := packet.Read(sealed)
+	if err != nil {
+		return Letter{}, local(err)
+	}
+	claims := u.Unverified()
+	l := Letter{Envelope: u.Digest(), Referral: claims.Referral, ID: claims.ID, Event: string(claims.Event),
+		To: claims.Audience, Signed: time.Unix(claims.IssuedAt, 0), Expires: time.Unix(claims.Expires, 0)}
+	if claims.Event == packet.Request {
+		l.Referral = l.Envelope
+	}
+	return l, nil
+}

@@ -1,0 +1,73 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"handover/referral/packet"
+)
+
+// Step is the next step of a referral, by either side.
+type Step struct {
+	Referral string // id
+	Event    string // receive, ask, answer, accept, decline, start, complete, fail, withdraw, message
+	Reason   string // coded; for decline, fail and withdraw
+	Outcome  string // coded; for complete
+
+	// Sections carries a note ({"note": …}); an answer may carry any section. What
+	// has sections needs her consent to the other side reading them.
+	Sections map[string]Content
+	Consent  string
+
+	// Prev is the digest of the newest envelope you decided on (Summary.Head). With
+	// it the step is refused as referral-moved when anything has happened since; ""
+	// takes the newest there is.
+	Prev    string
+	ID      string    // UUIDv7, the idempotency key; default a new one
+	Expires time.Time // default 28 days
+	Act     string    // the worker, by opaque id
+}
+
+// SealStep makes the packet of a step: it reads the referral, whose chain it
+// verifies, seals and signs. Nothing is sent; save the packet, then Post it.
+func (c *Client) SealStep(ctx context.Context, s Step) ([]byte, error) {
+	r, err := c.Referral(ctx, s.Referral)
+	if err != nil {
+		return nil, err
+	}
+	claims := packet.Claims{
+		Event: packet.Event(s.Event), Referral: r.ID, Prev: r.Head, Reason: s.Reason, Outcome: s.Outcome,
+		ID: s.ID, Act: s.Act, Audience: r.Sender,
+	}
+	if r.Sender == c.partner {
+		claims.Audience = r.Recipient
+	} else if r.Recipient != c.partner {
+		return nil, fmt.Errorf("%w: you are no party to this referral", ErrForged)
+	}
+	if s.Prev != "" {
+		claims.Prev = s.Prev
+	}
+	if !s.Expires.IsZero() {
+		claims.Expires = s.Expires.Unix()
+	}
+	if len(s.Sections) > 0 {
+		stored, err := c.Consent(ctx, s.Consent)
+		if err != nil {
+			return nil, err
+		}
+		claims.Basis = &packet.Basis{Consent: stored.ID, Digest: stored.Digest}
+	}
+	return c.seal(ctx, claims, s.Sections, true)
+}
+
+// Step is SealStep and Post. Codes of refusal: not-your-step, step-not-possible
+// (the member state names the state), referral-moved (read it again and decide
+// again), and, for what has sections, those of Send.
+func (c *Client) Step(ctx context.Context, s Step) (Receipt, error) {
+	p, err := c.SealStep(ctx, s)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return c.Post(ctx, p)
+}

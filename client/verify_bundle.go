@@ -1,0 +1,266 @@
+package client
+
+import (
+	"fmt"
+	"time"
+
+	"handover/audit/proof"
+	"handover/consent/record"
+	"handover/referral/packet"
+)
+
+// Verify checks a whole referral offline: that every step is signed by the partner it
+// names with a key that counted then and has not been revoked; that the steps form
+// one chain, in an order that is possible; that each is in the log, in that order,
+// as the step it is; that the consent records hold, cover what was sent, and were not
+// withdrawn before. logKey is the key to trust; the zero LogKey takes the bundle's own
+// and says so among the limits.
+//
+// The Findings say all of it in words, also when the error is ErrVerification.
+func (b Bundle) Verify(logKey LogKey) (Findings, error) {
+	x := &examination{bundle: b, logKey: logKey, held: chain{hub: b.Hub}}
+	x.Document = "bundle"
+	if x.log(); x.logKey.Origin() == "" {
+		return x.Findings, ErrVerification
+	}
+	for i, e := range b.Events {
+		if !x.event(i+1, e) {
+			break // what follows a broken link cannot be judged
+		}
+	}
+	if len(b.Events) == 0 {
+		x.fails("referral", "there is no step in the bundle")
+	}
+	x.consents()
+	x.limit(limitKeys)
+	x.limit(limitView)
+	x.limit(limitPeople)
+	x.limit(limitRead)
+	return x.Findings, x.verdict()
+}
+
+// examination is one Verify at work.
+type examination struct {
+	Findings
+	bundle Bundle
+	logKey LogKey
+	held   chain
+	logged []logged // one for each link of the chain
+}
+
+// logged is where the log has a step.
+type logged struct {
+	index int64
+	at    time.Time
+}
+
+// log decides which log key to trust.
+func (x *examination) log() {
+	own, err := proof.ParseLogKey(x.bundle.LogKey)
+	if err != nil {
+		x.fails("log", "the bundle's log key is malformed")
+		return
+	}
+	if x.logKey.Origin() == "" {
+		x.logKey = own
+		x.limit(limitLogKey)
+	} else if own.String() != x.logKey.String() {
+		x.fails("log", "the bundle was made with another log key (%s) than the one to be trusted", own)
+	}
+	_, host, err := parseHub(x.bundle.Hub)
+	bad := ""
+	if err != nil || x.logKey.Origin() != host+logPath {
+		bad = fmt.Sprintf("the log key is of %s, which is not the log of the hub %s", x.logKey.Origin(), x.bundle.Hub)
+	}
+	x.check("log", bad, "the log key is of %s, the log of the hub %s", x.logKey.Origin(), x.bundle.Hub)
+}
+
+// find is where the bundle has its keys from.
+func (x *examination) find(partner, kid string) (Key, error) {
+	k, ok := findKey(x.bundle.Partners[partner].Keys, kid)
+	if !ok {
+		return Key{}, fmt.Errorf("%w: the bundle has no signing key %s of %s", ErrForged, kid, partner)
+	}
+	return k, nil
+}
+
+// event checks one step, and reports whether the chain goes on.
+func (x *examination) event(number int, e BundleEvent) bool {
+	about := fmt.Sprintf("step %d", number)
+	envelope, key, doubt, err := openEnvelope(e.Envelope, x.find)
+	if err != nil {
+		x.fails(about, "%s", err)
+		return false
+	}
+	about += ", " + string(envelope.Event)
+	x.check(about, doubt, "signed by %s with the key %s, which counted on %s and has not been revoked",
+		envelope.Issuer, key.KeyID(), day(time.Unix(envelope.IssuedAt, 0)))
+	if bad := x.held.add(envelope); bad != "" {
+		x.fails(about, "%s", bad)
+		return false
+	}
+	bad := ""
+	if envelope.ReferralID() != x.bundle.Referral {
+		bad = "it is of another referral than the bundle says"
+	}
+	good := "follows the step before, by its digest, and leads to the state %s"
+	if number == 1 {
+		good = "opens the referral " + packet.Reference(x.bundle.Referral) + ", in the state %s"
+	}
+	x.check(about, bad, good, x.held.state)
+	x.receipt(about, e.Receipt, envelope)
+	return true
+}
+
+// receipt checks that the log has the step, as the step it is and after the one
+// before it.
+func (x *examination) receipt(about string, r Receipt, envelope packet.Envelope) {
+	entry, place, bad := openReceipt(r, x.logKey)
+	x.logged = append(x.logged, place.logged)
+	if bad == "" {
+		expected := entryOf(envelope.Claims, envelope.Digest(), envelope.ReferralID())
+		expected.State = x.held.state
+		if differs := difference(entry, expected); differs != "" {
+			bad = "the receipt is of something else, by its " + differs
+		}
+	}
+	if bad == "" {
+		bad = x.disorder(envelope)
+	}
+	x.check(about, bad, "in the log as entry %d of %d since %s: the inclusion proof leads to a tree that the log's key signed",
+		place.index, place.size, day(place.at))
+}
+
+// disorder says why the step stands in the log before the one that it follows, or "".
+// Only somebody who signed both could know the first before it was logged, and have
+// them overtake each other.
+func (x *examination) disorder(envelope packet.Envelope) string {
+	n := len(x.logged)
+	if n < 2 || x.held.links[n-2].Issuer == envelope.Issuer {
+		return ""
+	}
+	if x.logged[n-1].index <= x.logged[n-2].index {
+		return "the log has it before the step that it follows"
+	}
+	return ""
+}
+
+// place is where a receipt has its entry.
+type place struct {
+	logged
+	size int64 // of the tree
+}
+
+// openReceipt verifies a receipt, and says what is wrong with it, or "".
+func openReceipt(r Receipt, key LogKey) (proof.Entry, place, string) {
+	entry, err := r.Verify(key)
+	if err != nil {
+		return proof.Entry{}, place{}, "the receipt does not hold: " + err.Error()
+	}
+	p, err := proof.ParseProof([]byte(r.Proof))
+	if err != nil {
+		return proof.Entry{}, place{}, "the receipt does not hold: " + err.Error()
+	}
+	tree, err := proof.OpenCheckpoint(p.Checkpoint, key)
+	if err != nil {
+		return proof.Entry{}, place{}, "the receipt does not hold: " + err.Error()
+	}
+	return entry, place{logged{p.Index, entry.Time}, tree.N}, ""
+}
+
+// consents checks the records that steps rest on.
+func (x *examination) consents() {
+	rested := map[string]bool{}
+	for _, c := range x.bundle.Consents {
+		stated, err := record.ParseConsent(c.Record)
+		if err != nil {
+			x.fails("consent", "a consent record is malformed")
+			continue
+		}
+		about := "consent " + stated.Unverified().ID
+		rested[stated.Unverified().ID] = true
+		key, bad := x.signed(stated.Unverified().Issuer, stated.KeyID(), stated.Unverified().IssuedAt)
+		if bad == "" {
+			if _, err := record.VerifyConsent(stated, key.PublicKey); err != nil {
+				bad = "the signature is not that of " + stated.Unverified().Issuer
+			}
+		}
+		x.check(about, bad, "signed by %s with the key %s", stated.Unverified().Issuer, key.KeyID())
+		x.coverage(about, stated, x.withdrawal(about, c, stated))
+	}
+	for i, e := range x.held.links {
+		if e.Basis != nil && !rested[e.Basis.Consent] {
+			x.limit("Step %d rests on the consent %s, which is not in the bundle: whoever made it may not read it.", i+1, e.Basis.Consent)
+		}
+	}
+}
+
+// signed finds the key of a statement, and says why its signature cannot count.
+func (x *examination) signed(issuer, kid string, issuedAt int64) (Key, string) {
+	key, err := x.find(issuer, kid)
+	if err != nil {
+		return Key{}, err.Error()
+	}
+	return key, key.doubt(time.Unix(issuedAt, 0))
+}
+
+// withdrawal checks a consent's newest step, and returns since when nothing may rest
+// on it: the zero time when it was not withdrawn.
+func (x *examination) withdrawal(about string, c BundleConsent, stated record.Statement[record.Claims]) time.Time {
+	expected := proof.Entry{Act: "consent.record", Partner: stated.Unverified().Issuer,
+		Consent: stated.Unverified().ID, Digest: stated.Digest()}
+	said := "recorded"
+	if c.Withdrawal != "" {
+		w, err := record.ParseWithdrawal(c.Withdrawal)
+		if err != nil || w.Unverified().Consent != stated.Unverified().ID || w.Unverified().Digest != stated.Digest() {
+			x.fails(about, "its withdrawal is of something else")
+			return time.Time{}
+		}
+		key, bad := x.signed(w.Unverified().Issuer, w.KeyID(), w.Unverified().IssuedAt)
+		if bad == "" {
+			if _, err := record.VerifyWithdrawal(w, key.PublicKey); err != nil {
+				bad = "the signature of its withdrawal is not that of " + w.Unverified().Issuer
+			}
+		}
+		x.check(about, bad, "withdrawn, signed by %s with the key %s", w.Unverified().Issuer, key.KeyID())
+		expected = proof.Entry{Act: "consent.withdraw", Partner: w.Unverified().Issuer,
+			Consent: stated.Unverified().ID, Digest: w.Digest()}
+		said = "withdrawn"
+	}
+	entry, _, bad := openReceipt(c.Receipt, x.logKey)
+	if bad == "" && difference(entry, expected) != "" {
+		bad = "the receipt is of something else, by its " + difference(entry, expected)
+	}
+	x.check(about, bad, "%s in the log since %s", said, day(entry.Time))
+	if said == "recorded" || bad != "" {
+		return time.Time{}
+	}
+	return entry.Time
+}
+
+// coverage checks that what was sent on a consent was covered by it when the hub
+// took it, and before it was withdrawn.
+func (x *examination) coverage(about string, stated record.Statement[record.Claims], withdrawn time.Time) {
+	claims := stated.Unverified()
+	for i, e := range x.held.links {
+		if e.Basis == nil || e.Basis.Consent != claims.ID {
+			continue
+		}
+		first, at := x.held.links[0], x.logged[i].at
+		bad := ""
+		switch {
+		case e.Basis.Digest != stated.Digest():
+			bad = fmt.Sprintf("step %d rests on another record with this id", i+1)
+		case !withdrawn.IsZero() && !at.Before(withdrawn):
+			bad = fmt.Sprintf("step %d was taken after the withdrawal", i+1)
+		default:
+			err := claims.Covers(record.Passage{Subject: first.Subject, Purpose: first.Purpose, Sender: e.Issuer,
+				Recipient: e.Audience, Category: x.bundle.Partners[e.Audience].Category,
+				Classes: sectionNames(e.Claims), Now: at})
+			if err != nil {
+				bad = fmt.Sprintf("it does not cover what step %d sent: %s", i+1, local(err))
+			}
+		}
+		x.check(about, bad, "covers what step %d sent: %s, for %s, to %s", i+1, list(sectionNames(e.Claims)), first.Purpose, e.Audience)
+	}
+}

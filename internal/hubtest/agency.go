@@ -1,0 +1,245 @@
+package hubtest
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"handover/internal/strict"
+	"handover/keys/jose"
+	"handover/partners"
+)
+
+// Area is the area that every agency serves.
+const Area = "E09000007"
+
+// Agency is a partner that takes part, with the private keys of its system.
+type Agency struct {
+	ID       partners.ID
+	Category partners.Category
+	Client   string // its client id
+	Auth     jose.PrivateKey
+	DPoP     jose.PrivateKey
+	Signing  jose.PrivateKey
+	Sealing  jose.PrivateKey
+
+	hub    *Hub
+	mu     sync.Mutex
+	tokens map[string]string // by their scopes
+}
+
+// Key makes a key, or ends the test.
+func Key(t testing.TB, use partners.Use) jose.PrivateKey {
+	t.Helper()
+	alg, curve := jose.ES256, jose.P256
+	if use == partners.Encryption {
+		alg, curve = jose.ECDHESA256KW, jose.X25519
+	}
+	k, err := jose.Generate(alg, curve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// Invited registers a partner and invites it; it has no keys yet.
+func (h *Hub) Invited(t testing.TB, id partners.ID, c partners.Category) (a *Agency, code string) {
+	t.Helper()
+	p := partners.Partner{ID: id, Name: "Agency " + string(id), Category: c, Areas: []string{Area}}
+	if err := h.Operator.Add(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	code, err := h.Operator.Invite(t.Context(), id, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a = &Agency{ID: id, Category: c, hub: h, tokens: map[string]string{},
+		Auth: Key(t, partners.Authentication), DPoP: Key(t, partners.Authentication),
+		Signing: Key(t, partners.Signing), Sealing: Key(t, partners.Encryption)}
+	return a, code
+}
+
+// Agency registers a partner and enrols its system.
+func (h *Hub) Agency(t testing.TB, id partners.ID, c partners.Category) *Agency {
+	t.Helper()
+	a, code := h.Invited(t, id, c)
+	client, err := h.Registry.Enrol(t.Context(), Issuer, code, a.Statement(t, code))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Client = client.ID
+	return a
+}
+
+// Enrolment is what the agency's system states of itself for the code.
+func (a *Agency) Enrolment(code string) partners.Enrolment {
+	digest := sha256.Sum256([]byte(code))
+	e := partners.Enrolment{Hub: Issuer, CodeDigest: base64.RawURLEncoding.EncodeToString(digest[:]), IssuedAt: a.hub.Now().Unix()}
+	e.Keys.Authentication, e.Keys.Signing, e.Keys.Encryption = a.Auth.Public(), a.Signing.Public(), a.Sealing.Public()
+	return e
+}
+
+// Statement is the signed enrolment statement for the code, after change.
+func (a *Agency) Statement(t testing.TB, code string, change ...func(*partners.Enrolment)) string {
+	t.Helper()
+	e := a.Enrolment(code)
+	for _, f := range change {
+		f(&e)
+	}
+	return SignAs(t, partners.EnrolmentType, e, a.Signing.Signer())
+}
+
+// SignAs signs claims, whatever they are, as a compact JWS of typ.
+func SignAs(t testing.TB, typ string, claims any, key jose.SigningKey) string {
+	t.Helper()
+	token, err := jose.Sign(typ, must(strict.Marshal(claims)), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// Caller is the agency as the stores see it, with the scopes or else all that its
+// system has.
+func (a *Agency) Caller(t testing.TB, scopes ...partners.Scope) partners.Caller {
+	t.Helper()
+	if len(scopes) == 0 {
+		scopes = partners.SystemScopes()
+	}
+	c, err := a.hub.Registry.Admit(t.Context(), a.Client, scopes, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Token gets an access token from the token endpoint, with the scopes or else all
+// that the system has. The same token is given again the next time.
+func (a *Agency) Token(t testing.TB, scopes ...partners.Scope) string {
+	t.Helper()
+	var asked []string
+	for _, s := range scopes {
+		asked = append(asked, string(s))
+	}
+	scope := strings.Join(asked, " ")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if held := a.tokens[scope]; held != "" {
+		return held
+	}
+	now := a.hub.Now().Unix()
+	form := url.Values{"grant_type": {"client_credentials"},
+		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		"client_assertion": {SignAs(t, "JWT", map[string]any{"iss": a.Client, "sub": a.Client, "aud": Issuer,
+			"jti": rand.Text(), "iat": now, "exp": now + 60}, a.Auth.Signer())}}
+	if scope != "" {
+		form.Set("scope", scope)
+	}
+	r := httptest.NewRequest(http.MethodPost, Issuer+"/oauth/token", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	a.prove(r, "")
+	answer := a.hub.Do(r)
+	var held struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.Unmarshal(answer.Body, &held); err != nil || held.Token == "" {
+		t.Fatalf("no token for %s: %d %s", a.ID, answer.Status, answer.Body)
+	}
+	a.tokens[scope] = held.Token
+	return held.Token
+}
+
+// prove adds the DPoP proof of a request (RFC 9449 §4.2).
+func (a *Agency) prove(r *http.Request, token string) {
+	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": Issuer + r.URL.EscapedPath(), "iat": a.hub.Now().Unix()}
+	if token != "" {
+		ath := sha256.Sum256([]byte(token))
+		claims["ath"] = base64.RawURLEncoding.EncodeToString(ath[:])
+	}
+	r.Header.Set("DPoP", must(jose.SignProof(must(strict.Marshal(claims)), a.DPoP)))
+}
+
+// Call is one request of an agency.
+type Call struct {
+	Method, Path string
+	Type         string // Content-Type of the body
+	Body         []byte
+	Scopes       []partners.Scope // of the token; none: all that the system has
+}
+
+// Do makes the call with a token and a fresh proof. It may be used by many goroutines.
+func (a *Agency) Do(t testing.TB, c Call) Answer {
+	t.Helper()
+	r := httptest.NewRequest(c.Method, Issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
+	if c.Type != "" {
+		r.Header.Set("Content-Type", c.Type)
+	}
+	token := a.Token(t, c.Scopes...)
+	r.Header.Set("Authorization", "DPoP "+token)
+	a.prove(r, token)
+	return a.hub.Do(r)
+}
+
+// Get reads an address as the agency.
+func (a *Agency) Get(t testing.TB, path string) Answer {
+	t.Helper()
+	return a.Do(t, Call{Method: http.MethodGet, Path: path})
+}
+
+// Answer is what the hub answered.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Problem is an RFC 9457 problem, with the members that a test may ask for.
+type Problem struct {
+	Type     string `json:"type"`
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Instance string `json:"instance"`
+	Code     string `json:"code"`
+	Party    string `json:"party"`
+	Retry    bool   `json:"retry"`
+	Section  string `json:"section"`
+	Claim    string `json:"claim"`
+	Key      string `json:"key"`
+	Head     string `json:"head"`
+	State    string `json:"state"`
+	Scope    string `json:"scope"`
+}
+
+// Problem reads the answer as a problem; it is empty when it is none.
+func (a Answer) Problem() (p Problem) {
+	_ = json.Unmarshal(a.Body, &p) // no problem has no code
+	return p
+}
+
+// Into reads the answer, which must have the status, into v.
+func (a Answer) Into(t testing.TB, status int, v any) {
+	t.Helper()
+	if a.Status != status {
+		t.Fatalf("answered %d, want %d: %s", a.Status, status, a.Body)
+	}
+	if err := json.Unmarshal(a.Body, v); err != nil {
+		t.Fatalf("answered %s: %v", a.Body, err)
+	}
+}
+
+// must is for what cannot fail with the values it is given here.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

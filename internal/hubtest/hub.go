@@ -1,0 +1,161 @@
+package hubtest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/mux"
+	"golang.org/x/time/rate"
+
+	"handover/audit"
+	"handover/consent"
+	"handover/docs"
+	"handover/internal/httpd"
+	"handover/internal/pgtest"
+	"handover/keys"
+	"handover/keys/jose"
+	"handover/oauth"
+	"handover/partners"
+	"handover/referral"
+)
+
+// Issuer is the URL of every hub that New makes.
+const Issuer = "https://hub.example"
+
+// wait is how long a caller waits for her receipt.
+const wait = 20 * time.Second
+
+// Hub is a hub that serves in-process.
+type Hub struct {
+	DB        *pgtest.DB
+	Log       *audit.Log
+	Registry  *partners.Store // as the serving role
+	Operator  *partners.Store // as the schema's owner
+	Consents  *consent.Store
+	Referrals *referral.Store
+	Routes    *mux.Router
+	Now       func() time.Time
+
+	handler http.Handler
+	pairs   atomic.Int64
+	t       testing.TB // the test that owns the hub; its answers are checked for it
+}
+
+// New returns a hub over an empty database. It stops with t.
+func New(t testing.TB) *Hub {
+	t.Helper()
+	h := &Hub{DB: pgtest.New(t), Now: time.Now, t: t}
+	firewall, err := partners.LoadFirewall()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Registry = partners.NewStore(h.DB.Hub, firewall)
+	h.Operator = partners.NewStore(h.DB.Owner, firewall)
+	h.Consents = &consent.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: Issuer}
+	h.Referrals = &referral.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: Issuer, Waiting: referral.NewWaiting()}
+	store := openKeys(t)
+	h.openLog(t, store)
+	h.mount(t, store)
+	return h
+}
+
+// The names under which cmd/hub keeps its keys.
+const (
+	accessTokenKey = "access-token"
+	checkpointKey  = "checkpoint"
+)
+
+func openKeys(t testing.TB) keys.Store {
+	t.Helper()
+	dir := t.TempDir()
+	store, err := keys.OpenLocal(dir+"/keys", keys.RootFile(dir+"/root"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(keys.Ensure(t.Context(), store, accessTokenKey, jose.ES256),
+		keys.Ensure(t.Context(), store, checkpointKey, jose.EdDSA))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// openLog opens the log and runs its sequencer until t ends.
+func (h *Hub) openLog(t testing.TB, store keys.Store) {
+	t.Helper()
+	key, err := keys.Signer(context.WithoutCancel(t.Context()), store, checkpointKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := key.Key.Public().(ed25519.PublicKey); !ok {
+		t.Fatal("the key of checkpoints is no Ed25519 key")
+	}
+	signer, err := audit.NewSigner(strings.TrimPrefix(Issuer, "https://")+"/v1/log", key.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Log, err = audit.Open(t.Context(), h.DB.Log, h.DB.Hub, signer, h.Now); err != nil {
+		t.Fatal(err)
+	}
+	h.Log.Logger = slog.New(slog.DiscardHandler)
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- h.Log.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("the log stopped: %v", err)
+		}
+	})
+}
+
+// mount hangs every route into one router behind the guard, as cmd/hub does.
+func (h *Hub) mount(t testing.TB, store keys.Store) {
+	t.Helper()
+	settings := oauth.Config{
+		Issuer: Issuer, Keys: store, Partners: h.Registry, Store: oauth.NewStore(h.DB.Hub),
+		Count: h.Log.CountAnonymous, Refuse: h.Log.Refuse, NetworkRate: rate.Inf, ClientRate: rate.Inf,
+	}
+	authorization, err := oauth.New(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := oauth.NewGuard(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := &partners.Gate{Log: h.Log}
+	server := httpd.New(httpd.Options{Issuer: Issuer, Ready: func(context.Context) error { return h.Log.Healthy() }})
+	h.Routes = httpd.Router()
+	server.Mount(h.Routes)
+	authorization.Mount(h.Routes)
+	(&docs.Handler{}).Mount(h.Routes)
+	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: Issuer}).Mount(h.Routes)
+	(&consent.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Consents}).Mount(h.Routes)
+	(&referral.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Referrals}).Mount(h.Routes)
+	(&audit.Handler{Log: h.Log, Authenticated: gate.Authenticated, Partner: func(r *http.Request) string {
+		c, _ := partners.CallerFrom(r.Context())
+		return string(c.Partner())
+	}}).Mount(h.Routes)
+	h.handler = server.Public(guard.Middleware(h.Routes))
+}
+
+// Do serves one request as it is, of a stranger unless it carries credentials, and
+// holds the answer against docs/openapi.json.
+func (h *Hub) Do(r *http.Request) Answer {
+	w := httptest.NewRecorder()
+	h.handler.ServeHTTP(w, r)
+	a := Answer{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
+	if err := fits(r, a); err != nil {
+		h.t.Errorf("%s %s answered %d, which docs/openapi.json does not describe: %v\n%s", r.Method, r.URL.Path, a.Status, err, a.Body)
+	}
+	return a
+}
