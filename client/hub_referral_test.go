@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -155,24 +156,25 @@ func (h *fakeHub) open(w http.ResponseWriter, r *http.Request) {
 // member enrols a partner with the fake and returns its client.
 func member(t testing.TB, h *fakeHub, id string) *client.Client {
 	t.Helper()
+	return sample(h, id)
+}
+
+func sample(h *fakeHub, id string) *client.Client {
 	auth, err := jose.Generate(jose.ES256, jose.P256)
 	must(err)
 	sign, err := jose.Generate(jose.EdDSA, jose.Ed25519)
 	must(err)
 	seal, err := jose.Generate(jose.ECDHESA256KW, jose.P256)
 	must(err)
-	e, err := client.Enrol(t.Context(), client.Enrolling{Hub: h.issuer, Code: id, Authentication: auth.Public(),
+	e, err := client.Enrol(context.Background(), client.Enrolling{Hub: h.issuer, Code: id, Authentication: auth.Public(),
 		Signing: sign.Public(), Encryption: seal.Public(), Sign: sign.Signer(), HTTP: h.HTTP()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(err)
 	logKey, err := client.ParseLogKey(e.LogKey)
 	must(err)
-	c, err := client.New(client.Options{Hub: e.Hub, Partner: e.Partner, ClientID: e.ClientID, LogKey: logKey, HTTP: h.HTTP(),
-		Keys: client.Keys{Authentication: auth, Signing: sign.Signer(), Encryption: []jose.PrivateKey{seal}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	h.private[id] = client.Keys{Authentication: auth, Signing: sign.Signer(), Encryption: []jose.PrivateKey{seal}}
+	c, err := client.New(client.Options{Hub: e.Hub, Partner: e.Partner, ClientID: e.ClientID, LogKey: logKey,
+		HTTP: h.HTTP(), Keys: h.private[id]})
+	must(err)
 	return c
 }
 

@@ -37,6 +37,7 @@ type fakeHub struct {
 	referrals map[string]*fakeReferral // by id
 	order     []string                 // referral ids, oldest first
 	tokens    int                      // issued so far
+	private   map[string]client.Keys   // of the members, for making their clients anew
 
 	// before may answer a request in the hub's place.
 	before func(w http.ResponseWriter, r *http.Request) bool
@@ -60,9 +61,8 @@ type fakeReferral struct {
 const fakeIssuer = "https://hub.example"
 
 func newHub(t testing.TB) *fakeHub {
-	t.Helper()
 	return &fakeHub{issuer: fakeIssuer, log: newLog(t, "hub.example/v1/log"), keys: map[string][]client.Key{},
-		consents: map[string]fakeConsent{}, referrals: map[string]*fakeReferral{}}
+		consents: map[string]fakeConsent{}, private: map[string]client.Keys{}, referrals: map[string]*fakeReferral{}}
 }
 
 // HTTP is a client whose every connection ends in the fake.
@@ -247,20 +247,13 @@ type fakeLog struct {
 	size   int64
 }
 
-func newLog(t testing.TB, origin string) *fakeLog {
-	t.Helper()
+func newLog(_ testing.TB, origin string) *fakeLog {
 	private, public, err := note.GenerateKey(rand.Reader, origin)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(err)
 	signer, err := note.NewSigner(private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(err)
 	key, err := proof.ParseLogKey(public)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(err)
 	return &fakeLog{key: key, signer: signer}
 }
 

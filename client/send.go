@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -17,7 +18,7 @@ type Request struct {
 	Consent  string // id of the consent record it rests on; it gives the subject too
 	Service  string // id of the recipient's service
 	Area     string // GSS code of the authority she asks for
-	Purpose  string // coded, as in the consent
+	Purpose  string // coded; default the consent's
 	Urgency  string // emergency, urgent or routine
 	Sections map[string]Content
 
@@ -38,7 +39,8 @@ func (c *Client) Seal(ctx context.Context, q Request) ([]byte, error) {
 		return nil, err
 	}
 	claims := packet.Claims{
-		Event: packet.Request, ID: q.ID, Subject: stored.Claims.Subject, Purpose: q.Purpose, Urgency: q.Urgency,
+		Event: packet.Request, ID: q.ID, Subject: stored.Claims.Subject,
+		Purpose: cmp.Or(q.Purpose, stored.Claims.Purpose), Urgency: q.Urgency,
 		Service: q.Service, Area: q.Area, OnwardFrom: q.OnwardFrom, Act: q.Act, Audience: q.To,
 		Basis: &packet.Basis{Consent: stored.ID, Digest: stored.Digest},
 	}

@@ -2,7 +2,6 @@ package client
 
 import (
 	"bytes"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -29,7 +28,7 @@ type Trust struct {
 func Verify(document []byte, t Trust) (Findings, error) {
 	document = bytes.TrimSpace(document)
 	if !bytes.HasPrefix(document, []byte("{")) {
-		return verifyConsent(string(document), t)
+		return verifyConsent(string(document), nil, t)
 	}
 	members := map[string]jsontext.Value{}
 	if strict.Unmarshal(document, &members) != nil {
@@ -48,11 +47,15 @@ func Verify(document []byte, t Trust) (Findings, error) {
 	case has("entry") && has("salt"):
 		return verifyReceipt(document, t)
 	case has("record"):
-		var record string
-		if strict.Unmarshal(members["record"], &record) != nil {
+		var c BundleConsent
+		wanted := map[string]jsontext.Value{"record": members["record"], "receipt": members["receipt"]}
+		if has("withdrawal") {
+			wanted["withdrawal"] = members["withdrawal"]
+		}
+		if !has("receipt") || reread(wanted, &c) != nil {
 			return Findings{}, ErrDocument
 		}
-		return verifyConsent(record, t)
+		return verifyConsent(c.Record, &c, t)
 	}
 	return Findings{}, ErrDocument
 }
@@ -64,10 +67,6 @@ func verifyReceipt(document []byte, t Trust) (Findings, error) {
 		return Findings{}, ErrDocument
 	}
 	f := Findings{Document: "receipt"}
-	if t.LogKey.Origin() == "" {
-		f.fails("log", "a receipt is verified with the log's key, and none was given")
-		return f, ErrVerification
-	}
 	entry, at, bad := openReceipt(r, t.LogKey)
 	f.check("receipt", bad, "in the log %s as entry %d of %d: the inclusion proof leads to a tree that the log's key signed",
 		t.LogKey.Origin(), at.index, at.size)
@@ -104,7 +103,8 @@ func verifyPacket(document []byte, t Trust) (Findings, error) {
 	}
 	claims := u.Unverified()
 	signed := time.Unix(claims.IssuedAt, 0)
-	key, bad := t.find(claims.Issuer, u.KeyID(), signed)
+	x := &examination{keys: t.Keys}
+	key, bad := x.signed(claims.Issuer, u.KeyID(), claims.IssuedAt)
 	if bad != "" {
 		f.fails("signature", "%s", bad)
 		return f, ErrVerification
@@ -124,39 +124,24 @@ func verifyPacket(document []byte, t Trust) (Findings, error) {
 	return f, f.verdict()
 }
 
-// verifyConsent checks a signed consent record.
-func verifyConsent(token string, t Trust) (Findings, error) {
+// verifyConsent checks a signed consent record, and with it, where there is one, its
+// withdrawal and the receipt of the newer of the two.
+func verifyConsent(token string, logged *BundleConsent, t Trust) (Findings, error) {
 	stated, err := record.ParseConsent(token)
 	if err != nil {
 		return Findings{}, ErrDocument
 	}
-	f := Findings{Document: "consent"}
-	claims := stated.Unverified()
-	key, bad := t.find(claims.Issuer, stated.KeyID(), time.Unix(claims.IssuedAt, 0))
-	if bad == "" {
-		if _, err := record.VerifyConsent(stated, key.PublicKey); err != nil {
-			bad = "the signature is not that of " + claims.Issuer
-		}
+	x := &examination{keys: t.Keys, logKey: t.LogKey}
+	x.Document = "consent"
+	about := "consent " + stated.Unverified().ID
+	x.agreement(about, stated)
+	if logged != nil {
+		x.withdrawal(about, *logged, stated)
 	}
-	f.check("signature", bad, "%s signed it for the hub %s with the key %s", claims.Issuer, claims.Hub, key.KeyID())
-	if bad == "" {
-		f.holds("record", "%s on %s: %s, for %s, to %s, until %s", claims.Agreement, day(time.Unix(claims.GivenAt, 0)),
-			list(claims.Sections), claims.Purpose, list(claims.Recipients), day(time.Unix(claims.Expires, 0)))
-	}
-	f.limit(limitKeys)
-	f.limit(limitPeople)
-	f.limit("Whether it has been withdrawn since, the record does not say: ask the hub.")
-	return f, f.verdict()
-}
-
-// find finds the key that a statement names among those that are trusted, and says
-// why it cannot count.
-func (t Trust) find(partner, kid string, at time.Time) (Key, string) {
-	key, ok := findKey(t.Keys[partner], kid)
-	if !ok {
-		return Key{}, fmt.Sprintf("not checked: no signing key %s of %s was given", kid, partner)
-	}
-	return key, key.doubt(at)
+	x.limit(limitKeys)
+	x.limit(limitPeople)
+	x.limit("Whether it was withdrawn later, the document does not say: ask the hub.")
+	return x.Findings, x.verdict()
 }
 
 func sectionNames(c Claims) []string { return slices.Sorted(maps.Keys(c.Sections)) }

@@ -63,7 +63,7 @@ func (s *Store) Record(ctx context.Context, c partners.Caller, token string) (au
 	var entry audit.EntryID
 	read := &pgx.Batch{}
 	read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-	s.Partners.QueueKeys(read, c.Partner(), partners.Signing, stated.KeyID(), &keys)
+	s.Partners.QueueKeys(read, c.Partner(), stated.KeyID(), "", &keys, nil)
 	read.Queue(`SELECT digest, log_entry FROM consent WHERE id = $1`, claims.ID).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&storedDigest, &entry}, func() error { return nil })
 		return err
@@ -206,7 +206,7 @@ func (s *Store) Withdraw(ctx context.Context, c partners.Caller, id, token strin
 	var digest, earlier string
 	var entry audit.EntryID
 	read := &pgx.Batch{}
-	s.Partners.QueueKeys(read, c.Partner(), partners.Signing, stated.KeyID(), &keys)
+	s.Partners.QueueKeys(read, c.Partner(), stated.KeyID(), "", &keys, nil)
 	read.Queue(`
 		SELECT c.digest, coalesce(s.withdrawal_digest, ''), s.log_entry, clock_timestamp()
 		FROM consent c JOIN consent_state s ON s.id = c.id

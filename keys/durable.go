@@ -1,8 +1,10 @@
 package keys
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,10 +16,13 @@ const maxFile = 16 << 10
 // makeDir makes dir for its owner alone, and refuses one that others can write
 // to: they could put a store of their own in its place.
 func makeDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making key directory: %w", err)
-	}
 	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("making key directory: %w", err)
+		}
+		return syncDir(dir)
+	}
 	if err != nil {
 		return fmt.Errorf("making key directory: %w", err)
 	}

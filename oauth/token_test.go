@@ -447,6 +447,28 @@ func TestTokenRequestsAreLimitedBeforeAnySignature(t *testing.T) {
 	}
 }
 
+func TestEachKeyOfAClientCountsOnItsOwn(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	first := h.enrol("camden-outreach")
+	second := first
+	second.auth = newKey(t, jose.EdDSA)
+	jwk, err := second.auth.Public().MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`INSERT INTO partner_key (partner, kid, use, client, jwk, thumbprint, not_before, not_after, log_entry)
+		SELECT partner, $2, use, client, $3, $2, not_before, not_after, log_entry FROM partner_key WHERE kid = $1`,
+		first.auth.KeyID(), second.auth.KeyID(), string(jwk))
+	tokens := map[string]string{"first": h.token(first), "second": h.token(second)}
+	h.exec(`UPDATE partner_key SET revoked_at = now() WHERE kid = $1`, first.auth.KeyID())
+	for name, want := range map[string]int{"first": http.StatusUnauthorized, "second": http.StatusOK} {
+		if w := h.do(h.call(first, tokens[name]).request(t)); w.Code != want {
+			t.Errorf("the token of the %s key: %d", name, w.Code)
+		}
+	}
+}
+
 func TestMetadataNamesWhatIsOfferedAndNothingElse(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)

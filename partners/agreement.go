@@ -51,8 +51,9 @@ type Terms struct {
 	recipient Category
 	active    bool
 	agreed    []Agreement
-	service   *Service
-	asked     bool // whether a service was asked for
+	service   Service // only what takes needs
+	asked     bool    // whether a service was asked for
+	found     bool    // whether the recipient has it
 }
 
 // Permit decides whether the passage may go from From to To now, or returns the
@@ -63,7 +64,7 @@ func (t *Terms) Permit(p Passage) error {
 	if !t.active {
 		return ErrRecipientInactive
 	}
-	if t.asked && !t.service.takes(p.Purpose, p.Area) {
+	if t.asked && (!t.found || !t.service.takes(p.Purpose, p.Area)) {
 		return ErrService
 	}
 	for _, class := range p.Classes {

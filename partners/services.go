@@ -22,8 +22,8 @@ type Service struct {
 }
 
 // takes reports whether the service takes referrals for the purpose in the area
-// now. A waiting list still takes them; nil, a service that is not there, does not.
-func (s *Service) takes(purpose, area string) bool {
-	return s != nil && s.Status == "active" && s.Capacity != "paused" &&
+// now. A waiting list still takes them.
+func (s Service) takes(purpose, area string) bool {
+	return s.Status == "active" && s.Capacity != "paused" &&
 		slices.Contains(s.Purposes, purpose) && slices.Contains(s.Areas, area)
 }

@@ -103,12 +103,16 @@ func (s *Store) Admit(ctx context.Context, client string, granted []Scope, authK
 // decision and its commit.
 func (s *Store) LockTerms(batch *pgx.Batch, from, to ID, service string) *Terms {
 	t := &Terms{firewall: s.firewall, From: from, To: to, asked: service != ""}
-	batch.Queue(`SELECT now(), category, status = 'active' FROM partner WHERE id = $1`, to).
-		Query(func(rows pgx.Rows) error {
-			// An unknown recipient is an inactive one: the terms permit nothing.
-			_, err := pgx.ForEachRow(rows, []any{&t.Now, &t.recipient, &t.active}, func() error { return nil })
-			return err
-		})
+	batch.Queue(`
+		SELECT now(), p.category, p.status = 'active', s.id IS NOT NULL,
+		       coalesce(s.status, ''), coalesce(s.capacity, ''), s.purposes, s.areas
+		FROM partner p LEFT JOIN service s ON s.partner = p.id AND s.id = nullif($2, '')::uuid
+		WHERE p.id = $1`, to, service).Query(func(rows pgx.Rows) error {
+		// An unknown recipient is an inactive one: the terms permit nothing.
+		_, err := pgx.ForEachRow(rows, []any{&t.Now, &t.recipient, &t.active, &t.found,
+			&t.service.Status, &t.service.Capacity, &t.service.Purposes, &t.service.Areas}, func() error { return nil })
+		return err
+	})
 	batch.Queue(`
 		SELECT id::text, sender, recipient, purposes, sections, valid_from, valid_to FROM agreement
 		WHERE sender = $1 AND recipient = $2 AND ended_at IS NULL FOR SHARE`, from, to).
@@ -116,16 +120,6 @@ func (s *Store) LockTerms(batch *pgx.Batch, from, to ID, service string) *Terms 
 			t.agreed, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Agreement])
 			return err
 		})
-	if t.asked {
-		batch.Queue(serviceColumns+` WHERE partner = $1 AND id = $2`, to, service).
-			Query(func(rows pgx.Rows) error {
-				found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Service])
-				if len(found) == 1 {
-					t.service = &found[0]
-				}
-				return err
-			})
-	}
 	return t
 }
 
@@ -133,14 +127,23 @@ const serviceColumns = `
 	SELECT id::text, partner, name, purposes, areas, status, capacity,
 	       women_only, accepts_no_recourse, self_referral, updated_at FROM service`
 
-// QueueKeys queues the reading of a partner's keys of one use into batch; kid
-// narrows it to one key, "" gives all. The keys come newest first.
-func (s *Store) QueueKeys(batch *pgx.Batch, partner ID, use Use, kid string, into *[]Key) {
+// QueueKeys queues the reading of the keys that a signed statement is judged by: the
+// signing key kid of its issuer into signing, and the encryption keys of its
+// audience, newest first, into sealing. One statement, since every packet asks.
+// audience may be "".
+func (s *Store) QueueKeys(batch *pgx.Batch, issuer ID, kid string, audience ID, signing, sealing *[]Key) {
 	batch.Queue(`
 		SELECT kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
-		WHERE partner = $1 AND use = $2 AND ($3 = '' OR kid = $3)
-		ORDER BY not_before DESC, kid`, partner, use, kid).Query(func(rows pgx.Rows) (err error) {
-		*into, err = s.scanKeys(rows)
+		WHERE (partner = $1 AND kid = $2 AND use = 'signing') OR (partner = $3 AND use = 'encryption')
+		ORDER BY not_before DESC, kid`, issuer, kid, audience).Query(func(rows pgx.Rows) error {
+		keys, err := s.scanKeys(rows)
+		for _, k := range keys {
+			if k.Use == Signing {
+				*signing = append(*signing, k)
+			} else {
+				*sealing = append(*sealing, k)
+			}
+		}
 		return err
 	})
 }

@@ -43,11 +43,11 @@ func (h *Handler) request(w http.ResponseWriter, r *http.Request, c partners.Cal
 }
 
 // event takes every later step, by either side. The sender's steps need the scope to
-// send, the recipient's the scope to receive; whose step an event is, the state
-// machine knows, so either scope admits here and the machine decides.
+// send, the recipient's the scope to receive; whose step an event is, the referral
+// shows, so either scope admits here and the store decides.
 func (h *Handler) event(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-	if !c.Has(partners.ReferralsSend) && !c.Has(partners.ReferralsReceive) {
-		return partners.ErrScope
+	if err := EitherSide.allows(c); err != nil {
+		return err
 	}
 	return h.receive(w, r, c, mux.Vars(r)["referral"])
 }
@@ -87,8 +87,8 @@ func (h *Handler) receipt(ctx context.Context, entry audit.EntryID) (proof.Recei
 
 // open releases sections: checked, logged, then sent.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-	if !c.Has(partners.ReferralsSend) && !c.Has(partners.ReferralsReceive) {
-		return partners.ErrScope
+	if err := EitherSide.allows(c); err != nil {
+		return err
 	}
 	o, err := httpd.Decode[Opening](w, r, 4<<10)
 	if err != nil {
@@ -115,6 +115,9 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, c partners.Caller
 }
 
 func (h *Handler) read(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	if err := EitherSide.allows(c); err != nil {
+		return err
+	}
 	m, chain, err := h.Store.Read(r.Context(), c, mux.Vars(r)["referral"])
 	if err != nil {
 		return err
@@ -130,6 +133,9 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, c partners.Caller
 // history is the chain with the receipt of every step: all that a third person
 // needs, besides the partners' public keys, to verify it offline.
 func (h *Handler) history(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	if err := EitherSide.allows(c); err != nil {
+		return err
+	}
 	m, chain, err := h.Store.Read(r.Context(), c, mux.Vars(r)["referral"])
 	if err != nil {
 		return err
@@ -152,6 +158,9 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c partners.Caller
 	side, ok := map[string]Side{"sent": SenderSide, "received": RecipientSide}[r.URL.Query().Get("role")]
 	if !ok {
 		return ErrQuery
+	}
+	if err := side.allows(c); err != nil {
+		return err
 	}
 	return h.page(w, r, c, side)
 }

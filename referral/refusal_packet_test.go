@@ -237,11 +237,13 @@ func TestASectionThatTheRecipientCannotOpenIsRefusedAndTheProblemNamesHerKey(t *
 		"sealed to a retired key": func(t *testing.T, p hubtest.Pair, _ *hubtest.Draft) string {
 			h.Exec(t, `UPDATE partner_key SET not_before = now() - interval '2 days', not_after = now() - interval '1 day'
 			           WHERE partner = $1 AND use = 'encryption'`, string(p.To.ID))
-			return renew(t, h, p.To)
+			p.To.Renew(t)
+			return p.To.Sealing.KeyID()
 		},
 		"sealed to a revoked key": func(t *testing.T, p hubtest.Pair, _ *hubtest.Draft) string {
 			h.Exec(t, `UPDATE partner_key SET revoked_at = now() WHERE partner = $1 AND use = 'encryption'`, string(p.To.ID))
-			return renew(t, h, p.To)
+			p.To.Renew(t)
+			return p.To.Sealing.KeyID()
 		},
 		"sealed to a key that nobody enrolled": func(t *testing.T, p hubtest.Pair, d *hubtest.Draft) string {
 			d.To.Recipient = hubtest.Key(t, partners.Encryption).Public()

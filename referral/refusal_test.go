@@ -56,9 +56,7 @@ func refused(t *testing.T, rows []refusal) {
 
 			answer := bad.by.Do(t, bad.call)
 			row.holds(t, answer.Problem())
-			if diff := cmp.Diff(content, h.Content(t)); diff != "" {
-				t.Errorf("the refusal left something behind (-before +after):\n%s", diff)
-			}
+			same(t, content, h.Content(t))
 			entries := h.Entries(t, logged)
 			if len(entries) != 1 {
 				t.Fatalf("the refusal made %d log entries, want 1: %+v", len(entries), entries)
@@ -191,19 +189,10 @@ func swapPart(token, other string, part int) string {
 	return strings.Join(a, ".")
 }
 
-// renew gives the agency's system new keys, by a second enrolment, and returns the
-// kid of the one that sections are sealed to from now on.
-func renew(t *testing.T, h *hubtest.Hub, a *hubtest.Agency) string {
+// same compares what the database held with what it holds.
+func same(t *testing.T, before, after map[string]string) {
 	t.Helper()
-	code, err := h.Operator.Invite(t.Context(), a.ID, time.Hour)
-	if err != nil {
-		t.Fatal(err)
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("the refusal left something behind (-before +after):\n%s", diff)
 	}
-	next := &hubtest.Agency{Auth: hubtest.Key(t, partners.Authentication), Signing: hubtest.Key(t, partners.Signing),
-		Sealing: hubtest.Key(t, partners.Encryption)}
-	statement := a.Statement(t, code, func(e *partners.Enrolment) {
-		e.Keys.Authentication, e.Keys.Encryption = next.Auth.Public(), next.Sealing.Public()
-	})
-	_ = statement
-	return ""
 }

@@ -3,6 +3,7 @@ package referral
 import (
 	"slices"
 
+	"handover/partners"
 	"handover/referral/packet"
 )
 
@@ -44,6 +45,19 @@ const (
 	RecipientSide Side = "recipient"
 	EitherSide    Side = "either"
 )
+
+// allows returns nil if the caller's token carries the scope of the side: to send for
+// the sender's steps, to receive for the recipient's.
+func (s Side) allows(c partners.Caller) error {
+	need := partners.ReferralsReceive
+	if s == SenderSide {
+		need = partners.ReferralsSend
+	}
+	if c.Has(need) || s == EitherSide && c.Has(partners.ReferralsSend) {
+		return nil
+	}
+	return partners.ErrScope.With("scope", string(need))
+}
 
 // step is one row of the business machine.
 type step struct {

@@ -74,7 +74,7 @@ func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverif
 		if err != nil {
 			return nil, err
 		}
-		to, err := s.judge(a, p)
+		to, err := s.judge(c, a, p)
 		if err != nil {
 			return nil, err
 		}
@@ -95,10 +95,7 @@ func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverif
 func (s *Store) look(a *arrival, u packet.Unverified) *pgx.Batch {
 	claims := u.Unverified()
 	b := &pgx.Batch{}
-	b.Queue(`SELECT now()`).QueryRow(func(r pgx.Row) error { return r.Scan(&a.now) })
-	queueStored(b, claims.Issuer, claims.ID, &a.stored, &a.entry)
-	s.Partners.QueueKeys(b, partners.ID(claims.Issuer), partners.Signing, u.KeyID(), &a.signing)
-	s.Partners.QueueKeys(b, partners.ID(claims.Audience), partners.Encryption, "", &a.sealing)
+	s.Partners.QueueKeys(b, partners.ID(claims.Issuer), u.KeyID(), partners.ID(claims.Audience), &a.signing, &a.sealing)
 	if claims.Event == packet.Request || claims.Basis != nil {
 		a.terms = s.Partners.LockTerms(b, partners.ID(claims.Issuer), partners.ID(claims.Audience), claims.Service)
 	}
@@ -109,13 +106,24 @@ func (s *Store) look(a *arrival, u packet.Unverified) *pgx.Batch {
 		a.row = &row{}
 		queueRow(b, claims.Referral, "FOR UPDATE", a.row)
 	}
+	// Last, because it is decided first: whoever has waited for the lock behind the same
+	// bytes must find them stored, not be told that the referral has moved.
+	queueStored(b, claims.Issuer, claims.ID, &a.now, &a.stored, &a.entry)
 	return b
 }
 
-func queueStored(b *pgx.Batch, issuer, jti string, digest *string, entry *audit.EntryID) {
-	b.Queue(`SELECT digest, log_entry FROM packet WHERE issuer = $1 AND jti = $2`, issuer, jti).
-		Query(func(rows pgx.Rows) error {
-			_, err := pgx.ForEachRow(rows, []any{digest, entry}, func() error { return nil })
+// queueStored queues the question whether the issuer has stored a packet under jti,
+// and of what time it is.
+func queueStored(b *pgx.Batch, issuer, jti string, now *time.Time, digest *string, entry *audit.EntryID) {
+	b.Queue(`
+		SELECT now(), coalesce(p.digest, ''), p.log_entry
+		FROM (SELECT) one LEFT JOIN packet p ON p.issuer = $1 AND p.jti = $2`, issuer, jti).
+		QueryRow(func(row pgx.Row) error {
+			var found *audit.EntryID
+			err := row.Scan(now, digest, &found)
+			if found != nil {
+				*entry = *found
+			}
 			return err
 		})
 }
@@ -159,11 +167,11 @@ func (s *Store) open(a *arrival, u packet.Unverified) (packet.Opened, error) {
 
 // judge decides whether the packet may be stored, and returns the state that the
 // referral is in afterwards.
-func (s *Store) judge(a *arrival, p packet.Opened) (State, error) {
+func (s *Store) judge(c partners.Caller, a *arrival, p packet.Opened) (State, error) {
 	subject, purpose, to := p.Subject, p.Purpose, Requested
 	if a.row != nil {
 		var err error
-		if to, err = a.row.step(p); err != nil {
+		if to, err = a.row.step(c, p); err != nil {
 			return "", err
 		}
 		subject, purpose = a.row.subject, a.row.purpose
@@ -183,13 +191,16 @@ func (s *Store) judge(a *arrival, p packet.Opened) (State, error) {
 }
 
 // step decides whether the packet may follow in the referral's chain.
-func (r *row) step(p packet.Opened) (State, error) {
-	side, other := RecipientSide, r.sender
-	if p.Issuer == r.sender {
-		side, other = SenderSide, r.recipient
+func (r *row) step(c partners.Caller, p packet.Opened) (State, error) {
+	side, other := r.sideOf(c), r.sender
+	if side == SenderSide {
+		other = r.recipient
 	}
 	if r.id == "" || p.Audience != other {
 		return "", ErrNotThere
+	}
+	if err := side.allows(c); err != nil {
+		return "", err
 	}
 	to, err := next(p.Event, side, State(r.state))
 	if err != nil {
@@ -204,14 +215,23 @@ func (r *row) step(p packet.Opened) (State, error) {
 	return to, nil
 }
 
+// sideOf is the side that the caller, who can see the referral, is on.
+func (r *row) sideOf(c partners.Caller) Side {
+	if string(c.Partner()) == r.sender {
+		return SenderSide
+	}
+	return RecipientSide
+}
+
 // settled answers a packet that lost a race against itself: the same bytes find the
 // winner's entry, other bytes are a conflict.
 func (s *Store) settled(ctx context.Context, u packet.Unverified) (audit.EntryID, error) {
 	claims := u.Unverified()
+	var now time.Time
 	var stored string
 	var entry audit.EntryID
 	b := &pgx.Batch{}
-	queueStored(b, claims.Issuer, claims.ID, &stored, &entry)
+	queueStored(b, claims.Issuer, claims.ID, &now, &stored, &entry)
 	err := pg.Decide(ctx, s.Pool, claims.Issuer, b, func() (*pgx.Batch, error) {
 		if stored != u.Digest() {
 			return nil, ErrConflict

@@ -64,6 +64,9 @@ func (s *Store) Open(ctx context.Context, c partners.Caller, id string, o Openin
 	var entry audit.EntryID
 	released := map[string]string{}
 	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
+		if err := r.sideOf(c).allows(c); err != nil {
+			return nil, err
+		}
 		if len(h.names) != len(o.Sections) {
 			return nil, ErrNoSection
 		}

@@ -66,7 +66,7 @@ func rateBound(n int) int {
 	if n == 1 {
 		return 1500
 	}
-	return 6000
+	return 4000
 }
 
 // drive sends requests with n senders until the time is over or none is left.

@@ -2,6 +2,7 @@ package httpd_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -140,5 +141,16 @@ func TestABodyThatEndsEarlyIsRefused(t *testing.T) {
 	}
 	if w.Header().Get("Connection") != "close" {
 		t.Error("the connection stays open with the rest of a body in it")
+	}
+}
+
+func TestABodyAnnouncedTooLargeIsNotRead(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/v1/notes", iotest.ErrReader(errors.New("it was read")))
+	r.Header.Set("Content-Type", "application/json")
+	r.ContentLength = bodyLimit + 1
+	w := reads().do(r)
+	problem(t, w, 413, "body-too-large")
+	if w.Header().Get("Connection") != "close" {
+		t.Error("the connection stays open with a body in it that nobody reads")
 	}
 }

@@ -176,7 +176,7 @@ func (c complaints) Write(p []byte) (int, error) {
 	if strings.Contains(string(p), "Accept error") {
 		c.log.LogAttrs(context.Background(), slog.LevelError, "accepting connections fails; too few file descriptors?")
 	} else {
-		c.log.LogAttrs(context.Background(), slog.LevelDebug, "connection ended badly")
+		c.log.LogAttrs(context.Background(), slog.LevelDebug, "net/http complained")
 	}
 	return len(p), nil
 }

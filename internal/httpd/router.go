@@ -62,7 +62,7 @@ func allowed(router *mux.Router, req *http.Request) []string {
 		probe := req.Clone(req.Context())
 		probe.Method = m
 		var match mux.RouteMatch
-		if !router.Match(probe, &match) || match.MatchErr != nil || match.Route == nil {
+		if !router.Match(probe, &match) || match.Route == nil {
 			continue
 		}
 		methods = append(methods, m)

@@ -62,9 +62,8 @@ func (h *Hub) Invited(t testing.TB, id partners.ID, c partners.Category) (a *Age
 	if err != nil {
 		t.Fatal(err)
 	}
-	a = &Agency{ID: id, Category: c, hub: h, tokens: map[string]string{},
-		Auth: Key(t, partners.Authentication), DPoP: Key(t, partners.Authentication),
-		Signing: Key(t, partners.Signing), Sealing: Key(t, partners.Encryption)}
+	a = &Agency{ID: id, Category: c, hub: h}
+	a.newKeys(t)
 	return a, code
 }
 
@@ -72,12 +71,37 @@ func (h *Hub) Invited(t testing.TB, id partners.ID, c partners.Category) (a *Age
 func (h *Hub) Agency(t testing.TB, id partners.ID, c partners.Category) *Agency {
 	t.Helper()
 	a, code := h.Invited(t, id, c)
-	client, err := h.Registry.Enrol(t.Context(), Issuer, code, a.Statement(t, code))
+	a.Enrol(t, code)
+	return a
+}
+
+// Enrol redeems the code for the agency's system.
+func (a *Agency) Enrol(t testing.TB, code string) {
+	t.Helper()
+	client, err := a.hub.Registry.Enrol(t.Context(), Issuer, code, a.Statement(t, code))
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.Client = client.ID
-	return a
+}
+
+// Renew replaces the agency's system by a second one, with new keys. What the first
+// had enrolled stays enrolled.
+func (a *Agency) Renew(t testing.TB) {
+	t.Helper()
+	code, err := a.hub.Operator.Invite(t.Context(), a.ID, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.newKeys(t)
+	a.Enrol(t, code)
+}
+
+func (a *Agency) newKeys(t testing.TB) {
+	t.Helper()
+	a.Auth, a.DPoP = Key(t, partners.Authentication), Key(t, partners.Authentication)
+	a.Signing, a.Sealing = Key(t, partners.Signing), Key(t, partners.Encryption)
+	a.tokens = map[string]string{}
 }
 
 // Enrolment is what the agency's system states of itself for the code.

@@ -2,9 +2,11 @@ package hubtest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -95,4 +97,47 @@ func (h *Hub) Entries(t testing.TB, n int) []proof.Entry {
 func (h *Hub) Logged(t testing.TB) int {
 	t.Helper()
 	return Value[int](t, h, `SELECT count(*) FROM audit_entry`)
+}
+
+// Together makes n calls at the same time and returns their answers in order.
+func Together[T any](n int, call func(i int) T) []T {
+	answers := make([]T, n)
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			<-start
+			answers[i] = call(i)
+		})
+	}
+	close(start)
+	all.Wait()
+	return answers
+}
+
+// Convoy makes n calls at the same time while statement holds what they all need, and
+// lets go once each of them waits for it: they have read, then, and have not yet
+// written.
+func Convoy[T any](t testing.TB, h *Hub, n int, call func(i int) T, statement string, args ...any) []T {
+	t.Helper()
+	tx, err := h.DB.Owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
+	}
+	released := make(chan error, 1)
+	go func() {
+		for waiting := 0; waiting < n && err == nil; {
+			err = tx.QueryRow(t.Context(), `SELECT pg_stat_clear_snapshot(), count(*) FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(nil, &waiting)
+		}
+		released <- errors.Join(err, tx.Commit(t.Context()))
+	}()
+	answers := Together(n, call)
+	if err := <-released; err != nil {
+		t.Fatal(err)
+	}
+	return answers
 }

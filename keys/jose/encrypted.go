@@ -3,6 +3,9 @@ package jose
 import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
+	"fmt"
+	"io"
+	"log/slog"
 	"slices"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -100,6 +103,14 @@ func (e Encrypted) KeyID() string { return e.kid }
 // ContentType is the cty: what the plaintext is. It is authenticated only when
 // Decrypt has succeeded.
 func (e Encrypted) ContentType() string { return e.cty }
+
+// Format prints which key the token names and nothing that it holds.
+func (e Encrypted) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "sealed token naming "+e.kid)
+}
+
+// LogValue is what Format prints, for slog.
+func (e Encrypted) LogValue() slog.Value { return slog.StringValue("sealed token naming " + e.kid) }
 
 // Fits returns nil when the token names key and was sealed on its curve, so that
 // a hub without the private part can refuse at once what the recipient could

@@ -242,6 +242,14 @@ func TestEd25519KeysOfLowOrderAreRefused(t *testing.T) {
 	}
 }
 
+func TestEdwardsConstantIsTheQuotient(t *testing.T) {
+	p := prime25519()
+	got := new(big.Int).Mul(edwardsD(), big.NewInt(121666))
+	if got.Add(got, big.NewInt(121665)).Mod(got, p).Sign() != 0 {
+		t.Errorf("%x · 121666 is not −121665", edwardsD())
+	}
+}
+
 func littleHex(n *big.Int) string {
 	b := n.FillBytes(make([]byte, 32))
 	slices.Reverse(b)

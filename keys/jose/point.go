@@ -116,12 +116,10 @@ func prime25519() *big.Int {
 	return p.Sub(p, big.NewInt(19))
 }
 
-// edwardsD is the curve constant −121665/121666 (RFC 8032 §5.1).
+// edwardsD is the curve constant −121665/121666 modulo the prime (RFC 8032 §5.1).
 func edwardsD() *big.Int {
-	p := prime25519()
-	d := new(big.Int).ModInverse(big.NewInt(121666), p)
-	d.Mul(d, big.NewInt(-121665))
-	return d.Mod(d, p)
+	d, _ := new(big.Int).SetString("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3", 16)
+	return d
 }
 
 func littleEndian(b []byte) *big.Int {

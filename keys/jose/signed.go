@@ -2,6 +2,8 @@ package jose
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -88,6 +90,12 @@ func (s Signed) Type() string { return s.typ }
 // UnverifiedPayload is what the token says, which anyone may have written. It is
 // there to find the key with and for nothing else, and must not be changed.
 func (s Signed) UnverifiedPayload() []byte { return s.payload }
+
+// Format prints which key the token names and nothing that it says.
+func (s Signed) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "signed token naming "+s.kid) }
+
+// LogValue is what Format prints, for slog.
+func (s Signed) LogValue() slog.Value { return slog.StringValue("signed token naming " + s.kid) }
 
 // Verify returns the payload when its signature is key's. The caller chose the
 // key; the token has only named it, so its kid and alg must be the token's

@@ -293,10 +293,14 @@ func isPartner(s string) bool {
 
 // Reference returns the short form of a referral's id that people read to each
 // other: R-XXXX-XXXX, the first 40 bits in Crockford's base 32. It is no key:
-// it says nothing about her, and nothing is looked up by it alone.
+// it says nothing about her, and nothing is looked up by it alone. What is no id has
+// the reference "".
 func Reference(referral string) string {
+	if !IsDigest(referral) {
+		return ""
+	}
 	b, err := base64.RawURLEncoding.DecodeString(referral)
-	if err != nil || len(b) < 5 {
+	if err != nil {
 		return ""
 	}
 	s := crockford.EncodeToString(b[:5])

@@ -73,6 +73,7 @@ func Seal(c Claims, data map[string]Content, to To, signer jose.SigningKey, now 
 		c.Expires = time.Unix(c.IssuedAt, 0).Add(28 * 24 * time.Hour).Unix()
 	}
 	p := Packet{}
+	c.Sections = nil // the manifest lists what is sealed here and nothing else
 	if len(data) > 0 {
 		p.Sections, c.Sections = map[string]string{}, map[string]Sealing{}
 	}

@@ -205,6 +205,14 @@ func TestSealMakesNoPacketThatWouldBeRefused(t *testing.T) {
 	if _, err := packet.Seal(claimsOf("accept"), nil, recipient, jose.SigningKey{}, now); err == nil {
 		t.Error("sealed without a signing key")
 	}
+	listed := claimsOf("accept")
+	listed.Sections = map[string]packet.Sealing{"note": {Ciphertext: packet.Digest("ct"), Plaintext: packet.Digest("pt")}}
+	p, err := packet.Seal(listed, nil, recipient, signingEd25519().Signer(), now)
+	if err != nil {
+		t.Error(err)
+	} else if _, err := open(bytesOf(t, p), signingEd25519().Public(), hub, now); err != nil {
+		t.Errorf("sealed with a manifest that nothing was sealed for: %v", err)
+	}
 	invalid := claimsOf("accept")
 	invalid.Act = "\xff"
 	if _, err := packet.Seal(invalid, nil, recipient, signingEd25519().Signer(), now); err == nil {

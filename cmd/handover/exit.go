@@ -1,0 +1,170 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"handover/client"
+	"handover/client/profile"
+	"handover/keys"
+)
+
+// The exit codes, as main.go documents them.
+const (
+	exitOK       = 0
+	exitError    = 1
+	exitUsage    = 2
+	exitAuth     = 3
+	exitNotFound = 4
+	exitConflict = 5
+	exitFalse    = 6
+	exitRefused  = 7
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ text string }
+
+func (u usageError) Error() string { return u.text }
+
+func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// exitCodes is the help topic.
+func exitCodes() *cobra.Command {
+	return &cobra.Command{
+		Use:   "exit-codes",
+		Short: "What the exit codes mean",
+		Long: `What the exit codes mean
+
+  0  it was done
+  1  it failed; the message says what to do
+  2  the command line is wrong
+  3  the hub does not accept who you are, or you are not enrolled yet
+  4  there is no such thing that you may see
+  5  it conflicts with what has happened in the meantime
+  6  what was checked does not hold
+  7  the hub refused it: a rule, an agreement or her consent stands against it`,
+	}
+}
+
+// exit tells what went wrong and what to do next, and returns the exit code.
+func (a *app) exit(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if !a.began && !errors.As(err, new(usageError)) {
+		err = usageError{err.Error()} // cobra's own: an unknown command, too many arguments
+	}
+	a.say("handover: %s", err)
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		if p.Detail != "" {
+			a.say("          %s", p.Detail)
+		}
+		if p.Instance != "" && p.Status >= 500 {
+			a.say("          the request was %s", p.Instance)
+		}
+	}
+	if next := remedy(err); next != "" {
+		a.say("next: %s", next)
+	}
+	return codeOf(err)
+}
+
+// codeOf is the exit code of a failure.
+func codeOf(err error) int {
+	switch {
+	case errors.As(err, new(usageError)):
+		return exitUsage
+	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrForged), errors.Is(err, client.ErrVerification):
+		return exitFalse
+	case errors.Is(err, profile.ErrNone), errors.Is(err, profile.ErrNotEnrolled), errors.Is(err, keys.ErrRoot):
+		return exitAuth
+	case errors.Is(err, profile.ErrExists), errors.Is(err, profile.ErrEnrolled):
+		return exitConflict
+	}
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		return codeOfProblem(p)
+	}
+	return exitError
+}
+
+func codeOfProblem(p *client.Problem) int {
+	switch {
+	case p.Code == "section-unreadable":
+		return exitFalse
+	case p.Status == 401, p.Code == "insufficient-scope", p.Code == "invalid_client", p.Code == "invalid_dpop_proof":
+		return exitAuth
+	case p.Status == 404:
+		return exitNotFound
+	case p.Status == 409:
+		return exitConflict
+	case p.Status == 403, p.Status == 422, p.Code == "recipient-inactive":
+		return exitRefused
+	case p.Status == 0:
+		return exitUsage // refused here, before anything was sent
+	}
+	return exitError
+}
+
+// remedy is the command that helps, where there is one. The message itself has said
+// what is wrong.
+func remedy(err error) string {
+	switch {
+	case errors.As(err, new(usageError)):
+		return "handover help, or the command with --help"
+	case errors.Is(err, profile.ErrNone):
+		return "handover keys new, or name the profile's directory with --home"
+	case errors.Is(err, profile.ErrExists):
+		return "handover keys show, or choose another directory with --home"
+	case errors.Is(err, profile.ErrNotEnrolled):
+		return "handover enrol --hub URL, with the code from the hub's operator"
+	case errors.Is(err, profile.ErrEnrolled):
+		return "handover doctor; a second system of yours has a profile of its own"
+	case errors.Is(err, keys.ErrRoot):
+		return "name the file with the passphrase in HANDOVER_PASSPHRASE_FILE, or restore root.key from its backup"
+	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrForged):
+		return "keep your files as they are, and tell the hub's operator and the other partner"
+	case errors.Is(err, client.ErrDocument):
+		return "give a receipt, a packet, a consent record, or a bundle made by handover history"
+	}
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		return remedies()[p.Code]
+	}
+	if errors.As(err, new(*url.Error)) {
+		return "handover doctor, which finds out what is wrong with the connection"
+	}
+	return ""
+}
+
+// remedies are by the code of the refusal.
+func remedies() map[string]string {
+	doctor, again := "handover doctor", "handover resend"
+	ask := "ask her, and record it: handover consent new"
+	look := "handover show ID, then decide again"
+	return map[string]string{
+		"unauthenticated": doctor, "invalid_client": doctor, "invalid_dpop_proof": doctor, "insufficient-scope": doctor,
+		"no-consent": ask, "not-covered": ask, "consent-expired": ask,
+		"consent-withdrawn":  "ask her; if she agrees again: handover consent new",
+		"consent-not-found":  "check the id: handover consent new printed it, and receipts/ in the profile has it",
+		"firewall":           "take the section out of the file and send again",
+		"no-agreement":       "take out what the agreement does not cover, or ask both administrators",
+		"not-found":          "handover partners",
+		"recipient-inactive": "handover services, to find another",
+		"packet-conflict":    "send it again without --id",
+		"referral-moved":     look,
+		"step-not-possible":  look,
+		"not-your-step":      look,
+		"referral-not-found": "handover inbox --state all, and handover sent --state all",
+		"section-not-found":  look,
+		"section-unreadable": "handover decline ID --reason unreadable, so that it is sealed again",
+		"receipt-pending":    again, "hub-busy": again, "hub-not-ready": again, "credentials-unavailable": again,
+		"envelope-expired":                 "send it anew",
+		"envelope-stale":                   "handover doctor, which compares the clocks; then send it anew",
+		"recipient-key-retired":            "send it anew: the new packet takes the current key",
+		"service-unavailable-for-referral": "handover services --need PURPOSE --area GSS",
+		"unexpected-answer":                doctor,
+		"invitation-invalid":               "ask the hub's operator for a new code",
+	}
+}

@@ -1,0 +1,186 @@
+package packet_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"handover/internal/fault"
+	"handover/keys/jose"
+	"handover/referral/packet"
+)
+
+// small is a packet with everything in it and as few bytes as can be.
+func small(t testing.TB, signer jose.PrivateKey) (packet.Packet, []byte) {
+	t.Helper()
+	c, copies := requestWithBasis(), copyX25519().Public()
+	p, err := packet.Seal(c, map[string]packet.Content{"need": packet.Content(`{}`)},
+		packet.To{Recipient: recipientX25519().Public(), Copy: &copies}, signer.Signer(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, bytesOf(t, p)
+}
+
+// As Bytes writes it, a packet has no byte that can be another: every byte is signed,
+// or hangs by a digest on what is, or is what makes it JSON.
+func TestEveryChangedByteIsRefused(t *testing.T) {
+	t.Parallel()
+	for signer, bits := range map[*jose.PrivateKey][]byte{pointer(signingEd25519()): {0x01, 0x20}, pointer(signingP256()): {0x02}} {
+		_, body := small(t, *signer)
+		for i, b := range body {
+			for _, bit := range bits {
+				other := b ^ bit
+				cheat := bytes.Clone(body)
+				cheat[i] = other
+				if _, err := open(cheat, signer.Public(), hub, now); err == nil {
+					t.Fatalf("byte %d of %d, %q for %q, makes a packet that is accepted", i, len(body), other, b)
+				} else if _, declared := errors.AsType[*fault.Fault](err); !declared {
+					t.Fatalf("byte %d is refused with %v, which is no refusal", i, err)
+				}
+			}
+		}
+	}
+}
+
+// Nor can a byte be taken out. One can be put in only where JSON allows white space,
+// between two tokens, and then it is the same packet.
+func TestAddedAndRemovedBytes(t *testing.T) {
+	t.Parallel()
+	p, body := small(t, signingEd25519())
+	accepted := 0
+	for i := range len(body) + 1 {
+		if i < len(body) {
+			if _, err := open(slices.Delete(bytes.Clone(body), i, i+1), signingEd25519().Public(), hub, now); err == nil {
+				t.Fatalf("without byte %d the packet is accepted", i)
+			}
+		}
+		for _, more := range []byte{' ', 'A', '"'} {
+			o, err := open(slices.Insert(bytes.Clone(body), i, more), signingEd25519().Public(), hub, now)
+			if err != nil {
+				continue
+			}
+			accepted++
+			if more != ' ' || !same(packetOf(o), p) {
+				t.Fatalf("with %q before byte %d another packet is accepted", more, i)
+			}
+		}
+	}
+	// { "envelope" : "…" , "sections" : { "need" : "…" } , "copies" : { "need" : "…" } }
+	// has 21 tokens and so 22 places.
+	if accepted != 22 {
+		t.Errorf("accepted with white space in %d places, want 22", accepted)
+	}
+}
+
+// Whoever mixes the parts of two packets of one sender gets one of them, or nothing.
+func TestMixedPacketsAreRefused(t *testing.T) {
+	a, b := sealed(t, "request"), sealed(t, "request")
+	rapid.Check(t, func(r *rapid.T) {
+		pick := func(label string) (packet.Packet, bool) {
+			switch rapid.IntRange(0, 7).Draw(r, label) {
+			case 0:
+				return packet.Packet{}, false
+			case 1, 2:
+				return b, true
+			}
+			return a, true
+		}
+		mixed := packet.Packet{Sections: map[string]string{}, Copies: map[string]string{}}
+		if p, ok := pick("envelope"); ok {
+			mixed.Envelope = p.Envelope
+		}
+		for name := range a.Sections {
+			if p, ok := pick("section " + name); ok {
+				mixed.Sections[name] = p.Sections[name]
+			}
+			if p, ok := pick("copy " + name); ok {
+				mixed.Copies[name] = p.Copies[name]
+			}
+		}
+		o, err := open(must(mixed.Bytes()), signingEd25519().Public(), hub, now)
+		if whole := same(mixed, a) || same(mixed, b); (err == nil) != whole {
+			r.Fatalf("whole %v, and opened with %v", whole, err)
+		}
+		if err == nil && !same(packetOf(o), mixed) {
+			r.Fatal("opened as another packet")
+		}
+	})
+}
+
+// Bytes is a function of the packet: maps have no order, bytes have.
+func TestTheSamePacketHasTheSameBytes(t *testing.T) {
+	p := sealed(t, "request")
+	first := bytesOf(t, p)
+	for range 20 {
+		again := packet.Packet{Envelope: p.Envelope, Sections: maps.Clone(p.Sections), Copies: maps.Clone(p.Copies)}
+		if !bytes.Equal(bytesOf(t, again), first) {
+			t.Fatal("other bytes")
+		}
+	}
+	if bare := string(bytesOf(t, packet.Packet{Envelope: "x"})); bare != `{"envelope":"x"}` {
+		t.Errorf("a packet without sections is %s", bare)
+	}
+}
+
+// A reference is the first 40 bits, five to a character, in the alphabet of
+// Crockford's base 32: no I, L, O or U to be misheard.
+func TestReferenceIsTheFirstFortyBits(t *testing.T) {
+	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	rapid.Check(t, func(r *rapid.T) {
+		id := rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(r, "id")
+		n := new(big.Int).SetBytes(id[:5]).Uint64()
+		want := ""
+		for range 8 {
+			want = string(alphabet[n%32]) + want
+			n /= 32
+		}
+		if got := packet.Reference(b64(id)); got != "R-"+want[:4]+"-"+want[4:] {
+			r.Fatalf("%x has the reference %s, want %s", id, got, want)
+		}
+	})
+	for _, no := range []string{"", "R-7K3F-9Q2M", "####", "AAAAA", strings.Repeat("=", 43)} {
+		if got := packet.Reference(no); got != "" {
+			t.Errorf("%q has the reference %s", no, got)
+		}
+	}
+}
+
+func ExampleReference() {
+	fmt.Println(packet.Reference("PMb03FQrV4mZb0x1T8uYh2kE5nW7cA9dG3fJ6sL0pQM"))
+	fmt.Println(packet.Reference("__________________________________________8"))
+	fmt.Println(packet.Reference("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"))
+	// Output:
+	// R-7K3F-9Q2M
+	// R-ZZZZ-ZZZZ
+	// R-0000-0000
+}
+
+// The forms that guard what a person could have typed.
+func TestDigestAndSubjectHaveOneSpelling(t *testing.T) {
+	digest := packet.Digest("abc")
+	if digest != "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0" { // FIPS 180-2 B.1
+		t.Errorf("SHA-256 of abc is %s", digest)
+	}
+	if !packet.IsDigest(digest) || !packet.IsSubject(subject) || packet.IsDigest(subject) || packet.IsSubject(digest) {
+		t.Error("an honest one is refused, or one taken for the other")
+	}
+	for _, s := range []string{"", digest + "=", digest + "\n", "\r" + digest, digest[:9] + "\r\n" + digest[9:], digest[:42] + "1",
+		strings.ReplaceAll(digest, "-", "+"), strings.ReplaceAll(digest, "_", "/"), " " + digest, digest[:42], digest + "A"} {
+		if packet.IsDigest(s) {
+			t.Errorf("%q passes for a digest", s)
+		}
+	}
+	for _, s := range []string{"", subject + "==", subject + "\n", subject[:5] + "\n" + subject[5:], subject[:21] + "R", subject[:21], subject + "A"} {
+		if packet.IsSubject(s) {
+			t.Errorf("%q passes for a subject", s)
+		}
+	}
+}

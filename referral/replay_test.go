@@ -1,0 +1,129 @@
+package referral_test
+
+import (
+	"bytes"
+	"net/http"
+	"testing"
+
+	"handover/internal/hubtest"
+	"handover/partners"
+	"handover/referral/packet"
+)
+
+// posters is how many post at the same time: fewer than the hub has connections.
+const posters = 6
+
+func TestTheSameBytesGetTheSameReceiptWhateverHasChangedSince(t *testing.T) {
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.BoroughOutreach)
+	request := p.Request().Seal(t)
+	first := p.From.Send(t, request)
+	event := p.To.Event(p.From, packet.Message, request.Digest, request.Digest).With(p.Consent, "note").Seal(t)
+	firstEvent := p.To.Send(t, event)
+	if first.Status != http.StatusCreated || firstEvent.Status != http.StatusCreated {
+		t.Fatalf("answered %d and %d: %s %s", first.Status, firstEvent.Status, first.Body, firstEvent.Body)
+	}
+	changes := []struct {
+		name string
+		make func()
+	}{
+		{"nothing", func() {}},
+		{"the consent was withdrawn", func() { p.From.Withdraw(t, p.Consent) }},
+		{"the agreements ended", func() {
+			do(t, h.Operator.EndAgreement(t.Context(), p.Agreement))
+			do(t, h.Operator.EndAgreement(t.Context(), p.Back))
+		}},
+		{"the service paused", func() { h.Exec(t, `UPDATE service SET capacity = 'paused' WHERE id = $1`, p.Service) }},
+		{"the recipient's key was revoked", func() {
+			h.Exec(t, `UPDATE partner_key SET revoked_at = now() WHERE use = 'encryption'`)
+		}},
+		{"the signing keys were revoked", func() { h.Exec(t, `UPDATE partner_key SET revoked_at = now() WHERE use = 'signing'`) }},
+		{"the packets expired", func() { h.Exec(t, `UPDATE packet SET expires_at = now()`) }},
+		{"the referral ended", func() { h.Exec(t, `UPDATE referral SET state = 'cancelled', head = repeat('A', 43)`) }},
+	}
+	for _, change := range changes {
+		t.Run(change.name, func(t *testing.T) {
+			change.make()
+			content, logged := h.Content(t), h.Logged(t)
+			if again := p.From.Send(t, request); again.Status != http.StatusCreated || !bytes.Equal(again.Body, first.Body) {
+				t.Errorf("the request again: %d %s, want 201 and the first receipt", again.Status, again.Body)
+			}
+			if again := p.To.Send(t, event); again.Status != http.StatusCreated || !bytes.Equal(again.Body, firstEvent.Body) {
+				t.Errorf("the event again: %d %s, want 201 and the first receipt", again.Status, again.Body)
+			}
+			same(t, content, h.Content(t))
+			if n := h.Logged(t) - logged; n != 0 {
+				t.Errorf("the repetition made %d log entries", n)
+			}
+		})
+	}
+}
+
+// oneReceipt checks that every answer is the same receipt, and that one packet of the
+// event is stored and one entry of it logged.
+func oneReceipt(t *testing.T, h *hubtest.Hub, e packet.Event, answers []hubtest.Answer) {
+	t.Helper()
+	for _, a := range answers {
+		if a.Status != http.StatusCreated || !bytes.Equal(a.Body, answers[0].Body) {
+			t.Errorf("answered %d %s, want 201 and one receipt for all", a.Status, a.Body)
+		}
+	}
+	if n := hubtest.Value[int](t, h, `SELECT count(*) FROM packet WHERE event = $1`, string(e)); n != 1 {
+		t.Errorf("%d packets are stored, want 1", n)
+	}
+	if n := hubtest.Value[int](t, h, `SELECT count(*) FROM audit_entry WHERE act = $1`, "referral."+string(e)); n != 1 {
+		t.Errorf("%d entries are logged, want 1", n)
+	}
+}
+
+func TestTheSameBytesPostedAtOnceAreOnePacketAndOneReceipt(t *testing.T) {
+	for _, e := range []packet.Event{packet.Request, packet.Accept, packet.Message, packet.Withdraw} {
+		t.Run(string(e), func(t *testing.T) {
+			h := hubtest.New(t)
+			p := h.Pair(t, partners.BoroughOutreach)
+			by, s := p.From, p.Request().Seal(t)
+			if e != packet.Request {
+				p.From.Sent(t, s)
+				d := p.To.Event(p.From, e, s.Digest, s.Digest)
+				switch e {
+				case packet.Message:
+					d = d.With(p.Consent, "note")
+				case packet.Withdraw:
+					d = p.From.Event(p.To, e, s.Digest, s.Digest)
+				}
+				s = d.Seal(t)
+			}
+			if s.Claims.Issuer == string(p.To.ID) {
+				by = p.To
+			}
+			by.Token(t)
+			send := func(int) hubtest.Answer { return by.Send(t, s) }
+			// All have read that nothing is stored, or wait to read it.
+			oneReceipt(t, h, e, hubtest.Convoy(t, h, posters, send, `LOCK TABLE packet IN SHARE MODE`))
+		})
+	}
+}
+
+func TestOfSeveralPacketsUnderOneIdAtOnceOneIsStoredAndTheOthersConflict(t *testing.T) {
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.BoroughOutreach)
+	first := p.Request().Seal(t)
+	packets := make([]hubtest.Sealed, posters)
+	for i := range packets {
+		packets[i] = p.Request().Seal(t, func(d *hubtest.Draft) { d.ID = first.Claims.ID })
+	}
+	p.From.Token(t)
+	won := 0
+	send := func(i int) hubtest.Answer { return p.From.Send(t, packets[i]) }
+	for _, a := range hubtest.Convoy(t, h, posters, send, `LOCK TABLE packet IN SHARE MODE`) {
+		switch {
+		case a.Status == http.StatusCreated:
+			won++
+		case a.Status != http.StatusConflict || a.Problem().Code != "packet-conflict":
+			t.Errorf("answered %d %s, want a receipt or packet-conflict", a.Status, a.Body)
+		}
+	}
+	if n := hubtest.Value[int](t, h, `SELECT count(*) FROM referral`); won != 1 || n != 1 {
+		t.Errorf("%d were accepted and %d referrals are stored, want 1 of each", won, n)
+	}
+}
