@@ -280,7 +280,8 @@ func store(b *pgx.Batch, c partners.Caller, a *arrival, p packet.Opened, to Stat
 	if p.Event == packet.Withdraw {
 		b.Queue(`
 			DELETE FROM section WHERE packet IN (SELECT seq FROM packet WHERE referral = $1)
-			AND NOT EXISTS (SELECT FROM release x WHERE x.packet = section.packet AND x.name = section.name)`, a.row.seq)
+			AND NOT EXISTS (SELECT FROM release x
+			                WHERE x.packet = section.packet AND x.name = section.name AND x.reader = section.audience)`, a.row.seq)
 	}
 	return entry, nil
 }

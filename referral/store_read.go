@@ -11,6 +11,7 @@ import (
 	"handover/audit"
 	"handover/internal/pg"
 	"handover/partners"
+	"handover/referral/packet"
 )
 
 // Summary is a referral as its two parties list it. Times are the hub's.
@@ -182,6 +183,9 @@ type Step struct {
 // Read returns a referral with its whole chain, oldest first, to one of its two
 // parties, and logs that she read it; or ErrNotThere.
 func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Summary, []Step, error) {
+	if !packet.IsDigest(id) {
+		return Summary{}, nil, ErrNotThere
+	}
 	var m Summary
 	chain := []Step{}
 	var now time.Time

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
 	"os/exec"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 // running is a whole hub in this process, on a free port and a database of its own.
 type running struct {
 	Config
+	Private string // where metrics are
 	address string // of the database
 	env     []string
 }
@@ -23,9 +25,9 @@ type running struct {
 // receives its log.
 func startHub(t *testing.T, log slog.Handler) running {
 	t.Helper()
-	db := pgtest.New(t)
-	r := running{address: db.URL, env: []string{"HUB_DIR=" + t.TempDir(), "PORT=0",
-		"HUB_DATABASE_URL=" + db.URL, "HUB_PRIVATE_LISTEN=127.0.0.1:0"}}
+	db, private := pgtest.New(t), freeAddress(t)
+	r := running{Private: "http://" + private, address: db.URL, env: []string{"HUB_DIR=" + t.TempDir(), "PORT=0",
+		"HUB_DATABASE_URL=" + db.URL, "HUB_PRIVATE_LISTEN=" + private}}
 	cfg, err := load(r.env)
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +53,17 @@ func startHub(t *testing.T, log slog.Handler) running {
 		t.Fatalf("the hub did not start: %v", err)
 	}
 	return r
+}
+
+// freeAddress is an address on loopback that nobody listens on now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // operator runs one of the operator's commands and returns what it printed.

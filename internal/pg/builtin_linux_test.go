@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"handover/internal/pg"
+	"handover/internal/pg/cluster"
 	"handover/internal/pgtest"
 )
 
@@ -87,6 +88,9 @@ func startHub(t *testing.T, dir string) (hub *exec.Cmd, server int, said string)
 	t.Helper()
 	hub = exec.Command(os.Args[0])
 	hub.Env = append(os.Environ(), hubVariable+"="+dir)
+	if os.Geteuid() == 0 { // with a group besides, so that keeping it would show
+		hub.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Groups: []uint32{4}}}
+	}
 	stdin, err := hub.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -224,6 +228,18 @@ func TestKilledServerIsNoticedAndLosesNothingCommitted(t *testing.T) {
 	}
 }
 
+func TestServerShutDownBySomeoneElseIsNoticed(t *testing.T) {
+	t.Parallel()
+	b := start(t, used(t))
+	if err := syscall.Kill(b.Pid(), syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	<-b.Done()
+	if b.Err() == nil {
+		t.Error("a server that nobody asked to stop ended without a reason")
+	}
+}
+
 func TestServerDiesWithAKilledHubAndTheNextHubTakesOver(t *testing.T) {
 	t.Parallel()
 	dir := used(t)
@@ -247,7 +263,9 @@ func TestSecondHubOnOneFolderIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := used(t)
 	_, server, url := startHub(t, dir)
-	if _, err := pg.StartBuiltIn(t.Context(), dir, slog.New(slog.DiscardHandler)); !errors.Is(err, pg.ErrInUse) {
+	// By the lock, before it has touched a file or waited for anything.
+	_, err := pg.StartBuiltIn(t.Context(), dir, slog.New(slog.DiscardHandler))
+	if !errors.Is(err, pg.ErrInUse) || errors.Is(err, cluster.ErrOccupied) {
 		t.Errorf("a second hub: %v", err)
 	}
 	if _, _, said := startHub(t, dir); !strings.Contains(said, pg.ErrInUse.Error()) {
@@ -524,8 +542,8 @@ func TestRootGivesUpItsRightsAndItsFoldersStayItsOwn(t *testing.T) {
 	}
 	t.Parallel()
 	dir := pgtest.Dir(t)
-	b := start(t, dir)
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.Pid()))
+	_, server, _ := startHub(t, dir)
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", server))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -648,30 +666,35 @@ func TestFolderClosedToTheServersAccountWorks(t *testing.T) {
 	}
 }
 
-// Roles belong to the server, so its databases' migrations meet there.
+// Roles belong to the server, so the migrations of its databases meet there: whoever
+// comes second must find the role, or the membership, made in the same moment.
 func TestDatabasesOfOneServerMayMigrateAtOnce(t *testing.T) {
 	t.Parallel()
 	b := start(t, used(t))
-	admin := connect(t, superuser(b, "postgres"))
+	admin, watcher := connect(t, superuser(b, "postgres")), connect(t, superuser(b, "postgres"))
 	run(t, admin, "DROP ROLE handover_hub, handover_log", "CREATE ROLE builder LOGIN CREATEROLE")
-	var hubs errgroup.Group
-	for i := range 4 {
-		name := fmt.Sprintf("several_%d", i)
-		run(t, admin, "CREATE DATABASE "+name+" OWNER builder")
-		url := strings.Replace(superuser(b, name), "postgres@", "builder@", 1)
-		hubs.Go(func() error {
-			if err := pg.Migrate(t.Context(), url); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			pool, err := pg.Open(t.Context(), url, pg.RoleHub, 1)
-			if err == nil {
-				pool.Close()
-			}
-			return err
+	for _, row := range []struct{ name, first string }{
+		{"roles", "CREATE ROLE handover_hub ADMIN builder"},
+		{"memberships", "GRANT handover_hub, handover_log TO builder"},
+	} {
+		run(t, admin, "CREATE DATABASE "+row.name+" OWNER builder", "BEGIN", row.first)
+		url := strings.Replace(superuser(b, row.name), "postgres@", "builder@", 1)
+		var second errgroup.Group
+		second.Go(func() error { return pg.Migrate(t.Context(), url) })
+		eventually(t, "the second waits for the first", func() bool {
+			return one[int](t, watcher, "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'", row.name) > 0
 		})
-	}
-	if err := hubs.Wait(); err != nil {
-		t.Error(err)
+		run(t, admin, "COMMIT")
+		if err := second.Wait(); err != nil {
+			t.Errorf("%s: %v", row.name, err)
+		}
+		pool, err := pg.Open(t.Context(), url, pg.RoleHub, 1)
+		if err != nil {
+			t.Errorf("%s: %v", row.name, err)
+			continue
+		}
+		pool.Close()
+		run(t, admin, "REVOKE handover_hub, handover_log FROM builder")
 	}
 }
 

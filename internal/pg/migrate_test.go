@@ -2,6 +2,7 @@ package pg_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -47,6 +48,41 @@ func TestSeveralHubsMayMigrateAtOnce(t *testing.T) {
 	}
 	if twice := one[int](t, conn, "SELECT count(*) - count(DISTINCT version_id) FROM goose_db_version"); twice != 0 {
 		t.Errorf("%d migrations were applied twice", twice)
+	}
+}
+
+func TestAHubWaitsWhileAnotherMigrates(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	other := connect(t, url)
+	run(t, other, fmt.Sprintf("SELECT pg_advisory_lock(%d)", pg.MigrationLock))
+	var hub errgroup.Group
+	hub.Go(func() error { return pg.Migrate(t.Context(), url) })
+	asked := map[string]bool{}
+	eventually(t, "it asks again for its turn", func() bool {
+		rows, err := other.Query(t.Context(), `SELECT query_start::text FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'handover-migrate' AND query LIKE '%pg_try_advisory_lock%'`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		times, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range times {
+			asked[at] = true
+		}
+		return len(asked) > 2
+	})
+	if n := one[int](t, other, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"); n != 0 {
+		t.Errorf("it made %d tables out of turn", n)
+	}
+	run(t, other, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", pg.MigrationLock))
+	if err := hub.Wait(); err != nil {
+		t.Error(err)
+	}
+	if n := one[int](t, other, applied); n == 0 {
+		t.Error("it never migrated")
 	}
 }
 

@@ -207,6 +207,24 @@ func TestAKilledServerNobodyReapedIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+func TestOnlyALiveProcessNamedPostgresIsAServer(t *testing.T) {
+	for stat, want := range map[string]bool{
+		"4711 (postgres) S 1 4711":          true,
+		"4711 (postgres) R 1 4711":          true,
+		"4711 (postgres) Z 1 4711":          false,
+		"4711 (postgres) X 1 4711":          false,
+		"4711 (hub) S 1 4711":               false,
+		"4711 (notpostgres) S 1 4711":       false,
+		"4711 (postgres) S (hub) S 1 4711":  false,
+		"4711 (hub (postgres) S 1 4711 (x)": true, // ambiguous, and then it is waited for
+		"": false,
+	} {
+		if got := liveServer(stat); got != want {
+			t.Errorf("%q: %t", stat, got)
+		}
+	}
+}
+
 func TestReadyIsWhatTheServerSays(t *testing.T) {
 	folder := open(t)
 	c := Cluster{Folder: folder}

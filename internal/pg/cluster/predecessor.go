@@ -89,25 +89,25 @@ func End(ctx context.Context, data string) error {
 // Ready reports whether a server on the data directory takes connections.
 func (c Cluster) Ready() bool { return readPidFile(c.Data()).ready }
 
-// serves reports whether process pid may be a server on the data directory: a live
-// process named postgres that works there. Where the kernel does not let us see in
-// which folder it works, it may be.
+// serves reports whether process pid may be a server on the data directory.
 func serves(pid int, data string) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return false
 	}
-	// As "4711 (postgres) S …": the name may hold anything, so read from its end.
-	before, after, found := strings.Cut(string(stat), ") ")
-	if !found || !strings.HasSuffix(before, "(postgres") {
+	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+	return liveServer(string(stat)) && (cwd == data || errors.Is(err, fs.ErrPermission))
+}
+
+// liveServer reports whether stat, of the form "4711 (postgres) S …", is that of a live
+// process named postgres. A dead one whose exit nobody has asked for is still listed,
+// and a container's root may not see in which folder any process works, so the name
+// and the state have to be asked for too.
+func liveServer(stat string) bool {
+	end := strings.LastIndex(stat, ") ") // the name itself may hold anything
+	if end < 0 || !strings.HasSuffix(stat[:end], " (postgres") {
 		return false
 	}
-	if strings.HasPrefix(after, "Z") || strings.HasPrefix(after, "X") {
-		return false // dead, and nobody has asked for its exit status
-	}
-	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-	if errors.Is(err, fs.ErrPermission) {
-		return true
-	}
-	return err == nil && cwd == data
+	state := stat[end+len(") "):]
+	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
 }

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"handover/client"
+	"handover/client/profile"
+	"handover/internal/pg"
+	"handover/referral/packet"
+)
+
+// herName is a string that no program writes by accident. It stands for her name.
+const herName = "Zephyrine-Quillfeather-7391"
+
+// sightings are the ways in which the canary can be written.
+func sightings() []string {
+	forms := []string{herName, strings.ToLower(herName), hex.EncodeToString([]byte(herName))}
+	for shift := range 3 { // base64 looks different at each of three alignments
+		padded := append(make([]byte, shift), herName...)
+		inner := base64.StdEncoding.EncodeToString(padded)
+		forms = append(forms, inner[4:len(inner)-4])
+	}
+	return forms
+}
+
+// TestNothingPersonalLeaves plants a canary in everything a partner can send, rightly
+// and wrongly, and then looks for it in every way out: answers, the log, the metrics and
+// every row of the database. Content is sealed, so it is nowhere; what was refused was
+// not kept and not repeated.
+func TestNothingPersonalLeaves(t *testing.T) {
+	t.Parallel()
+	log := &lockedBuffer{}
+	r := startHub(t, slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	answers := r.plant(t)
+
+	ways := map[string]string{"the log": log.String(), "the answers": answers, "the metrics": fetch(t, r.Private+"/metrics")}
+	for table, rows := range r.dump(t) {
+		ways["the table "+table] = rows
+	}
+	if len(ways) < 15 || !strings.Contains(ways["the log"], "/v1/referrals") || !strings.Contains(ways["the metrics"], "/v1/referrals") {
+		t.Fatalf("looked in %d places, and the log and metrics know no referral: the test sees too little", len(ways))
+	}
+	for way, text := range ways {
+		for _, form := range sightings() {
+			if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
+				t.Errorf("her name is in %s, as %q", way, form)
+			}
+		}
+	}
+}
+
+// plant sends the canary in every place a request has, and returns all that was
+// answered.
+func (r running) plant(t *testing.T) string {
+	t.Helper()
+	outreach, housing := r.join(t, "canary-outreach", "borough-outreach"), r.join(t, "canary-housing", "housing")
+	r.operator(t, "agreement", "add", "canary-outreach", "canary-housing", "--purpose", "housing", "--section", "need,note", "--both-ways")
+	service := r.operator(t, "service", "add", "canary-housing", "Homes", "--purpose", "housing", "--area", "E09000007")
+	ctx := t.Context()
+	consent, err := outreach.RecordConsent(ctx, client.Consent{Purpose: "housing", Method: "verbal-in-person",
+		Recipients: []string{"canary-housing", "canary-outreach"}, Sections: []string{"need", "note"},
+		Notice: client.Notice{Version: "1", Digest: packet.Digest("notice"), Language: "en"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := client.Content(fmt.Sprintf(`{"name":%q}`, herName))
+	request := client.Request{To: "canary-housing", Consent: consent.ID, Service: service, Area: "E09000007",
+		Purpose: "housing", Urgency: "urgent", Sections: map[string]client.Content{"need": content}}
+	sent, err := outreach.Send(ctx, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := housing.Open(ctx, client.Opening{Referral: sent.Referral, Sections: []string{"need"}, Reason: "triage"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := housing.Step(ctx, client.Step{Referral: sent.Referral, Event: "accept", Consent: consent.ID,
+		Sections: map[string]client.Content{"note": content}}); err != nil {
+		t.Fatal(err)
+	}
+	request.Sections = map[string]client.Content{"location": content} // she did not agree to this one
+	_, refused := outreach.Send(ctx, request)
+	if refused == nil {
+		t.Fatal("a section she did not agree to share was accepted")
+	}
+	return refused.Error() + r.pester(t)
+}
+
+// pester sends the canary as a stranger and as garbage.
+func (r running) pester(t *testing.T) string {
+	t.Helper()
+	var answers strings.Builder
+	for _, k := range []struct{ method, path, body string }{
+		{"GET", "/v1/inbox?state=" + herName, ""},
+		{"GET", "/v1/referrals/" + herName, ""},
+		{"GET", "/" + herName, ""},
+		{"DELETE", "/v1/partners/" + herName, ""},
+		{"GET", "/problems/" + herName, ""},
+		{"GET", "/v1/log/tile/" + herName, ""},
+		{"POST", "/v1/referrals", herName},
+		{"POST", "/v1/enrol", `{"code":"` + herName + `","enrolment":"` + herName + `"}`},
+		{"POST", "/v1/enrol", `{"` + herName + `":1}`},
+		{"POST", "/oauth/token", "grant_type=" + herName + "&client_id=" + herName},
+		{"POST", "/oauth/token", "client_assertion=" + herName},
+		{herName, "/v1/inbox", ""},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), k.method, r.Issuer+k.path, strings.NewReader(k.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		if k.path == "/oauth/token" {
+			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		for _, h := range []string{"Authorization", "DPoP", "X-Request-Id", "User-Agent", "Referer", "Origin", "Cookie"} {
+			request.Header.Set(h, "DPoP "+herName)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode/100 != 4 {
+			t.Errorf("%s %s answered %s", k.method, k.path, answer.Status)
+		}
+		_ = answer.Header.Write(&answers)
+		_, err = io.Copy(&answers, answer.Body)
+		if err != nil || answer.Body.Close() != nil {
+			t.Fatal(err)
+		}
+	}
+	return answers.String()
+}
+
+// join enrols an agency with keys in a folder of its own.
+func (r running) join(t *testing.T, id, category string) *client.Client {
+	t.Helper()
+	r.operator(t, "partner", "add", id, "--name", "Sample agency", "--category", category, "--area", "E09000007")
+	own, err := profile.Create(t.Context(), t.TempDir(), profile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := own.Enrol(t.Context(), r.Issuer, r.operator(t, "invite", id)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := own.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// dump is every row of every table as text, as a stolen backup would hold them.
+func (r running) dump(t *testing.T) map[string]string {
+	t.Helper()
+	pool, err := pg.Open(t.Context(), r.address, "", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	rows, err := pool.Query(t.Context(), `SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'public'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, table := range tables {
+		rows, err := pool.Query(t.Context(), `SELECT r::text FROM `+table+` r`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[table] = strings.Join(text, "\n")
+	}
+	return all
+}
+
+func fetch(t *testing.T, address string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// lockedBuffer is a buffer that many may write to.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
