@@ -29,7 +29,7 @@ type Consent struct {
 	Sections   []string // what she agrees to share
 	Withheld   []string // what she does not, which wins
 	Agreement  string   // default agreed
-	Method     string   // how she said it: verbal-in-person, verbal-phone, written, digital, signed-form
+	Method     string   // how she said it: one of Methods
 	Onward     string   // default ask-each-time
 	Notice     Notice
 	Given      time.Time // default now
@@ -37,6 +37,9 @@ type Consent struct {
 	Expires    time.Time // default 28 days after From
 	Act        string    // the worker, by opaque id
 }
+
+// Methods are the codes of how she can have said it.
+func Methods() []string { return record.Methods().Codes() }
 
 // ConsentLife is how long a consent stands when nothing else is said.
 const ConsentLife = 28 * 24 * time.Hour

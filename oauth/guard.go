@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"handover/audit/proof"
 	"handover/internal/httpd"
 	"handover/partners"
@@ -61,7 +59,9 @@ func (g *Guard) Middleware(next http.Handler) http.Handler {
 			return
 		}
 		if err != nil {
-			g.log.ErrorContext(r.Context(), "checking credentials failed", "error", err)
+			if r.Context().Err() == nil { // else the caller has left, and nothing failed
+				g.log.ErrorContext(r.Context(), "checking credentials failed", "error", err)
+			}
 			w.Header().Set("Retry-After", "2")
 			httpd.Problem(w, r, ErrUnavailable)
 			return
@@ -81,9 +81,7 @@ func (g *Guard) admit(r *http.Request) (partners.Caller, error) {
 	if err != nil {
 		return partners.Caller{}, g.counted(err)
 	}
-	caller, err := g.partners.Admit(ctx, held.client, held.scopes, held.authKey, func(b *pgx.Batch) {
-		g.store.queueProof(b, proven)
-	})
+	caller, err := g.partners.Admit(ctx, held.client, held.scopes, held.authKey, proven.once)
 	switch {
 	case err == nil:
 		return caller, nil

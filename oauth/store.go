@@ -44,10 +44,10 @@ func useOf(kind, owner, name string) use {
 	return sha256.Sum256([]byte(kind + "\x00" + owner + "\x00" + name))
 }
 
-// queueProof queues the single use of a proof into batch. The batch fails with
-// errProofUsed if the proof was used, and with errMemory or errMemoryLost if that
-// cannot be known.
-func (s *Store) queueProof(batch *pgx.Batch, p dpopProof) {
+// once queues the single use of a proof into the batch of partners.Store.Admit, so
+// that both are one round trip. The batch fails with errProofUsed if the proof was used, and
+// with errMemory or errMemoryLost if that cannot be known.
+func (p dpopProof) once(batch *pgx.Batch) {
 	p.queueAhead(batch)
 	batch.Queue(`
 		WITH used AS (

@@ -17,7 +17,7 @@ import (
 // spend uses a proof alone, as the guard does.
 func (h *hub) spend(p dpopProof) error {
 	var batch pgx.Batch
-	h.store.queueProof(&batch, p)
+	p.once(&batch)
 	return h.db.Hub.SendBatch(h.t.Context(), &batch).Close()
 }
 

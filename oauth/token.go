@@ -137,7 +137,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 
 // failed logs a failure of the hub's own and returns what is said of it.
 func (h *Handler) failed(ctx context.Context, err error) *refusal {
-	h.log.ErrorContext(ctx, "token request failed", "error", err)
+	if ctx.Err() == nil { // else the caller has left, and nothing failed
+		h.log.ErrorContext(ctx, "token request failed", "error", err)
+	}
 	if errors.Is(err, errUnavailable) {
 		return &refusal{code: temporarilyUnavailable, reason: "token-unavailable", status: http.StatusServiceUnavailable,
 			hint: "The hub cannot check credentials now. Ask again, with a fresh assertion and proof, after the time in Retry-After."}

@@ -171,7 +171,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, c partners.Caller
 	if err != nil {
 		return err
 	}
-	if err := h.await(w, r, c, wait); err != nil {
+	if err := h.await(w, r, c, side, f, wait); err != nil {
 		return err
 	}
 	found, err := h.Store.List(r.Context(), c, side, f)
@@ -191,9 +191,9 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, c partners.Caller
 // poll is how often a waiting caller looks for what arrived on another hub.
 const poll = 2 * time.Second
 
-// await holds the request until something undelivered waits for the caller, or wait
-// has passed. Who waits gives up her place among the working.
-func (h *Handler) await(w http.ResponseWriter, r *http.Request, c partners.Caller, wait time.Duration) error {
+// await holds the request until something undelivered waits in the caller's list, or
+// wait has passed. Who waits gives up her place among the working.
+func (h *Handler) await(w http.ResponseWriter, r *http.Request, c partners.Caller, side Side, f Filter, wait time.Duration) error {
 	if wait == 0 {
 		return nil
 	}
@@ -205,7 +205,7 @@ func (h *Handler) await(w http.ResponseWriter, r *http.Request, c partners.Calle
 	deadline := time.After(wait)
 	for {
 		arrival := h.Store.Waiting.For(string(c.Partner()))
-		waits, err := h.Store.Undelivered(ctx, c)
+		waits, err := h.Store.Undelivered(ctx, c, side, f)
 		if err != nil || waits {
 			return err
 		}

@@ -54,11 +54,11 @@ func (m *Summary) columns() []any {
 		&m.Area, &m.Head, &m.Created, &m.Changed, &m.Transport}
 }
 
-// listWhere picks one page for one side, newest first, by keyset: the cost of a page
-// does not grow with the table. The open states are spelled as in the partial index.
-func listWhere(side Side, f Filter) (string, pgx.StrictNamedArgs) {
+// listWhere picks what one side's list shows. The open states are spelled as in the
+// partial index.
+func listWhere(c partners.Caller, side Side, f Filter) (string, pgx.StrictNamedArgs) {
 	where := ` WHERE r.` + string(side) + ` = @me`
-	args := pgx.StrictNamedArgs{"limit": f.Limit}
+	args := pgx.StrictNamedArgs{"me": c.Partner()}
 	switch f.State {
 	case "":
 		where += ` AND r.state IN ('requested', 'received', 'accepted', 'in-progress')`
@@ -75,6 +75,14 @@ func listWhere(side Side, f Filter) (string, pgx.StrictNamedArgs) {
 		where += ` AND r.seq < @after`
 		args["after"] = f.After
 	}
+	return where, args
+}
+
+// listPage picks one page, newest first, by keyset: the cost of a page does not grow
+// with the table.
+func listPage(c partners.Caller, side Side, f Filter) (string, pgx.StrictNamedArgs) {
+	where, args := listWhere(c, side, f)
+	args["limit"] = f.Limit
 	return where + ` ORDER BY r.seq DESC LIMIT @limit`, args
 }
 
@@ -88,28 +96,20 @@ type arrived struct {
 // List returns one page of the referrals that the caller received or sent, newest
 // first, and marks what it shows her for the first time as delivered: each such
 // packet with a log entry of its own. The rows being delivered are locked, so two
-// listings at once deliver each packet once.
+// listings at once deliver each packet once; they are read before the page, which
+// therefore shows all that they brought, and what the page does not show (newer
+// referrals have pushed it off) is not delivered by it.
 func (s *Store) List(ctx context.Context, c partners.Caller, side Side, f Filter) ([]Summary, error) {
-	where, args := listWhere(side, f)
-	args["me"] = c.Partner()
+	page, args := listPage(c, side, f)
 	found := []Summary{}
 	var fresh []arrived
 	var now time.Time
 	read := &pgx.Batch{}
 	read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-	read.Queue(summaryColumns+where, args).Query(func(rows pgx.Rows) error {
-		var m Summary
-		_, err := pgx.ForEachRow(rows, m.columns(), func() error {
-			m.Reference = Reference(m.ID)
-			found = append(found, m)
-			return nil
-		})
-		return err
-	})
 	read.Queue(`
 		SELECT d.packet, p.digest, r.id, p.issuer, p.event
 		FROM delivery d JOIN packet p ON p.seq = d.packet JOIN referral r ON r.seq = d.referral
-		WHERE d.audience = @me AND d.state = 'stored' AND d.referral IN (SELECT r.seq FROM referral r`+where+`)
+		WHERE d.audience = @me AND d.state = 'stored' AND d.referral IN (SELECT r.seq FROM referral r`+page+`)
 		FOR UPDATE OF d SKIP LOCKED`, args).Query(func(rows pgx.Rows) error {
 		var a arrived
 		_, err := pgx.ForEachRow(rows, []any{&a.packet, &a.digest, &a.referral, &a.issuer, &a.event}, func() error {
@@ -118,8 +118,17 @@ func (s *Store) List(ctx context.Context, c partners.Caller, side Side, f Filter
 		})
 		return err
 	})
+	read.Queue(summaryColumns+page, args).Query(func(rows pgx.Rows) error {
+		var m Summary
+		_, err := pgx.ForEachRow(rows, m.columns(), func() error {
+			m.Reference = Reference(m.ID)
+			found = append(found, m)
+			return nil
+		})
+		return err
+	})
 	err := pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
-		markDelivered(found, fresh)
+		fresh = markDelivered(found, fresh)
 		return queueListing(c, now, fresh)
 	})
 	if err != nil {
@@ -128,14 +137,20 @@ func (s *Store) List(ctx context.Context, c partners.Caller, side Side, f Filter
 	return found, nil
 }
 
-// markDelivered shows in the page what this listing is about to do.
-func markDelivered(page []Summary, fresh []arrived) {
+// markDelivered shows in the page what this listing is about to do, and returns what
+// of fresh is on the page.
+func markDelivered(page []Summary, fresh []arrived) (shown []arrived) {
 	for _, a := range fresh {
 		i := slices.IndexFunc(page, func(m Summary) bool { return m.ID == a.referral })
-		if i >= 0 && a.digest == a.referral && page[i].Transport == string(Stored) {
+		if i < 0 {
+			continue
+		}
+		shown = append(shown, a)
+		if a.digest == a.referral && page[i].Transport == string(Stored) {
 			page[i].Transport = string(Delivered)
 		}
 	}
+	return shown
 }
 
 func queueListing(c partners.Caller, now time.Time, fresh []arrived) (*pgx.Batch, error) {
@@ -156,12 +171,15 @@ func queueListing(c partners.Caller, now time.Time, fresh []arrived) (*pgx.Batch
 	return b, err
 }
 
-// Undelivered reports whether anything stored waits to be listed to the partner. It
-// reads one row of an index.
-func (s *Store) Undelivered(ctx context.Context, c partners.Caller) (bool, error) {
+// Undelivered reports whether anything stored waits to be listed to the partner by
+// this very list. What only another list would show, such as an answer to what it
+// sent, must not count: no listing would deliver it, and every poll would end at once.
+func (s *Store) Undelivered(ctx context.Context, c partners.Caller, side Side, f Filter) (bool, error) {
 	var waits bool
+	where, args := listWhere(c, side, f)
 	b := &pgx.Batch{}
-	b.Queue(`SELECT EXISTS (SELECT FROM delivery WHERE audience = $1 AND state = 'stored')`, c.Partner()).
+	b.Queue(`SELECT EXISTS (SELECT FROM delivery d JOIN referral r ON r.seq = d.referral`+where+`
+		AND d.audience = @me AND d.state = 'stored')`, args).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&waits) })
 	err := pg.Decide(ctx, s.Pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, nil })
 	return waits, err

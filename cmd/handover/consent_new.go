@@ -80,7 +80,7 @@ Police are never implied: name them as category:police.`,
 	f.StringSliceVar(&d.Recipients, "recipient", nil, "a partner's id, or category:NAME; may be repeated")
 	f.StringSliceVar(&d.Sections, "section", nil, "a section she agrees to share; may be repeated: "+codes.Sections().String())
 	f.StringSliceVar(&d.Withheld, "withhold", nil, "a section she does not; may be repeated")
-	f.StringVar(&d.Method, "method", "", "how she said it: "+client.Methods().String())
+	f.StringVar(&d.Method, "method", "", "how she said it: "+methods())
 	f.StringVar(&d.Agreement, "agreement", "", "agreed (default) or refused")
 	f.StringVar(&d.Onward, "onward", "", "whether it may travel on: none, ask-each-time (default) or named")
 	f.IntVar(&d.Days, "days", 0, "how many days it stands (default 28)")
@@ -92,7 +92,7 @@ Police are never implied: name them as category:police.`,
 	offer(cmd, "purpose", codes.Purposes())
 	offer(cmd, "section", codes.Sections())
 	offer(cmd, "withhold", codes.Sections())
-	offer(cmd, "method", client.Methods())
+	_ = cmd.RegisterFlagCompletionFunc("method", cobra.FixedCompletions(client.Methods(), cobra.ShellCompDirectiveNoFileComp))
 	a.offerPartners(cmd, "recipient")
 	return cmd
 }
@@ -119,7 +119,7 @@ func (a *app) complete(d *draft, notice string) error {
 		{d.Purpose == "", "--purpose (" + codes.Purposes().String() + ")", func(s string) { d.Purpose = s }},
 		{len(d.Recipients) == 0, "--recipient (partner ids, with commas)", func(s string) { d.Recipients = words(s) }},
 		{d.Sections == nil && d.Agreement != "refused", "--section (" + codes.Sections().String() + ", with commas)", func(s string) { d.Sections = words(s) }},
-		{d.Method == "", "--method (" + client.Methods().String() + ")", func(s string) { d.Method = s }},
+		{d.Method == "", "--method (" + methods() + ")", func(s string) { d.Method = s }},
 		{d.Notice.Version == "", "--notice-version (of the notice she was shown)", func(s string) { d.Notice.Version = s }},
 		{d.Notice.Digest == "" && notice == "", "--notice-file (the notice she was shown)", func(s string) { notice = s }},
 	}
@@ -153,6 +153,8 @@ func (a *app) complete(d *draft, notice string) error {
 	d.Notice.Digest = base64.RawURLEncoding.EncodeToString(sum[:])
 	return nil
 }
+
+func methods() string { return strings.Join(client.Methods(), ", ") }
 
 // words takes a line apart at commas and spaces.
 func words(s string) []string {

@@ -94,6 +94,13 @@ func (a *app) send(ctx context.Context, s sending) error {
 
 // service finds the one service of the recipient that takes the referral.
 func (a *app) service(ctx context.Context, c *client.Client, q client.Request) (string, error) {
+	if q.Purpose == "" {
+		stored, err := c.Consent(ctx, q.Consent)
+		if err != nil {
+			return "", err
+		}
+		q.Purpose = stored.Claims.Purpose
+	}
 	offered, err := c.Services(ctx, q.Purpose, q.Area)
 	if err != nil {
 		return "", err
@@ -109,7 +116,8 @@ func (a *app) service(ctx context.Context, c *client.Client, q client.Request) (
 		return ids[0], nil
 	}
 	if len(ids) == 0 {
-		return "", usage("%s offers nothing for this in %s: handover services --area %s", q.To, q.Area, q.Area)
+		return "", usage("%s offers nothing for %s in %s: look for another with handover services --need %s --area %s",
+			q.To, q.Purpose, q.Area, q.Purpose, q.Area)
 	}
 	return "", usage("%s offers more than one service: say which with --service\n  %s", q.To, strings.Join(lines, "\n  "))
 }

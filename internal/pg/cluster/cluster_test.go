@@ -217,7 +217,7 @@ func TestOnlyALiveProcessNamedPostgresIsAServer(t *testing.T) {
 		"4711 (notpostgres) S 1 4711":       false,
 		"4711 (postgres) S (hub) S 1 4711":  false,
 		"4711 (hub (postgres) S 1 4711 (x)": true, // ambiguous, and then it is waited for
-		"": false,
+		"":                                  false,
 	} {
 		if got := liveServer(stat); got != want {
 			t.Errorf("%q: %t", stat, got)

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"handover/client"
+	"handover/internal/codes"
+)
+
+func (a *app) partnersCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "partners [ID]",
+		Short: "List the partners, or show one with its public keys",
+		Long: `List the partners that take part, or show one with its public keys. With --json the keys
+are what handover verify --keys takes. That a key is the partner's is the hub's word:
+compare the thumbprint by telephone before something weighty goes to a partner you do not
+know yet.`,
+		Example: "  handover partners\n  handover partners larkfield-housing --json > keys.json",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: a.withClient(func(ctx context.Context, c *client.Client, args []string) error {
+			if len(args) == 1 {
+				return a.showPartner(ctx, c, args[0])
+			}
+			found, err := c.Directory(ctx)
+			if err != nil {
+				return err
+			}
+			return a.show(map[string]any{"partners": found}, func(w io.Writer) {
+				for _, p := range found {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.ID, p.Category, strings.Join(p.Areas, ","), p.Name)
+				}
+			})
+		}),
+	}
+}
+
+// partnerKeys is one partner with its keys, as partners prints it and verify reads it.
+type partnerKeys struct {
+	Partner client.Partner `json:"partner"`
+	Keys    []client.Key   `json:"keys"`
+}
+
+func (a *app) showPartner(ctx context.Context, c *client.Client, id string) error {
+	p, err := c.Partner(ctx, id)
+	if err != nil {
+		return err
+	}
+	keys, err := c.Keys(ctx, id)
+	if err != nil {
+		return err
+	}
+	return a.show(partnerKeys{p, keys}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s\t%s\t%s\n\n", p.ID, p.Category, p.Name)
+		for _, k := range keys {
+			state := "until " + when(k.NotAfter)
+			if !k.Revoked.IsZero() {
+				state = "revoked " + when(k.Revoked)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.Use, k.Thumbprint(), k.Algorithm(), state)
+		}
+	})
+}
+
+func (a *app) servicesCommand() *cobra.Command {
+	var need, area string
+	cmd := &cobra.Command{
+		Use:     "services",
+		Short:   "List what partners offer",
+		Example: "  handover services --need housing --area E09000007",
+		Args:    cobra.NoArgs,
+		RunE: a.withClient(func(ctx context.Context, c *client.Client, _ []string) error {
+			found, err := c.Services(ctx, need, area)
+			if err != nil {
+				return err
+			}
+			return a.show(map[string]any{"services": found}, func(w io.Writer) { writeServices(w, found) })
+		}),
+	}
+	cmd.Flags().StringVar(&need, "need", "", "a purpose: "+codes.Purposes().String())
+	cmd.Flags().StringVar(&area, "area", "", "an authority, as a GSS code such as E09000007")
+	offer(cmd, "need", codes.Purposes())
+	return cmd
+}
+
+func writeServices(w io.Writer, found []client.Service) {
+	if len(found) == 0 {
+		fmt.Fprintln(w, "nothing")
+		return
+	}
+	fmt.Fprintln(w, "SERVICE\tPARTNER\tCAPACITY\tFOR\tNAME")
+	for _, s := range found {
+		var says []string
+		for _, c := range []struct {
+			true bool
+			said string
+		}{{s.WomenOnly, "women only"}, {s.AcceptsNoRecourse, "takes women with no recourse to public funds"}, {s.SelfReferral, "she may come by herself"}} {
+			if c.true {
+				says = append(says, c.said)
+			}
+		}
+		name := s.Name
+		if len(says) > 0 {
+			name += " (" + strings.Join(says, "; ") + ")"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, s.Partner, s.Capacity, strings.Join(s.Purposes, ","), name)
+	}
+}

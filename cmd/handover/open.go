@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"handover/client"
+	"handover/internal/codes"
+)
+
+func (a *app) openCommand() *cobra.Command {
+	var o client.Opening
+	var step int
+	cmd := &cobra.Command{
+		Use:   "open ID --reason REASON",
+		Short: "Open sections of a referral, and print them",
+		Long: `Have sections released to you, open them with your key, and print them. Whether they
+may still be released is decided anew, and that you opened them, and why, is logged before
+you read them. The sender's signature over every section is verified.
+
+Without --section all sections of the packet are opened; --step opens those of a later step,
+such as the note of an answer, by its number in handover show. ` + anID,
+		Example: "  handover open R-7K3F-9Q2M --reason triage\n  handover open R-7K3F-9Q2M --section safe-contact --reason provide-service",
+		Args:    cobra.ExactArgs(1),
+		RunE: a.does(func(cmd *cobra.Command, args []string) error {
+			if !codes.OpenReasons().Has(o.Reason) {
+				return usage("say why you open it, for the log: --reason %s", codes.OpenReasons())
+			}
+			return a.open(cmd.Context(), args[0], o, step)
+		}),
+	}
+	cmd.Flags().StringSliceVar(&o.Sections, "section", nil, "a section to open; may be repeated (default all)")
+	cmd.Flags().StringVar(&o.Reason, "reason", "", "why, for the log: "+codes.OpenReasons().String())
+	cmd.Flags().IntVar(&step, "step", 1, "the step whose sections are meant")
+	offer(cmd, "section", codes.Sections())
+	offer(cmd, "reason", codes.OpenReasons())
+	return cmd
+}
+
+func (a *app) open(ctx context.Context, name string, o client.Opening, step int) error {
+	p, c, err := a.client(ctx)
+	if err != nil {
+		return err
+	}
+	if o.Referral, err = c.Resolve(ctx, name); err != nil {
+		return err
+	}
+	if step != 1 {
+		r, err := c.Referral(ctx, o.Referral)
+		if err != nil {
+			return err
+		}
+		if step < 1 || step > len(r.Chain) {
+			return usage("the referral has %d steps: handover show %s", len(r.Chain), name)
+		}
+		o.Envelope = r.Chain[step-1].Digest
+	}
+	opened, err := c.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	if opened.Doubt != "" {
+		a.say("warning: signed by %s, yet %s", opened.From, opened.Doubt)
+	}
+	receipt := "open-" + opened.Envelope + "-" + strconv.FormatInt(opened.Receipt.Time.UnixMicro(), 10)
+	if _, err := p.KeepReceipt(receipt, opened.Receipt); err != nil {
+		return err
+	}
+	return a.show(opened, func(w io.Writer) { writeContent(w, opened) })
+}
+
+// writeContent prints what was sealed: how to reach her safely before anything else.
+func writeContent(w io.Writer, o client.Opened) {
+	names := slices.Sorted(maps.Keys(o.Sections))
+	if i := slices.Index(names, "safe-contact"); i > 0 {
+		names = slices.Insert(slices.Delete(names, i, i+1), 0, "safe-contact")
+	}
+	for _, name := range names {
+		value := jsontext.Value(slices.Clone([]byte(o.Sections[name])))
+		_ = value.Indent(jsontext.WithIndent("  ")) // it was read as JSON
+		fmt.Fprintf(w, "%s (%s), from %s:\n%s\n\n", name, codes.Sections().Label(name), o.From, value)
+	}
+}
