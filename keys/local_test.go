@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -244,6 +245,39 @@ func TestProcessesRotatingAtOnceLoseNoKey(t *testing.T) {
 	slices.Sort(got)
 	if len(made) != processes*each || !slices.Equal(got, made) {
 		t.Errorf("%d keys are there of %d made", len(got), len(made))
+	}
+}
+
+// A new store that is opened many times at once is one store.
+func TestOpeningAtOnceMakesOneStore(t *testing.T) {
+	for range 10 {
+		dir := filepath.Join(t.TempDir(), "keys")
+		stores := make([]*keys.Local, 16)
+		var group sync.WaitGroup
+		start := make(chan struct{})
+		for i := range stores {
+			group.Go(func() {
+				<-start
+				var err error
+				if stores[i], err = keys.OpenLocal(dir, keys.RootFile(filepath.Join(dir, "root.key"))); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		close(start)
+		group.Wait()
+		if t.Failed() {
+			return
+		}
+		blob, err := stores[0].Wrap(t.Context(), []byte("x"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range append(stores, openLocal(t, dir)) {
+			if got, err := s.Unwrap(t.Context(), blob, nil); err != nil || string(got) != "x" {
+				t.Fatalf("%q, %v", got, err)
+			}
+		}
 	}
 }
 

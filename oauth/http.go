@@ -123,9 +123,9 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle(jwksPath, httpd.Handle(h.jwks)).Methods(http.MethodGet)
 }
 
-// publicFor lets anybody keep metadata and keys for five minutes. A key signs
-// nothing before it is published, and stays published until all it signed has
-// expired, so an old copy is never wrong for the hub's own tokens.
+// publicFor lets anybody keep metadata and keys for five minutes. A key stays published
+// until all that it signed has expired. A new one may sign before an old copy knows it,
+// so whoever meets an unknown kid asks again, as the guard does.
 const publicFor = "public, max-age=300"
 
 // metadata serves RFC 8414 §2: what is really offered and nothing else.
@@ -154,7 +154,7 @@ func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request) {
 // jwks serves the public keys of access tokens (RFC 7517 §5), those that are being
 // retired among them.
 func (h *Handler) jwks(w http.ResponseWriter, r *http.Request) error {
-	set, err := h.tokens.ring.current(r.Context())
+	set, err := h.tokens.ring.younger(r.Context(), keyringPause)
 	if err != nil {
 		return err
 	}

@@ -165,6 +165,7 @@ func TestTheMemoryOfProofsIsUnloggedAndThatOfAssertionsIsNot(t *testing.T) {
 // TestAKilledServerProcessLosesTheMemoryAndSaysSo is why the server's start time is
 // not asked: it does not change when one process is killed, yet the proofs are gone.
 func TestAKilledServerProcessLosesTheMemoryAndSaysSo(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	server, err := pg.StartBuiltIn(ctx, pgtest.Dir(t), slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -1,20 +1,16 @@
 package oauth
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"handover/audit/proof"
 	"handover/internal/strict"
 	"handover/keys/jose"
 	"handover/partners"

@@ -237,7 +237,7 @@ func (x *bed) enrol(m *member, code string) (err error) {
 
 // signIn gets the sender's access token, bound to a key for proofs.
 func (x *bed) signIn() (err error) {
-	if x.dpop, err = jose.Generate(jose.ES256, jose.P256); err != nil {
+	if x.dpop, err = jose.Generate(jose.EdDSA, jose.Ed25519); err != nil {
 		return err
 	}
 	now := time.Now().Unix()

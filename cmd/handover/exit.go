@@ -96,6 +96,8 @@ func codeOfProblem(p *client.Problem) int {
 		return exitFalse
 	case p.Status == 401, p.Code == "insufficient-scope", p.Code == "invalid_client", p.Code == "invalid_dpop_proof":
 		return exitAuth
+	case p.Code == "list-query-invalid", p.Code == "service-query-invalid", p.Code == "open-malformed":
+		return exitUsage // a flag's value that only the hub could judge
 	case p.Status == 404:
 		return exitNotFound
 	case p.Status == 409:

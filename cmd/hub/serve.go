@@ -66,6 +66,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, started func(conte
 		return err
 	}
 	defer h.close()
+	// After a crash the replay memory begins anew here, before anybody is let in.
+	if err := h.oauth.Prune(ctx); err != nil {
+		return fmt.Errorf("preparing the replay memory: %w", err)
+	}
 	// The log goes on until the last request has its receipt.
 	logging, quiet := context.WithCancel(context.WithoutCancel(ctx))
 	defer quiet()
@@ -136,7 +140,7 @@ func addressFile(cfg Config) string { return filepath.Join(cfg.Dir, "database.ur
 
 // prune deletes, now and then, what the replay memory no longer needs.
 func (h *hub) prune(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
+	tick := time.NewTicker(20 * time.Second)
 	defer tick.Stop()
 	for {
 		select {

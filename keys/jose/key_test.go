@@ -190,6 +190,7 @@ func TestPrivateKeyCheatsAreRefused(t *testing.T) {
 			"zero":                     swap(b64(make([]byte, 32))),
 			"all ones":                 swap(b64(bytes.Repeat([]byte{0xff}, 32))),
 			"line break":               swap(b64(a.open().d)[:42] + `\n`),
+			"31 bytes and a break":     swap(strings.Repeat("A", 42) + `\n`),
 			"line break behind":        swap(b64(a.open().d) + `\n`),
 		} {
 			if k, err := ParsePrivateKey([]byte(jwk)); !errors.Is(err, ErrKey) || k.open != nil {
