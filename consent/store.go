@@ -208,11 +208,14 @@ func (s *Store) Withdraw(ctx context.Context, c partners.Caller, id, token strin
 	read := &pgx.Batch{}
 	s.Partners.QueueKeys(read, c.Partner(), stated.KeyID(), "", &keys, nil)
 	read.Queue(`
-		SELECT c.digest, coalesce(s.withdrawal_digest, ''), s.log_entry, clock_timestamp()
+		SELECT c.digest, coalesce(s.withdrawal_digest, ''), s.log_entry
 		FROM consent c JOIN consent_state s ON s.id = c.id
 		WHERE c.id = $1 FOR UPDATE OF s`, id).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&digest, &earlier, &entry, &now)
+		return row.Scan(&digest, &earlier, &entry)
 	})
+	// A statement of its own: the one before reads the clock first and then waits for
+	// those who share, and they would stand in the log as later than the withdrawal.
+	read.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
 	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		if earlier == stated.Digest() {
 			return nil, nil

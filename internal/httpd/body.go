@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,8 +21,8 @@ const eager = 64 << 10
 
 // Body reads the whole body of r, at most limit bytes of exactly the given media
 // type. The only parameter it takes is charset=utf-8, and no content encoding: a
-// few compressed bytes could otherwise grow past any limit. The time a body may
-// take was set when its headers arrived (Options.BodyTime).
+// few compressed bytes could otherwise grow past any limit. A body that takes longer
+// than Options.ReadTime is ErrTooSlow.
 func Body(w http.ResponseWriter, r *http.Request, limit int64, mediaType string) ([]byte, error) {
 	if !isMediaType(r.Header, mediaType) {
 		return nil, ErrMediaType.With("expected", mediaType)
@@ -37,8 +36,6 @@ func Body(w http.ResponseWriter, r *http.Request, limit int64, mediaType string)
 	buf.Grow(int(min(max(r.ContentLength, 0), eager)) + bytes.MinRead)
 	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	if err == nil {
-		// The deadline was for the body; it must not end a request that waits.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		return buf.Bytes(), nil
 	}
 	w.Header().Set("Connection", "close")

@@ -23,11 +23,6 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		x := &exchange{id: uuid.Must(uuid.NewV7()).String(), issuer: s.o.Issuer, limit: s.limit}
 		rec := &recorder{ResponseWriter: w, exchange: x}
 		s.guardHeaders(w.Header(), x.id)
-		if r.ContentLength != 0 {
-			// One deadline for the whole body, whoever reads it, or nobody: a byte
-			// a second would otherwise hold a connection for days.
-			_ = http.NewResponseController(w).SetReadDeadline(start.Add(s.o.BodyTime))
-		}
 		s.m.inFlight.Inc()
 		defer func() {
 			s.m.inFlight.Dec()

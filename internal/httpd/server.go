@@ -26,7 +26,7 @@ type Options struct {
 	MaxInFlight int           // requests worked on at once, default 256; each may hold a body of its route's limit
 	MaxWaiting  int           // requests that only wait (Wait), default 4096
 	HeaderTime  time.Duration // for the headers to arrive, default 5 s
-	BodyTime    time.Duration // for the body to arrive after them, default 20 s
+	ReadTime    time.Duration // for headers and body to arrive, default 20 s: a byte a second must not hold a connection for days
 	WriteTime   time.Duration // for the answer to be taken, default 60 s
 	IdleTime    time.Duration // between requests of one connection, default 2 min
 	Grace       time.Duration // for requests under way when the hub stops, default 15 s
@@ -51,7 +51,7 @@ func (o Options) defaulted() Options {
 	setIfZero(&o.MaxInFlight, 256)
 	setIfZero(&o.MaxWaiting, 4096)
 	setIfZero(&o.HeaderTime, 5*time.Second)
-	setIfZero(&o.BodyTime, 20*time.Second)
+	setIfZero(&o.ReadTime, 20*time.Second)
 	setIfZero(&o.WriteTime, 60*time.Second)
 	setIfZero(&o.IdleTime, 2*time.Minute)
 	setIfZero(&o.Grace, 15*time.Second)
@@ -146,6 +146,7 @@ func (s *Server) server(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:                      h,
 		ReadHeaderTimeout:            s.o.HeaderTime,
+		ReadTimeout:                  s.o.ReadTime,
 		WriteTimeout:                 s.o.WriteTime,
 		IdleTimeout:                  s.o.IdleTime,
 		MaxHeaderBytes:               maxHeaderBytes,

@@ -5,9 +5,11 @@
 //
 // Environment: HUB, CODE_SENDER, CODE_RECIPIENT (enrolment codes), SERVICE.
 import { strict as assert } from 'node:assert'
-import { createHash, createPublicKey, randomBytes, randomUUID, verify as nodeVerify } from 'node:crypto'
+import { createHash, createPublicKey, randomBytes, verify as nodeVerify, webcrypto } from 'node:crypto'
 import * as jose from 'jose'
 import * as oauth from 'oauth4webapi'
+
+globalThis.crypto ??= webcrypto // Node 18 has it, but not as a global
 
 const hub = process.env.HUB
 const insecure = { [oauth.allowInsecureRequests]: true } // the hub under test is on this machine
