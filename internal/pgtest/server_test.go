@@ -157,69 +157,51 @@ func TestTestBinariesShareOneServer(t *testing.T) {
 
 func TestServerAndFilesGoWithTheLastUser(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(*testing.T, *helper){
-		"killed": func(_ *testing.T, h *helper) { h.kill() },
-		"ended": func(t *testing.T, h *helper) {
-			if err := errors.Join(h.leave.Close(), h.cmd.Wait()); err != nil {
-				t.Error(err)
-			}
-		},
+	parent := own(t)
+	for _, row := range []struct {
+		name string
+		end  func(h *helper) error
+	}{
+		{"killed", func(h *helper) error { h.kill(); return nil }},
+		{"ended", func(h *helper) error { return errors.Join(h.leave.Close(), h.cmd.Wait()) }},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			parent := own(t)
-			h := startHelper(t, parent)
-			server, keeper := postmaster(t, h.socket)
-			end(t, h)
-			eventuallyEmpty(t, parent)
-			eventually(t, "server and keeper have ended", func() bool { return gone(server) && gone(keeper) })
-			if next := startHelper(t, parent); !answers(t, next.socket) {
-				t.Error("no new server after the last")
-			}
-		})
+		h := startHelper(t, parent) // a new server, the second time
+		server, keeper := postmaster(t, h.socket)
+		if !answers(t, h.socket) {
+			t.Errorf("%s: no answer", row.name)
+		}
+		if err := row.end(h); err != nil {
+			t.Errorf("%s: %v", row.name, err)
+		}
+		eventuallyEmpty(t, parent)
+		eventually(t, "server and keeper have ended", func() bool { return gone(server) && gone(keeper) })
 	}
 }
 
-func TestServerWhoseKeeperWasKilledIsReplaced(t *testing.T) {
+func TestWhatAKilledKeeperOrAnInterruptedStartLeftIsRemoved(t *testing.T) {
 	t.Parallel()
 	parent := own(t)
 	h := startHelper(t, parent)
 	server, keeper := postmaster(t, h.socket)
+	half := filepath.Join(filepath.Dir(h.socket), "0", "data.init")
+	if err := os.MkdirAll(half, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	h.kill()
 	next := startHelper(t, parent)
-	if next.socket == h.socket {
-		t.Fatal("joined a server that nobody will end")
+	if next.socket == h.socket || !answers(t, next.socket) {
+		t.Error("joined a server that nobody will end")
 	}
-	if _, err := os.Stat(h.socket); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the abandoned server's files are still there: %v", err)
+	for _, left := range []string{half, h.socket} {
+		if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", left, err)
+		}
 	}
 	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", server)); err == nil && !strings.Contains(string(stat), ") Z ") {
 		t.Error("the abandoned server still runs") // dead is enough; whoever adopted it may not have noticed
-	}
-	if !answers(t, next.socket) {
-		t.Error("the new server does not answer")
-	}
-}
-
-func TestLeftoversOfAnInterruptedStartAreRemoved(t *testing.T) {
-	t.Parallel()
-	parent := own(t)
-	h := startHelper(t, parent) // makes the folder of the servers
-	leftover := filepath.Join(filepath.Dir(h.socket), "0", "data.init")
-	if err := os.MkdirAll(leftover, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	_, keeper := postmaster(t, h.socket)
-	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	h.kill()
-	startHelper(t, parent)
-	if _, err := os.Stat(leftover); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("what an interrupted start left is still there: %v", err)
 	}
 }
 
