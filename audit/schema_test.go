@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"handover/audit/proof"
 	"handover/internal/pg"
 )
 
@@ -102,23 +103,43 @@ func TestTriggersRefuseWhatNobodyMayDo(t *testing.T) {
 	r.mustSequence()
 }
 
-func TestTheDatabaseRefusesAnEntryThatItsLeafDoesNotCommitTo(t *testing.T) {
+func TestTheDatabaseRefusesAnEntryThatIsNotWellFormed(t *testing.T) {
 	r := newRig(t)
-	for name, change := range map[string]func(*sealed){
-		"another body":       func(s *sealed) { s.body = append(s.body, ' ') },
-		"another salt":       func(s *sealed) { s.salt[0] ^= 1 },
-		"another leaf":       func(s *sealed) { s.leaf[9] ^= 1 },
-		"another version":    func(s *sealed) { s.leaf[0] = 2 },
-		"a leaf cut short":   func(s *sealed) { s.leaf = s.leaf[:32] },
-		"a leaf with a tail": func(s *sealed) { s.leaf = append(s.leaf, 0) },
+	for _, row := range []struct {
+		name       string
+		change     func(*sealed)
+		constraint string
+	}{
+		{"another body", func(s *sealed) { s.body = append(s.body, ' ') }, "audit_entry_commitment"},
+		{"another salt", func(s *sealed) { s.salt[0] ^= 1 }, "audit_entry_commitment"},
+		{"another leaf", func(s *sealed) { s.leaf[9] ^= 1 }, "audit_entry_commitment"},
+		{"another version", func(s *sealed) { s.leaf[0] = 2 }, "audit_entry_commitment"},
+		{"a leaf cut short", func(s *sealed) { s.leaf = s.leaf[:32] }, "audit_entry_commitment"},
+		{"a leaf with a tail", func(s *sealed) { s.leaf = append(s.leaf, 0) }, "audit_entry_commitment"},
+		{"no body", func(s *sealed) { s.body = nil }, "audit_entry_body"},
+		{"a body too long", func(s *sealed) {
+			s.body = make([]byte, 16385)
+			s.leaf = proof.Leaf(s.salt, s.body)
+		}, "audit_entry_body"},
 	} {
 		s, err := seal(testEntry())
 		if err != nil {
 			t.Fatal(err)
 		}
-		change(&s)
-		if _, err := r.db.Hub.Exec(t.Context(), appendSQL, s.args()...); !pg.Violates(err, "audit_entry_commitment") {
-			t.Errorf("%s: %v, want audit_entry_commitment", name, err)
+		row.change(&s)
+		if _, err := r.db.Hub.Exec(t.Context(), appendSQL, s.args()...); !pg.Violates(err, row.constraint) {
+			t.Errorf("%s: %v, want %s", row.name, err, row.constraint)
+		}
+	}
+	for _, salt := range [][]byte{nil, make([]byte, 31), make([]byte, 33)} {
+		s, err := seal(testEntry())
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := s.args()
+		args[6] = salt
+		if _, err := r.db.Hub.Exec(t.Context(), appendSQL, args...); !pg.Violates(err, "audit_entry_salt") {
+			t.Errorf("a salt of %d bytes: %v, want audit_entry_salt", len(salt), err)
 		}
 	}
 	for _, act := range []string{"open section", "Refused", "", strings.Repeat("a", 65)} {

@@ -2,9 +2,11 @@
 // checkpoints, and the one that wraps what is kept for others. Private signing
 // keys do not leave a Store; whoever needs a signature asks for it.
 //
-// keys.go says what a Store promises, local.go is the one that keeps its keys in
-// a directory of sealed files, and keys/keystest is the proof of the promises that
-// every implementation has to pass. keys/jose is what tokens are made of.
+// keys.go says what a Store promises. local.go is the Store that keeps its keys in
+// a directory: root.go has the key that everything there is sealed under,
+// version.go the sealed file of one version, durable.go how files are written.
+// keys/keystest is the proof of the promises that every implementation has to
+// pass; keys/jose is what tokens are made of.
 package keys
 
 import (

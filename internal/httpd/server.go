@@ -31,7 +31,7 @@ type Options struct {
 	IdleTime    time.Duration // between requests of one connection, default 2 min
 	Grace       time.Duration // for requests under way when the hub stops, default 15 s
 
-	Now func() time.Time // default time.Now; deadlines of connections count from it
+	Now func() time.Time // default time.Now; Wait counts the deadline of an answer from it
 }
 
 func (o Options) defaulted() Options {

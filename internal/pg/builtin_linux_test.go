@@ -303,11 +303,14 @@ func TestServerIsPrivateAndDurableWhateverItsFilesSay(t *testing.T) {
 	for name, want := range map[string]string{
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "data_checksums": "on",
 		"listen_addresses": "", "log_statement": "none", "unix_socket_permissions": "0700",
-		"server_encoding": "UTF8", "lc_collate": "C.UTF-8", "TimeZone": "UTC",
+		"server_encoding": "UTF8", "TimeZone": "UTC",
 	} {
 		if got := one[string](t, conn, "SELECT current_setting($1)", name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+	if got := one[string](t, conn, "SELECT datcollate FROM pg_database WHERE datname = current_database()"); got != "C.UTF-8" {
+		t.Errorf("the database's collation is %q", got)
 	}
 	if n := one[int](t, conn, "SELECT setting::int FROM pg_settings WHERE name = 'shared_buffers'"); n*8192 < 128<<20 {
 		t.Errorf("shared_buffers is %d pages", n)
@@ -694,7 +697,7 @@ func TestDatabasesOfOneServerMayMigrateAtOnce(t *testing.T) {
 			continue
 		}
 		pool.Close()
-		run(t, admin, "REVOKE handover_hub, handover_log FROM builder")
+		run(t, admin, "REVOKE handover_hub, handover_log FROM builder CASCADE")
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,14 +22,19 @@ func TestLibraryIsUsedForThisAlone(t *testing.T) {
 		"jwe.WithKey", "jwe.WithContentEncryption", "jwe.WithProtectedHeaders", "jwe.WithMaxDecompressBufferSize",
 		"x25519.PublicKey", "x25519.PrivateKey",
 	}
-	packages, err := parser.ParseDir(token.NewFileSet(), ".", func(f fs.FileInfo) bool {
-		return !strings.HasSuffix(f.Name(), "_test.go")
-	}, 0)
+	paths, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var used []string
-	for _, file := range packages["jose"].Files {
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var names []string
 		for _, i := range file.Imports {
 			if path := strings.Trim(i.Path.Value, `"`); strings.Contains(path, "lestrrat-go") {
