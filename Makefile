@@ -52,4 +52,4 @@ chaos: ## kill -9 of hub and PostgreSQL under load, for CHAOS
 	HUB_PG_BIN="$$dir" CHAOS=$(CHAOS) exec $(GO) test -count=1 -timeout=2h -run=Chaos -v ./cmd/hub
 
 clean: ## what was built or fetched; the hub's data under .handover stay
-	rm -rf bin .cache test/interop/node_modules
+	rm -rf bin .cache internal/interop/node_modules

@@ -151,6 +151,9 @@ func (s *Store) QueueKeys(batch *pgx.Batch, issuer ID, kid string, audience ID, 
 // Keys returns all keys of a partner, newest first, those outlived and revoked
 // among them, or ErrNotThere.
 func (s *Store) Keys(ctx context.Context, partner ID) ([]Key, error) {
+	if !partner.Valid() {
+		return nil, ErrNotThere // some of what is no id the database would refuse as an error of ours
+	}
 	rows, err := s.pool.Query(ctx, `
 		SELECT kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
 		WHERE partner = $1 ORDER BY not_before DESC, kid`, partner)
@@ -185,6 +188,9 @@ func (s *Store) scanKeys(rows pgx.Rows) ([]Key, error) {
 
 // Find returns one partner that takes part, or ErrNotThere.
 func (s *Store) Find(ctx context.Context, id ID) (Partner, error) {
+	if !id.Valid() {
+		return Partner{}, ErrNotThere
+	}
 	found, err := s.list(ctx, `WHERE status = 'active' AND id = $1`, id)
 	if err == nil && len(found) == 0 {
 		return Partner{}, ErrNotThere

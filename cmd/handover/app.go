@@ -3,10 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -127,6 +129,26 @@ func (a *app) withClient(f func(ctx context.Context, c *client.Client, args []st
 		}
 		return f(cmd.Context(), c, args)
 	})
+}
+
+// idMark stands before an id while the command line is taken apart.
+const idMark = "id:"
+
+// guard marks the ids in a command line: one in 64 begins with a hyphen, and would be
+// taken for a flag.
+func guard(args []string) []string {
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if id, err := base64.RawURLEncoding.DecodeString(arg); err == nil && len(id) == 32 && arg[0] == '-' {
+			out[i] = idMark + arg
+		}
+	}
+	return out
+}
+
+// resolve finds a referral's id by what was typed.
+func resolve(ctx context.Context, c *client.Client, typed string) (string, error) {
+	return c.Resolve(ctx, strings.TrimPrefix(typed, idMark))
 }
 
 // asJSON reports whether data is printed as JSON: --json and --json=false decide,

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"handover/client/profile"
 )
 
 func (a *app) enrolCommand() *cobra.Command {
@@ -27,6 +29,9 @@ with which every receipt is verified from then on.`,
 			p, err := a.profile(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if p.Settings().ClientID != "" {
+				return profile.ErrEnrolled // before a code is asked for in vain
 			}
 			if code, err = a.code(code); err != nil {
 				return err

@@ -23,7 +23,7 @@ can verify it with handover verify, with no hub and no profile. ` + anID,
 			if err != nil {
 				return err
 			}
-			id, err := c.Resolve(cmd.Context(), args[0])
+			id, err := resolve(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
 			}

@@ -67,7 +67,7 @@ type surroundings struct {
 func run(ctx context.Context, args []string, s surroundings) int {
 	a := &app{surroundings: s}
 	root := a.command()
-	root.SetArgs(args)
+	root.SetArgs(guard(args))
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.talk)

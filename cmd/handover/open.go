@@ -49,7 +49,7 @@ func (a *app) open(ctx context.Context, name string, o client.Opening, step int)
 	if err != nil {
 		return err
 	}
-	if o.Referral, err = c.Resolve(ctx, name); err != nil {
+	if o.Referral, err = resolve(ctx, c, name); err != nil {
 		return err
 	}
 	if step != 1 {

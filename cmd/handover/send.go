@@ -73,6 +73,7 @@ func (a *app) send(ctx context.Context, s sending) error {
 			return usage("%s is missing", need.flag)
 		}
 	}
+	s.request.OnwardFrom = strings.TrimPrefix(s.request.OnwardFrom, idMark)
 	if s.within != 0 {
 		s.request.Expires = a.now().Add(s.within)
 	}

@@ -23,7 +23,7 @@ func (a *app) showCommand() *cobra.Command {
 		Example: "  handover show R-7K3F-9Q2M",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.withClient(func(ctx context.Context, c *client.Client, args []string) error {
-			id, err := c.Resolve(ctx, args[0])
+			id, err := resolve(ctx, c, args[0])
 			if err != nil {
 				return err
 			}

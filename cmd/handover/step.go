@@ -135,9 +135,10 @@ func (a *app) take(ctx context.Context, name string, s stepping) error {
 	if err != nil {
 		return err
 	}
-	if s.step.Referral, err = c.Resolve(ctx, name); err != nil {
+	if s.step.Referral, err = resolve(ctx, c, name); err != nil {
 		return err
 	}
+	s.step.Prev = strings.TrimPrefix(s.step.Prev, idMark)
 	packet, err := c.SealStep(ctx, s.step)
 	if err != nil {
 		return err

@@ -73,40 +73,59 @@ func (a *app) watch(ctx context.Context, w watching) error {
 	if err != nil {
 		return err
 	}
-	for wait, lines := time.Duration(0), 0; ; wait = pollTime {
+	for wait, left := time.Duration(0), w.count; ; {
 		asked := a.now()
 		found, err := look(ctx, c, seen, wait)
 		if err != nil {
 			return err
 		}
-		news := 0
-		kept := told{}
-		for _, s := range found {
-			kept[s.ID] = seen[s.ID]
-			if (w.count > 0 && lines == w.count) || seen[s.ID] == mark(s, c) {
-				continue
-			}
-			if err := a.tell(ctx, c, s, w.exec); err != nil {
-				a.say("warning: %s: %s; it will be told again", s.Reference, err)
-				continue
-			}
-			kept[s.ID] = mark(s, c)
-			news, lines = news+1, lines+1
+		news, failed := a.tellAll(ctx, c, seen, found, w.exec, left)
+		if err := writeTold(path, seen.of(found)); err != nil {
+			return err
 		}
-		if seen = kept; news > 0 {
-			if err := writeTold(path, seen); err != nil {
-				return err
+		if seen = seen.of(found); w.count > 0 {
+			if left -= news; left == 0 {
+				return nil
 			}
 		}
-		if w.count > 0 && lines == w.count {
-			return nil
-		}
-		if wait > 0 && news == 0 && a.now().Sub(asked) < restTime {
+		if failed > 0 || wait > 0 && news == 0 && a.now().Sub(asked) < restTime {
 			if err := rest(ctx); err != nil {
 				return err
 			}
 		}
+		if wait = pollTime; failed > 0 {
+			wait = 0
+		}
 	}
+}
+
+// tellAll tells what has changed, most of it when most is not 0, and notes in seen
+// what it has told.
+func (a *app) tellAll(ctx context.Context, c *client.Client, seen told, found []client.Summary, command string, most int) (news, failed int) {
+	for _, s := range found {
+		if seen[s.ID] == mark(s, c) || most > 0 && news == most {
+			continue
+		}
+		if err := a.tell(ctx, c, s, command); err != nil {
+			a.say("warning: %s: %s; it will be told again", s.Reference, err)
+			failed++
+			continue
+		}
+		seen[s.ID] = mark(s, c)
+		news++
+	}
+	return news, failed
+}
+
+// of keeps what is known of the referrals found, and forgets what is closed and gone.
+func (t told) of(found []client.Summary) told {
+	kept := told{}
+	for _, s := range found {
+		if said, ok := t[s.ID]; ok {
+			kept[s.ID] = said
+		}
+	}
+	return kept
 }
 
 func rest(ctx context.Context) error {

@@ -50,12 +50,8 @@ type Config struct {
 	KeyFile string `env:"HUB_KEY_FILE"`
 	// The file that holds a passphrase, in place of a root key file.
 	KeyPassphraseFile string `env:"HUB_KEY_PASSPHRASE_FILE"`
-	// How long an access token is valid.
-	TokenLifetime time.Duration `env:"HUB_TOKEN_LIFETIME" default:"10m" min:"1m" max:"10m"`
 	// How long an answer waits for the checkpoint that covers it, before it says receipt-pending.
 	ReceiptWait time.Duration `env:"HUB_RECEIPT_WAIT" default:"5s" min:"100ms" max:"30s"`
-	// The most log entries that one checkpoint covers.
-	LogBatch int `env:"HUB_LOG_BATCH" default:"4096" min:"1" max:"4096"`
 	// The most requests worked on at once; beyond it the hub answers 503. Each may hold a body of 4 MiB.
 	MaxInFlight int `env:"HUB_MAX_IN_FLIGHT" default:"256" min:"1" max:"10000"`
 	// What the hub writes to its own log: debug, info, warn or error.

@@ -113,6 +113,11 @@ func database(ctx context.Context, cfg Config, log *slog.Logger, group *errgroup
 	if cfg.DatabaseURL != "" {
 		return cfg.DatabaseURL, func() error { return nil }, nil
 	}
+	if cfg.PGBin != "" {
+		if err := os.Setenv("HUB_PG_BIN", cfg.PGBin); err != nil { // where pg looks; it may have come from the file
+			return "", nil, fmt.Errorf("naming the server's programs: %w", err)
+		}
+	}
 	builtin, err := pg.StartBuiltIn(ctx, cfg.Dir, log)
 	if err != nil {
 		return "", nil, err

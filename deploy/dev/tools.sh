@@ -16,7 +16,7 @@ else
 	say "No C compiler that Go may use: the tests run without the race detector."
 fi
 
-interop=test/interop
+interop=internal/interop
 [ -f "$interop/package.json" ] || exit 0
 command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || apt_install nodejs npm ||
 	fail "Node was not found, and $interop needs it: install Node 18 or newer with npm."

@@ -1,11 +1,12 @@
 package arch
 
-// topLevel lists the folders that may stand at the root. test is for suites that
-// belong to no room, such as clients in other languages.
+import "slices"
+
+// topLevel lists the folders that may stand at the root.
 func topLevel() []string {
 	return []string{
 		"audit", "client", "cmd", "consent", "deploy", "docs", "internal", "keys",
-		"notify", "oauth", "partners", "referral", "test", "web",
+		"notify", "oauth", "partners", "referral", "web",
 	}
 }
 
@@ -36,7 +37,7 @@ func arrows() []arrow {
 	return []arrow{
 		{"cmd/hub", []string{everything}},
 		{"cmd/bench", []string{everything}},
-		{"test", []string{everything}},
+		{"internal/hubtest", []string{everything}}, // a whole hub, for the tests of several rooms
 		{"cmd/handover", []string{"client", "keys", "internal"}},
 		{"web", []string{"referral", "consent", "audit", "partners", "notify", "oauth", "internal"}},
 		{"referral", []string{"referral", "consent", "partners", "keys", "audit", "internal"}},
@@ -48,6 +49,7 @@ func arrows() []arrow {
 		{"audit", []string{"audit", "internal"}},
 		{"docs", []string{"internal"}},
 		{"client", []string{"client", "referral/packet", "consent/record", "audit/proof", "keys/jose", "internal"}},
+		{"client/profile", []string{"client", "keys", "referral/packet", "internal"}}, // private keys at rest are keys' trade
 		{"internal", []string{"internal"}},
 		pure("referral/packet", "keys/jose"),
 		pure("consent/record", "keys/jose"),
@@ -88,8 +90,11 @@ func pureLibraries() []string {
 	}
 }
 
-// testOnly may be imported by tests, and by the places that measure.
-func testOnly() []string { return []string{"internal/pgtest", "internal/arch", "keys/keystest"} }
+// testOnly may be imported by tests, and by the places that measure. What is in it is
+// held to a test's rules: it may touch the clock and the libraries.
+func testOnly() []string {
+	return []string{"internal/pgtest", "internal/hubtest", "internal/arch", "keys/keystest"}
+}
 
 // seam says which library may be imported where.
 type seam struct {
@@ -102,9 +107,9 @@ type seam struct {
 // seams keep each library behind one door, so that it can be replaced, and
 // misused only in sight.
 func seams() []seam {
-	http := []string{"web", "oauth", "notify", "client", "internal/httpd", "cmd", "test"}
+	http := []string{"web", "oauth", "notify", "client", "internal/httpd", "internal/hubtest", "cmd"}
 	return []seam{
-		{"github.com/jackc/pgx", []string{"store"}, []string{"internal/pg", "internal/pgtest", "cmd", "test"}, true},
+		{"github.com/jackc/pgx", []string{"store"}, []string{"internal/pg", "internal/pgtest", "internal/hubtest", "cmd"}, true},
 		{"database/sql", nil, []string{"internal/pg"}, false},
 		{"net/http", []string{"http"}, http, true},
 		{"github.com/gorilla/mux", []string{"http"}, http, true},
@@ -141,15 +146,15 @@ type call struct {
 // standard output, the default logger, net/http's own answers.
 func calls() []call {
 	cmd := []string{"cmd", "test"}
-	cmdAndTests := []string{"cmd", "test", "internal/pgtest", "keys/keystest"}
+	cmdAndTests := slices.Concat(cmd, testOnly())
 	return []call{
 		{"fmt", []string{"Print", "Printf", "Println"}, cmd, "write to a writer that the caller gave"},
 		{"log", []string{"Print", "Printf", "Println", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf", "Panicln", "Default"}, cmd, "log through the *slog.Logger that was given"},
 		{"log/slog", []string{"Debug", "DebugContext", "Info", "InfoContext", "Warn", "WarnContext", "Error", "ErrorContext", "Log", "LogAttrs", "Default", "SetDefault"}, cmd, "log through the *slog.Logger that was given"},
-		{"os", []string{"Getenv", "LookupEnv", "Environ"}, append([]string{findsPrograms}, cmdAndTests...), "only cmd reads the environment: take it as a parameter"},
+		{"os", []string{"Getenv", "LookupEnv", "Environ"}, slices.Concat(cmdAndTests, []string{findsPrograms}), "only cmd reads the environment: take it as a parameter"},
 		{"os", []string{"Setenv", "Unsetenv", "Exit", "Args", "Stdin", "Stdout", "Stderr"}, cmdAndTests, "only cmd meets the outside: take it as a parameter"},
 		{"time", []string{"Now", "Since", "Until"}, cmdAndTests, "read the clock through a field: Now func() time.Time"},
-		{"net/http", []string{"Error", "NotFound", "Redirect"}, []string{"web", "internal/httpd", "cmd", "test"}, "answer through httpd.Problem"},
+		{"net/http", []string{"Error", "NotFound", "Redirect"}, []string{"web", "internal/httpd", "cmd"}, "answer through httpd.Problem"},
 		{"net/http", []string{"Get", "Head", "Post", "PostForm", "DefaultClient", "DefaultTransport", "DefaultServeMux", "Handle", "HandleFunc", "ListenAndServe", "ListenAndServeTLS"}, cmd, "use a client or server with timeouts of its own"},
 	}
 }

@@ -1,9 +1,11 @@
 package hubtest
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -149,13 +151,15 @@ func (h *Hub) mount(t testing.TB, store keys.Store) {
 }
 
 // Do serves one request as it is, of a stranger unless it carries credentials, and
-// holds the answer against docs/openapi.json.
+// holds the exchange against docs/openapi.json.
 func (h *Hub) Do(r *http.Request) Answer {
+	sent := must(io.ReadAll(r.Body))
+	r.Body = io.NopCloser(bytes.NewReader(sent))
 	w := httptest.NewRecorder()
 	h.handler.ServeHTTP(w, r)
 	a := Answer{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
-	if err := fits(r, a); err != nil {
-		h.t.Errorf("%s %s answered %d, which docs/openapi.json does not describe: %v\n%s", r.Method, r.URL.Path, a.Status, err, a.Body)
+	if err := fits(r, sent, a); err != nil {
+		h.t.Errorf("%s %s answered %d, which docs/openapi.json describes otherwise: %v\n%s", r.Method, r.URL.Path, a.Status, err, a.Body)
 	}
 	return a
 }

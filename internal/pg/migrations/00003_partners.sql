@@ -104,6 +104,18 @@ ALTER TABLE partner_user ENABLE ROW LEVEL SECURITY;
 CREATE POLICY partner_user_own ON partner_user
     USING (partner = nullif(current_setting('hub.partner', true), ''));
 
+-- Of the directory everybody reads all, but what the serving role may change is only
+-- what an enrolment does: an invited partner becomes active, an unused code used. To
+-- suspend, to resume or to make a code good again is the operator's, who owns the
+-- tables.
+ALTER TABLE partner ENABLE ROW LEVEL SECURITY;
+CREATE POLICY partner_directory ON partner FOR SELECT USING (true);
+CREATE POLICY partner_enrols ON partner FOR UPDATE USING (status = 'invited') WITH CHECK (status = 'active');
+ALTER TABLE invitation ENABLE ROW LEVEL SECURITY;
+CREATE POLICY invitation_redeemed ON invitation FOR SELECT USING (true);
+CREATE POLICY invitation_once ON invitation FOR UPDATE
+    USING (used_at IS NULL AND now() < expires_at) WITH CHECK (used_at IS NOT NULL);
+
 GRANT SELECT ON partner, partner_client, partner_key, service, agreement, partner_user, invitation TO handover_hub;
 GRANT INSERT ON partner_client, partner_key TO handover_hub;
 GRANT UPDATE (status, log_entry) ON partner TO handover_hub;

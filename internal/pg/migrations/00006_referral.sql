@@ -110,6 +110,19 @@ ALTER TABLE release ENABLE ROW LEVEL SECURITY;
 CREATE POLICY release_parties ON release
     USING (EXISTS (SELECT FROM packet p WHERE p.seq = release.packet));
 
+-- Seeing a row takes one of its two parties; making one takes its author. Without
+-- this a session of the recipient could file packets in the sender's name.
+CREATE POLICY referral_by_sender ON referral AS RESTRICTIVE FOR INSERT
+    WITH CHECK (sender = nullif(current_setting('hub.partner', true), ''));
+CREATE POLICY packet_by_issuer ON packet AS RESTRICTIVE FOR INSERT
+    WITH CHECK (issuer = nullif(current_setting('hub.partner', true), ''));
+CREATE POLICY delivery_by_issuer ON delivery AS RESTRICTIVE FOR INSERT
+    WITH CHECK (issuer = nullif(current_setting('hub.partner', true), ''));
+CREATE POLICY section_by_issuer ON section AS RESTRICTIVE FOR INSERT
+    WITH CHECK (issuer = nullif(current_setting('hub.partner', true), ''));
+CREATE POLICY release_to_reader ON release AS RESTRICTIVE FOR INSERT
+    WITH CHECK (reader = nullif(current_setting('hub.partner', true), ''));
+
 GRANT SELECT, INSERT ON referral, packet, delivery, section, section_copy, release TO handover_hub;
 GRANT UPDATE (state, asked, head, changed_at) ON referral TO handover_hub;
 GRANT UPDATE (state, delivered_at, opened_at, log_entry) ON delivery TO handover_hub;

@@ -1,0 +1,289 @@
+package hubtest_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"handover/internal/hubtest"
+	"handover/partners"
+	"handover/referral/packet"
+)
+
+// access says who may use each route: "public", "any" caller, or who has one of the
+// scopes.
+const access = `
+	GET  /.well-known/oauth-authorization-server  public
+	POST /oauth/token                             public
+	GET  /oauth/jwks.json                         public
+	GET  /openapi.json                            public
+	GET  /problems/{code}                         public
+	GET  /livez                                   public
+	GET  /readyz                                  public
+	GET  /v1/log/checkpoint                       public
+	GET  /v1/log/key                              public
+	POST /v1/enrol                                public
+	GET  /v1/log/proof                            any
+	GET  /v1/log/tile/{tile:.+}                   any
+	GET  /v1/partners                             any
+	GET  /v1/partners/{partner}                   any
+	GET  /v1/partners/{partner}/jwks.json         any
+	GET  /v1/services                             any
+	GET  /v1/consents/{consent}                   any
+	POST /v1/consents                             consents:write
+	POST /v1/consents/{consent}/withdraw          consents:write
+	POST /v1/referrals                            referrals:send
+	GET  /v1/referrals                            referrals:send referrals:receive
+	GET  /v1/inbox                                referrals:receive
+	GET  /v1/referrals/{referral}                 referrals:send referrals:receive
+	GET  /v1/referrals/{referral}/events          referrals:send referrals:receive
+	POST /v1/referrals/{referral}/events          referrals:send referrals:receive
+	POST /v1/referrals/{referral}/open            referrals:send referrals:receive
+`
+
+// route is one row of access.
+type route struct {
+	method, path string
+	who          []string
+}
+
+func (r route) String() string { return r.method + " " + r.path }
+
+func routes() (all []route) {
+	for line := range strings.Lines(strings.TrimSpace(access)) {
+		f := strings.Fields(line)
+		all = append(all, route{f[0], f[1], f[2:]})
+	}
+	return all
+}
+
+// call is a request to the route with the ids in place, and a body of the right type
+// that says nothing.
+func (r route) call(ids map[string]string) hubtest.Call {
+	c := hubtest.Call{Method: r.method, Path: r.path}
+	for name, id := range ids {
+		c.Path = strings.NewReplacer("{"+name+"}", id, "{"+name+":.+}", id).Replace(c.Path)
+	}
+	if r.path == "/v1/referrals" && r.method == "GET" {
+		c.Path += "?role=sent"
+	}
+	switch {
+	case r.method != "POST":
+	case strings.HasPrefix(r.path, "/v1/consents"):
+		c.Type, c.Body = "application/jose", []byte("e30.e30.e30")
+	case strings.HasSuffix(r.path, "/open"):
+		c.Type, c.Body = "application/json", []byte(`{"sections":["need"],"reason":"triage"}`)
+	case strings.HasPrefix(r.path, "/v1/referrals"):
+		c.Type, c.Body = packet.MediaType, []byte(`{"envelope":""}`)
+	default:
+		c.Type, c.Body = "application/json", []byte(`{}`)
+	}
+	return c
+}
+
+// nothing are ids under which there is nothing.
+func nothing() map[string]string {
+	return map[string]string{"partner": "nobody", "consent": uuid.NewString(), "referral": packet.Digest("nothing"),
+		"code": "unheard-of", "tile": "0/000"}
+}
+
+func TestTheRoutesAreThoseOfTheList(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	var got, want []string
+	err := h.Routes.Walk(func(r *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+		path, err := r.GetPathTemplate()
+		if err != nil {
+			return err
+		}
+		methods, err := r.GetMethods()
+		for _, m := range methods {
+			if m != http.MethodHead {
+				got = append(got, m+" "+path)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range routes() {
+		want = append(want, r.String())
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-listed +mounted):\n%s", diff)
+	}
+}
+
+func TestTheOpenAPIDocumentDescribesTheRoutesAndNoOthers(t *testing.T) {
+	t.Parallel()
+	doc, err := hubtest.Contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []string
+	for path, item := range doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			public := operation.Security != nil && len(*operation.Security) == 0
+			got = append(got, fmt.Sprintf("%s %s public %v", method, path, public))
+		}
+	}
+	for _, r := range routes() {
+		want = append(want, fmt.Sprintf("%s %s public %v", r.method, strings.ReplaceAll(r.path, ":.+", ""), r.who[0] == "public"))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-routes +described):\n%s", diff)
+	}
+}
+
+func TestAStrangerIsTurnedAwayEverywhereButAtThePublicRoutes(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.BoroughOutreach)
+	s := p.Sent(t)
+	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "referral": s.Digest, "code": "firewall", "tile": "0/000.p/1"}
+	stolen := p.To.Token(t)
+	for _, r := range routes() {
+		c := r.call(there)
+		for name, authorize := range map[string]func(http.Header){
+			"no token":                 func(http.Header) {},
+			"a token that is none":     func(h http.Header) { h.Set("Authorization", "DPoP x") },
+			"a token without a proof":  func(h http.Header) { h.Set("Authorization", "DPoP "+stolen) },
+			"a token as bearer":        func(h http.Header) { h.Set("Authorization", "Bearer "+stolen) },
+			"two tokens":               func(h http.Header) { h["Authorization"] = []string{"DPoP " + stolen, "DPoP " + stolen} },
+			"a session that is not so": func(h http.Header) { h.Set("Cookie", "session=x") },
+		} {
+			content := h.Content(t)
+			request := httptest.NewRequest(c.Method, hubtest.Issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
+			request.Header.Set("Content-Type", c.Type)
+			authorize(request.Header)
+			a := h.Do(request)
+			public := r.who[0] == "public"
+			if public && (a.Problem().Code == "unauthenticated" || a.Status == 403) {
+				t.Errorf("%s is not public: with %s it answers %d %s", r, name, a.Status, a.Body)
+			}
+			if !public && (a.Status != 401 || a.Problem().Code != "unauthenticated") {
+				t.Errorf("%s with %s: %d %s, want 401 unauthenticated", r, name, a.Status, a.Body)
+			}
+			if diff := cmp.Diff(content, h.Content(t)); diff != "" {
+				t.Errorf("%s with %s left something behind:\n%s", r, name, diff)
+			}
+		}
+	}
+}
+
+func TestATokenWithoutTheScopeIsTurnedAway(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.BoroughOutreach)
+	s := p.Sent(t)
+	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "referral": s.Digest, "tile": "0/000.p/1"}
+	for _, r := range routes() {
+		for _, scope := range partners.SystemScopes() {
+			c := r.call(there)
+			c.Scopes = []partners.Scope{scope}
+			content := h.Content(t)
+			refused := p.From.Do(t, c).Problem()
+			allowed := r.who[0] == "public" || r.who[0] == "any" || slices.Contains(r.who, string(scope))
+			if r.path == "/v1/referrals" && r.method == "GET" { // of what was sent
+				allowed = scope == partners.ReferralsSend
+			}
+			if strings.HasSuffix(r.path, "/open") { // her own copies
+				allowed = scope == partners.ReferralsSend
+			}
+			if !allowed && (refused.Status != 403 || refused.Code != "insufficient-scope" || refused.Scope == "") {
+				t.Errorf("%s with %s: %d %s, want 403 insufficient-scope that names the scope", r, scope, refused.Status, refused.Code)
+			}
+			if allowed && refused.Code == "insufficient-scope" {
+				t.Errorf("%s with %s is refused for its scope", r, scope)
+			}
+			if after := h.Content(t); !allowed && !cmp.Equal(content, after) {
+				t.Errorf("%s with %s left something behind:\n%s", r, scope, cmp.Diff(content, after))
+			}
+		}
+	}
+}
+
+// TestWhatIsOfOthersIsAnsweredLikeWhatIsNot asks each route, as a third partner, about
+// ids of a pair of others and about ids of nothing.
+func TestWhatIsOfOthersIsAnsweredLikeWhatIsNot(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p, third := h.Pair(t, partners.BoroughOutreach), h.Agency(t, "the-third", partners.Housing)
+	s := p.Sent(t)
+	entry := hubtest.Value[string](t, h, `SELECT id::text FROM audit_entry WHERE act = 'referral.request'`)
+	others := map[string]string{"consent": p.Consent.ID, "referral": s.Digest}
+	for _, r := range routes() {
+		if !strings.Contains(r.path, "{consent}") && !strings.Contains(r.path, "{referral}") {
+			continue
+		}
+		mine := func(ids map[string]string) hubtest.Call {
+			c := r.call(ids)
+			switch {
+			case strings.HasSuffix(r.path, "/withdraw"):
+				consent := p.Consent
+				consent.ID = ids["consent"]
+				c.Body = []byte(third.Withdrawal(t, consent))
+			case r.method == "POST" && strings.HasSuffix(r.path, "/events"):
+				c.Body = third.Event(p.From, packet.Accept, ids["referral"], ids["referral"]).Seal(t).Body
+			}
+			return c
+		}
+		a, none := third.Do(t, mine(others)), third.Do(t, mine(nothing()))
+		if a.Status != 404 || !strings.HasSuffix(a.Problem().Code, "-not-found") {
+			t.Errorf("%s about what is of others: %d %s, want 404", r, a.Status, a.Body)
+		}
+		one, other := a.Problem(), none.Problem()
+		one.Instance, other.Instance = "", ""
+		if diff := cmp.Diff(other, one); diff != "" {
+			t.Errorf("%s answers otherwise about nothing than about others (-nothing +others):\n%s", r, diff)
+		}
+	}
+	for _, id := range []string{entry, uuid.NewString()} {
+		if a := third.Get(t, "/v1/log/proof?entry="+id); a.Status != 404 || a.Problem().Code != "no-such-entry" {
+			t.Errorf("proof of an entry about others or of none: %d %s, want 404 no-such-entry", a.Status, a.Body)
+		}
+	}
+	if a := p.To.Get(t, "/v1/log/proof?entry="+entry); a.Status != 200 {
+		t.Errorf("proof of an entry about the caller: %d %s", a.Status, a.Body)
+	}
+}
+
+// TestNothingThatIsPutIntoAnAddressFailsTheHub tries what the database would refuse
+// as an error of the hub's own.
+func TestNothingThatIsPutIntoAnAddressFailsTheHub(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.BoroughOutreach)
+	id := p.Consent.ID
+	for _, odd := range []string{"%00", "%FF", "%ED%A0%80", "'", "%0A", "..", "%2e%2e", strings.Repeat("a", 1000), "%25", "-", "%7B" + id + "%7D",
+		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", packet.Digest("x") + "%00",
+		packet.Digest("x")[:42] + "%0A"} {
+		for _, r := range routes() {
+			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd}
+			a := p.From.Do(t, r.call(ids))
+			if a.Status >= 500 || strings.Contains(r.path, "{consent}") && a.Status != 404 {
+				t.Errorf("%s with %.60s: %d %s", r, odd, a.Status, a.Body)
+			}
+		}
+	}
+	for _, query := range []string{"/v1/services?need=%00", "/v1/services?area=%FF", "/v1/services?need=housing&area=E09000007%00",
+		"/v1/referrals?role=%00", "/v1/inbox?state=%00", "/v1/inbox?after=%00", "/v1/inbox?urgency=%FF", "/v1/log/proof?entry=%00",
+		"/v1/log/proof?index=1&size=99999999999999999999", "/v1/log/proof?old=-1&new=1"} {
+		if a := p.From.Get(t, query); a.Status >= 500 || a.Status == 200 {
+			t.Errorf("%s: %d %s", query, a.Status, a.Body)
+		}
+	}
+}

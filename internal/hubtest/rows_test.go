@@ -1,0 +1,323 @@
+package hubtest_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"handover/internal/hubtest"
+	"handover/internal/pg"
+	"handover/partners"
+	"handover/referral/packet"
+)
+
+// shared lists the tables that row-level security does not divide, and why it need
+// not.
+var shared = map[string]string{
+	"partner_client":   "client ids: the token endpoint looks up whoever asks",
+	"partner_key":      "public keys: everybody seals to everybody",
+	"service":          "what is offered, to everybody",
+	"audit_pending":    "ids alone; the serving role cannot read it",
+	"audit_leaf":       "places of entries, by id",
+	"audit_tile":       "hashes",
+	"audit_checkpoint": "public",
+	"audit_anonymous":  "counts of strangers; the serving role has no right to it",
+	"oauth_assertion":  "digests of used assertions",
+	"oauth_proof":      "digests of used proofs",
+	"oauth_memory":     "one time",
+	"oauth_ahead":      "one time",
+	"goose_db_version": "the schema's version; the serving role has no right to it",
+}
+
+// directory lists the tables whose rows everybody reads, though not everybody may
+// change them.
+var directory = []string{"partner", "invitation"}
+
+// granted is all that the serving role may do.
+const granted = `
+	agreement: SELECT UPDATE(log_entry)
+	audit_checkpoint: SELECT
+	audit_entry: INSERT SELECT
+	audit_leaf: SELECT
+	audit_pending: INSERT
+	audit_tile: SELECT
+	consent: INSERT SELECT
+	consent_state: INSERT SELECT UPDATE(log_entry,withdrawal,withdrawal_digest,withdrawn_at,withdrawn_by)
+	delivery: INSERT SELECT UPDATE(delivered_at,log_entry,opened_at,state)
+	invitation: SELECT UPDATE(used_at)
+	oauth_ahead: SELECT UPDATE(issued)
+	oauth_assertion: DELETE INSERT SELECT
+	oauth_memory: INSERT SELECT
+	oauth_proof: DELETE INSERT SELECT
+	packet: INSERT SELECT
+	partner: SELECT UPDATE(log_entry,status)
+	partner_client: INSERT SELECT
+	partner_key: INSERT SELECT
+	partner_user: SELECT
+	referral: INSERT SELECT UPDATE(asked,changed_at,head,state)
+	release: INSERT SELECT
+	section: DELETE INSERT SELECT
+	section_copy: INSERT SELECT
+	service: SELECT
+`
+
+func TestTheServingRoleOwnsNothingAndMayDoNoMoreThanIsListed(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	got := hubtest.Column[string](t, h, `
+		SELECT relname || ': ' || rights FROM (
+			SELECT c.relname, concat_ws(' ',
+				(SELECT string_agg(p, ' ' ORDER BY p) FROM unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) p
+				 WHERE has_table_privilege($1, c.oid, p)),
+				(SELECT 'UPDATE(' || string_agg(a.attname, ',' ORDER BY a.attname) || ')' FROM pg_attribute a
+				 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+				   AND has_column_privilege($1, c.oid, a.attname, 'UPDATE') AND NOT has_table_privilege($1, c.oid, 'UPDATE'))) AS rights
+			FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')) x
+		WHERE rights <> '' ORDER BY 1`, pg.RoleHub)
+	var want []string
+	for line := range strings.Lines(strings.TrimSpace(granted)) {
+		want = append(want, strings.TrimSpace(line))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rights (-listed +granted):\n%s", diff)
+	}
+	for _, role := range []string{pg.RoleHub, pg.RoleLog} {
+		plain := hubtest.Value[bool](t, h, `SELECT NOT (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication OR rolcanlogin)
+			FROM pg_roles WHERE rolname = $1`, role)
+		owned := hubtest.Value[int](t, h, `SELECT count(*) FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass
+			AND refobjid = $1::regrole AND deptype = 'o'`, role)
+		member := hubtest.Value[int](t, h, `SELECT count(*) FROM pg_auth_members WHERE member = $1::regrole`, role)
+		creates := hubtest.Value[bool](t, h, `SELECT has_schema_privilege($1, 'public', 'CREATE')`, role)
+		if !plain || owned != 0 || member != 0 || creates {
+			t.Errorf("%s: plain %v, owns %d, is member of %d roles, may create %v; want a plain role with nothing", role, plain, owned, member, creates)
+		}
+	}
+}
+
+func TestEveryTableIsDividedOrKnownToBeShared(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	open := hubtest.Column[string](t, h, `SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
+		AND NOT (relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)) ORDER BY relname`)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(shared)), open); diff != "" {
+		t.Errorf("tables without row-level security (-known +found):\n%s", diff)
+	}
+}
+
+// divided lists the tables that belong to partners.
+func divided(t *testing.T, h *hubtest.Hub) []string {
+	t.Helper()
+	return slices.DeleteFunc(hubtest.Column[string](t, h, `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+		AND relkind = 'r' AND relrowsecurity ORDER BY relname`), func(name string) bool { return slices.Contains(directory, name) })
+}
+
+// full is a hub on which a pair of agencies has left a row in every table.
+func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
+	t.Helper()
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.BoroughOutreach)
+	s := p.Sent(t)
+	p.To.Get(t, "/v1/inbox")
+	p.To.Open(t, s.Digest, "", "need")
+	p.From.Open(t, s.Digest, "", "need")
+	p.Step(t, p.To, packet.Message, s.Digest, s.Digest)
+	p.From.Withdraw(t, p.From.Record(t, hubtest.Subject(), p.Named()))
+	for _, a := range []*hubtest.Agency{p.From, p.To} {
+		h.Exec(t, `INSERT INTO partner_user VALUES ($1, $2, 'caseworker', true, (SELECT id FROM audit_entry LIMIT 1))`, uuid.NewString(), string(a.ID))
+	}
+	return h, p
+}
+
+// as runs one statement as the serving role, bound to partner, and undoes it. It
+// returns how many rows it touched, and the SQLSTATE with which it was refused.
+func as(t *testing.T, h *hubtest.Hub, partner partners.ID, statement string, args ...any) (rows int64, state string) {
+	t.Helper()
+	undo := errors.New("undo")
+	err := pg.As(t.Context(), h.DB.Hub, string(partner), func(tx pgx.Tx) error {
+		tag, err := tx.Exec(t.Context(), statement, args...)
+		rows = tag.RowsAffected()
+		return errors.Join(undo, err)
+	})
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return 0, refused.Code
+	}
+	if !errors.Is(err, undo) {
+		t.Fatal(err)
+	}
+	return rows, ""
+}
+
+// forbidden is the SQLSTATE of a missing privilege, and of a row that no policy lets
+// in.
+const forbidden = "42501"
+
+// generated is the SQLSTATE of a column that the database alone fills.
+const generated = "428C9"
+
+func TestAPartnerSeesNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	h, p := full(t)
+	third := h.Agency(t, "the-third", partners.BoroughOutreach)
+	for _, table := range divided(t, h) {
+		for by, want := range map[partners.ID]bool{p.From.ID: true, p.To.ID: true, third.ID: false, "": false, "nobody": false} {
+			query := `SELECT FROM ` + table
+			if table == "audit_entry" && by == third.ID { // it has entries of its own
+				query += ` WHERE partner <> 'the-third' AND other <> 'the-third'`
+			}
+			if n, state := as(t, h, by, query); (n > 0) != want || state != "" {
+				t.Errorf("%s: %q sees %d rows %s, want some: %v", table, by, n, state, want)
+			}
+		}
+	}
+	// Of her own copies not even the one she sent them to.
+	if n, _ := as(t, h, p.To.ID, `SELECT FROM section_copy WHERE issuer = $1`, p.From.ID); n != 0 {
+		t.Errorf("the recipient's session sees %d of the sender's copies", n)
+	}
+}
+
+func TestAPartnerChangesNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	h, _ := full(t)
+	third := h.Agency(t, "the-third", partners.BoroughOutreach)
+	for _, table := range append(divided(t, h), slices.Collect(maps.Keys(shared))...) {
+		if strings.HasPrefix(table, "oauth_") {
+			continue // of nobody: see shared
+		}
+		columns := hubtest.Column[string](t, h, `SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`, table)
+		for _, column := range columns {
+			changes := hubtest.Value[bool](t, h, `SELECT has_column_privilege($1, $2::regclass, $3, 'UPDATE')`, pg.RoleHub, table, column)
+			n, state := as(t, h, third.ID, fmt.Sprintf(`UPDATE %s SET %[2]s = %[2]s`, table, column))
+			if changes && (n != 0 || state != "") || !changes && state != forbidden && state != generated {
+				t.Errorf("UPDATE %s (%s) touched %d rows, state %q", table, column, n, state)
+			}
+		}
+		n, state := as(t, h, third.ID, `DELETE FROM `+table)
+		if table == "section" && (n != 0 || state != "") || table != "section" && state != forbidden {
+			t.Errorf("DELETE FROM %s touched %d rows, state %q", table, n, state)
+		}
+		if _, state := as(t, h, third.ID, `TRUNCATE `+table+` CASCADE`); state != forbidden {
+			t.Errorf("TRUNCATE %s: state %q", table, state)
+		}
+	}
+}
+
+// TestNobodyWritesInAnothersName copies the rows that the sender made, in the session
+// of a third partner and in that of the recipient, who may see them: policies are
+// asked before constraints, so that it is the copy of a row that is there does not
+// matter.
+func TestNobodyWritesInAnothersName(t *testing.T) {
+	t.Parallel()
+	h, p := full(t)
+	third := h.Agency(t, "the-third", partners.BoroughOutreach)
+	authors := map[string]string{"agreement": "sender", "consent": "recorder", "delivery": "issuer", "packet": "issuer",
+		"partner_user": "partner", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
+	for _, table := range divided(t, h) {
+		author, ok := authors[table]
+		switch table {
+		case "audit_entry":
+			continue // the hub itself writes entries about everybody
+		case "consent_state":
+			author, ok = "id", true
+		}
+		if !ok {
+			t.Errorf("%s: who is the author of its rows?", table)
+			continue
+		}
+		of := `SELECT to_jsonb(x)::text FROM ` + table + ` x WHERE ` + author + ` = $1 LIMIT 1`
+		made := any(string(p.From.ID))
+		if table == "consent_state" {
+			of, made = `SELECT to_jsonb(x)::text FROM consent_state x WHERE id = (SELECT id FROM consent WHERE recorder = $1 LIMIT 1)`, string(p.From.ID)
+		}
+		row := hubtest.Value[string](t, h, of, made)
+		insert := fmt.Sprintf(`INSERT INTO %[1]s OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(NULL::%[1]s, $1::jsonb)).*`, table)
+		writers := []partners.ID{third.ID, "", p.To.ID}
+		if table == "consent_state" {
+			writers = writers[:2] // there is one row for each record, which its parties see
+		}
+		for _, by := range writers {
+			if _, state := as(t, h, by, insert, row); state != forbidden {
+				t.Errorf("%s: %q inserts a row of %s: state %q, want %s", table, by, p.From.ID, state, forbidden)
+			}
+		}
+		// Its author is stopped only because it is there already, so the test can fail.
+		if _, state := as(t, h, p.From.ID, insert, row); state != "23505" && table != "agreement" && table != "partner_user" {
+			t.Errorf("%s: its author is refused with state %q, want 23505", table, state)
+		}
+	}
+}
+
+func TestAWithdrawalIsFinalInTheDatabaseToo(t *testing.T) {
+	t.Parallel()
+	h, p := full(t)
+	const undo = `UPDATE consent_state SET withdrawn_at = NULL, withdrawn_by = NULL, withdrawal = NULL, withdrawal_digest = NULL WHERE withdrawn_at IS NOT NULL`
+	for _, by := range []partners.ID{p.From.ID, p.To.ID} {
+		for statement, want := range map[string]string{
+			undo: "23514",
+			`UPDATE consent_state SET withdrawn_at = 'infinity' WHERE withdrawn_at IS NOT NULL`: "23514",
+			`UPDATE consent_state SET withdrawn_at = now() WHERE withdrawn_at IS NULL`:          "23514", // without the signed withdrawal
+			`UPDATE consent_state SET id = gen_random_uuid()`:                                   forbidden,
+			`DELETE FROM consent_state`:                                                         forbidden,
+			`UPDATE consent SET expires_at = 'infinity'`:                                        forbidden,
+			`UPDATE consent SET sections = '{need}', withheld = '{}'`:                           forbidden,
+			`DELETE FROM consent`:                                                               forbidden,
+			`ALTER TABLE consent_state DISABLE TRIGGER ALL`:                                     forbidden,
+			`DROP TRIGGER consent_state_final ON consent_state`:                                 forbidden,
+			`ALTER TABLE consent DISABLE ROW LEVEL SECURITY`:                                    forbidden,
+			`SET session_replication_role = replica`:                                            forbidden,
+		} {
+			if n, state := as(t, h, by, statement); state != want {
+				t.Errorf("%s, as %s: touched %d rows, state %q, want %s", statement, by, n, state, want)
+			}
+		}
+	}
+	if n := hubtest.Value[int](t, h, `SELECT count(*) FROM consent_state WHERE withdrawn_at IS NOT NULL`); n != 1 {
+		t.Errorf("%d consents are withdrawn, want 1", n)
+	}
+}
+
+// TestTheServingRoleCannotDoTheOperatorsWork: a partner's standing and an invitation
+// are changed by enrolling and by nothing else.
+func TestTheServingRoleCannotDoTheOperatorsWork(t *testing.T) {
+	t.Parallel()
+	h, p := full(t)
+	suspended, used := h.Agency(t, "suspended", partners.Housing), p.To
+	invited, _ := h.Invited(t, "invited", partners.Housing)
+	if err := h.Operator.Suspend(t.Context(), suspended.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []partners.ID{"", p.From.ID, suspended.ID} {
+		for _, statement := range []string{
+			`UPDATE partner SET status = 'active' WHERE id = 'suspended'`,
+			`UPDATE partner SET status = 'suspended' WHERE id = '` + string(p.To.ID) + `'`,
+			`UPDATE partner SET status = 'suspended' WHERE id = '` + string(invited.ID) + `'`,
+			`UPDATE partner SET category = 'oversight'`,
+			`UPDATE invitation SET used_at = NULL WHERE partner = '` + string(used.ID) + `'`,
+			`UPDATE invitation SET expires_at = 'infinity'`,
+			`UPDATE agreement SET valid_to = 'infinity'`,
+			`UPDATE agreement SET ended_at = NULL`,
+			`UPDATE service SET capacity = 'open'`,
+			`UPDATE partner_key SET revoked_at = NULL`,
+			`UPDATE partner_client SET scopes = scopes || '{hub:admin}'`,
+			`INSERT INTO partner SELECT 'intruder', name, category, areas, 'active', since, log_entry FROM partner LIMIT 1`,
+			`INSERT INTO agreement SELECT gen_random_uuid(), sender, recipient, purposes, sections, valid_from, valid_to, NULL, log_entry FROM agreement`,
+			`INSERT INTO invitation SELECT sha256('x'), partner, now() + interval '1 day', NULL, log_entry FROM invitation`,
+		} {
+			if n, state := as(t, h, by, statement); n != 0 || state != "" && state != forbidden {
+				t.Errorf("%s, as %q: touched %d rows, state %q", statement, by, n, state)
+			}
+		}
+	}
+	serving := h.Registry
+	if serving.Suspend(t.Context(), p.To.ID) == nil || serving.Resume(t.Context(), suspended.ID) == nil {
+		t.Error("the serving role suspends or resumes")
+	}
+}

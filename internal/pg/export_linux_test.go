@@ -1,0 +1,4 @@
+package pg
+
+// Elsewhere is where files go that the server's account cannot reach.
+const Elsewhere = elsewhere
