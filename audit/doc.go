@@ -8,7 +8,7 @@
 //     both (audit/proof says how).
 //   - store.go writes it in the caller's transaction (Append, Queue), so that what
 //     is logged and what happened are one commit. All SQL is in this file.
-//   - sequencer.go is woken (Kick), takes the waiting entries, checks the stored
+//   - sequencer.go is woken (Kick; pace.go says when), takes the waiting entries, checks the stored
 //     tree against its last checkpoint, extends it (tree.go), signs (signer.go) and
 //     commits, all in one transaction a batch.
 //   - wait.go tells those who wait, and makes receipts.

@@ -31,6 +31,7 @@ type Log struct {
 	now    func() time.Time
 	kicked chan struct{}
 	told   chan struct{}
+	pace   pace
 	known  atomic.Int64 // size of the newest tree this hub made or heard of
 	last   edge         // the tree as this hub last knew it; only Run uses it
 
@@ -60,6 +61,7 @@ func newLog(s *store, signer Signer, now func() time.Time) *Log {
 // Kick wakes the sequencer. Call it after a commit that appended. It never blocks;
 // without it an entry is found by the next poll.
 func (l *Log) Kick() {
+	l.pace.kick()
 	select {
 	case l.kicked <- struct{}{}:
 	default: // it is awake already, and reads the queue after this
@@ -193,6 +195,7 @@ func (l *Log) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-l.kicked:
+			l.pace.gather(ctx, l.now(), l.kicked)
 			wake = l.sequence
 		case <-l.told:
 			wake = l.catchUp
@@ -277,7 +280,9 @@ func (l *Log) poll(ctx context.Context, c *session) error {
 // committed meanwhile come with a kick of their own.
 func (l *Log) sequence(ctx context.Context, c *session) error {
 	for {
+		l.pace.begin(l.now())
 		n, err := l.batch(ctx, c)
+		l.pace.end(l.now(), n)
 		if err != nil || n < batchLimit {
 			return err
 		}

@@ -32,8 +32,19 @@ var (
 		"The key named is not a signing key of the issuer that counted at that time. Enrol the key, or sign with a current one.")
 )
 
-// Grant is what a transaction holds of a consent record while it decides. Lock
-// makes it; until the batch it was queued in has run, it covers nothing.
+// Grants is what a transaction holds of consent records while it decides. Lock makes
+// it; until the batch it was queued in has run, none of them covers anything.
+type Grants struct{ byID map[string]*Grant }
+
+// Of returns the grant of a record. One that was not found covers nothing.
+func (g *Grants) Of(id string) *Grant {
+	if found, ok := g.byID[id]; ok {
+		return found
+	}
+	return &Grant{}
+}
+
+// Grant is one consent record in a transaction that holds its state locked.
 type Grant struct {
 	claims    record.Claims
 	digest    string

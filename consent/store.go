@@ -23,26 +23,29 @@ type Store struct {
 	Hub      string // the issuer URL that records must name
 }
 
-// Lock queues the reading of a record, with its state row locked FOR SHARE, into the
-// transaction that batch runs in. Row-level security hides a record from a partner
-// that neither made it nor is named in it: to her it is not there.
-func Lock(batch *pgx.Batch, id string) *Grant {
-	g := &Grant{}
-	c := &g.claims
-	var from, to time.Time
+// Lock queues the reading of records, with their state rows locked FOR SHARE, into
+// the transaction that batch runs in. Row-level security hides a record from a
+// partner that neither made it nor is named in it: to her it is not there.
+func Lock(batch *pgx.Batch, ids ...string) *Grants {
+	all := &Grants{byID: map[string]*Grant{}}
 	batch.Queue(`
-		SELECT c.recorder, c.subject, c.agreement, c.purpose, c.recipients, c.sections, c.withheld,
+		SELECT c.id::text, c.recorder, c.subject, c.agreement, c.purpose, c.recipients, c.sections, c.withheld,
 		       c.valid_from, c.expires_at, c.digest, s.withdrawn_at IS NOT NULL
 		FROM consent c JOIN consent_state s ON s.id = c.id
-		WHERE c.id = $1 FOR SHARE OF s`, id).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&c.Issuer, &c.Subject, &c.Agreement, &c.Purpose, &c.Recipients,
+		WHERE c.id = ANY ($1::uuid[]) FOR SHARE OF s`, ids).Query(func(rows pgx.Rows) error {
+		var g Grant
+		c := &g.claims
+		var from, to time.Time
+		_, err := pgx.ForEachRow(rows, []any{&c.ID, &c.Issuer, &c.Subject, &c.Agreement, &c.Purpose, &c.Recipients,
 			&c.Sections, &c.Withheld, &from, &to, &g.digest, &g.withdrawn}, func() error {
-			c.ID, c.ValidFrom, c.Expires, g.found = id, from.Unix(), to.Unix(), true
+			read := g
+			read.claims.ValidFrom, read.claims.Expires, read.found = from.Unix(), to.Unix(), true
+			all.byID[c.ID] = &read
 			return nil
 		})
 		return err
 	})
-	return g
+	return all
 }
 
 // Record stores a signed consent record, or finds it stored already. The log entry
@@ -58,16 +61,12 @@ func (s *Store) Record(ctx context.Context, c partners.Caller, token string) (au
 		return audit.EntryID{}, ErrIssuer
 	}
 	var now time.Time
-	var keys []partners.Key
 	var storedDigest string
 	var entry audit.EntryID
 	read := &pgx.Batch{}
 	read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-	s.Partners.QueueKeys(read, c.Partner(), stated.KeyID(), "", &keys, nil)
-	read.Queue(`SELECT digest, log_entry FROM consent WHERE id = $1`, claims.ID).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&storedDigest, &entry}, func() error { return nil })
-		return err
-	})
+	ring := s.Partners.QueueKeys(read, c.Partner(), []string{stated.KeyID()}, nil)
+	queueStored(read, claims.ID, &storedDigest, &entry)
 	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		if storedDigest != "" {
 			if storedDigest != stated.Digest() {
@@ -76,7 +75,7 @@ func (s *Store) Record(ctx context.Context, c partners.Caller, token string) (au
 			return nil, nil
 		}
 		write := &pgx.Batch{}
-		rec, err := s.verify(stated, keys, now)
+		rec, err := s.verify(stated, ring, now)
 		if err != nil {
 			return nil, err
 		}
@@ -84,32 +83,46 @@ func (s *Store) Record(ctx context.Context, c partners.Caller, token string) (au
 		return write, err
 	})
 	if pg.Violates(err, "consent_pkey") {
-		return audit.EntryID{}, ErrConflict
+		return s.settled(ctx, c, claims.ID, stated.Digest())
 	}
 	return entry, err
 }
 
-func (s *Store) verify(stated record.Statement[record.Claims], keys []partners.Key, now time.Time) (record.Consent, error) {
+func queueStored(b *pgx.Batch, id string, digest *string, entry *audit.EntryID) {
+	b.Queue(`SELECT digest, log_entry FROM consent WHERE id = $1`, id).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{digest, entry}, func() error { return nil })
+		return err
+	})
+}
+
+// settled answers a record that lost a race against itself: the same bytes find the
+// winner's entry. Other bytes are a conflict, also with a record that the caller may
+// not see.
+func (s *Store) settled(ctx context.Context, c partners.Caller, id, digest string) (audit.EntryID, error) {
+	var stored string
+	var entry audit.EntryID
+	b := &pgx.Batch{}
+	queueStored(b, id, &stored, &entry)
+	err := pg.Decide(ctx, s.Pool, string(c.Partner()), b, func() (*pgx.Batch, error) {
+		if stored != digest {
+			return nil, ErrConflict
+		}
+		return nil, nil
+	})
+	return entry, err
+}
+
+func (s *Store) verify(stated record.Statement[record.Claims], ring *partners.Ring, now time.Time) (record.Consent, error) {
 	claims := stated.Unverified()
-	key, err := pick(keys, claims.IssuedAt)
-	if err != nil {
-		return record.Consent{}, err
+	key, ok := ring.Signing(stated.KeyID(), time.Unix(claims.IssuedAt, 0))
+	if !ok {
+		return record.Consent{}, ErrKey
 	}
 	rec, err := record.VerifyConsent(stated, key.PublicKey)
 	if err != nil {
 		return record.Consent{}, err
 	}
 	return rec, record.Fresh(claims.Hub, claims.IssuedAt, s.Hub, now)
-}
-
-// pick returns the key that counted when a statement was signed.
-func pick(keys []partners.Key, issuedAt int64) (partners.Key, error) {
-	for _, k := range keys {
-		if k.ValidAt(time.Unix(issuedAt, 0)) {
-			return k, nil
-		}
-	}
-	return partners.Key{}, ErrKey
 }
 
 func queueRecord(b *pgx.Batch, c partners.Caller, rec record.Consent, now time.Time) (audit.EntryID, error) {
@@ -209,11 +222,10 @@ func (s *Store) Withdraw(ctx context.Context, c partners.Caller, id, token strin
 		return audit.EntryID{}, ErrIssuer
 	}
 	var now time.Time
-	var keys []partners.Key
 	var digest, earlier string
 	var entry audit.EntryID
 	read := &pgx.Batch{}
-	s.Partners.QueueKeys(read, c.Partner(), stated.KeyID(), "", &keys, nil)
+	ring := s.Partners.QueueKeys(read, c.Partner(), []string{stated.KeyID()}, nil)
 	read.Queue(`
 		SELECT c.digest, coalesce(s.withdrawal_digest, ''), s.log_entry
 		FROM consent c JOIN consent_state s ON s.id = c.id
@@ -230,7 +242,7 @@ func (s *Store) Withdraw(ctx context.Context, c partners.Caller, id, token strin
 		if earlier != "" {
 			return nil, ErrAlreadyWithdrawn
 		}
-		w, err := s.verifyWithdrawal(stated, keys, now)
+		w, err := s.verifyWithdrawal(stated, ring, now)
 		if err != nil {
 			return nil, err
 		}
@@ -247,11 +259,11 @@ func (s *Store) Withdraw(ctx context.Context, c partners.Caller, id, token strin
 	return entry, err
 }
 
-func (s *Store) verifyWithdrawal(stated record.Statement[record.WithdrawalClaims], keys []partners.Key, now time.Time) (record.Withdrawal, error) {
+func (s *Store) verifyWithdrawal(stated record.Statement[record.WithdrawalClaims], ring *partners.Ring, now time.Time) (record.Withdrawal, error) {
 	claims := stated.Unverified()
-	key, err := pick(keys, claims.IssuedAt)
-	if err != nil {
-		return record.Withdrawal{}, err
+	key, ok := ring.Signing(stated.KeyID(), time.Unix(claims.IssuedAt, 0))
+	if !ok {
+		return record.Withdrawal{}, ErrKey
 	}
 	w, err := record.VerifyWithdrawal(stated, key.PublicKey)
 	if err != nil {

@@ -21,7 +21,7 @@ type Agreement struct {
 }
 
 func (a Agreement) validate() error {
-	known := len(a.Purposes) > 0
+	known := len(a.Purposes) > 0 && len(a.Sections) > 0
 	for _, p := range a.Purposes {
 		known = known && codes.Purposes().Has(p)
 	}
@@ -42,33 +42,58 @@ type Passage struct {
 	Classes []string
 }
 
-// Terms is what stands between two partners, read under locks in one transaction
-// by LockTerms. Until its batch has run it permits nothing.
-type Terms struct {
-	firewall  *Firewall
-	From, To  ID
-	Now       time.Time // the database's time of the transaction
-	recipient Category
-	active    bool
-	agreed    []Agreement
-	service   Service // only what takes needs
-	asked     bool    // whether a service was asked for
-	found     bool    // whether the recipient has it
+// Asked is a recipient and the service of it that is asked for; "" for none.
+type Asked struct {
+	To      ID
+	Service string // UUID
 }
 
-// Permit decides whether the passage may go from From to To now, or returns the
+// TermSet is what stands between one partner and several others, read under locks in
+// one transaction by LockTerms. Until its batch has run it permits nothing.
+type TermSet struct {
+	firewall   *Firewall
+	now        time.Time // the database's time of the transaction
+	recipients map[ID]recipient
+	services   map[Asked]Service // only what takes needs
+	agreed     map[ID][]Agreement
+}
+
+type recipient struct {
+	category Category
+	active   bool
+}
+
+// For returns the terms of one recipient. One that was not found is inactive.
+func (t *TermSet) For(a Asked) *Terms {
+	r := t.recipients[a.To]
+	service, found := t.services[a]
+	return &Terms{firewall: t.firewall, now: t.now, recipient: r, agreed: t.agreed[a.To],
+		service: service, lacks: a.Service != "" && !found}
+}
+
+// Terms is what stands between two partners in one transaction.
+type Terms struct {
+	firewall  *Firewall
+	now       time.Time
+	recipient recipient
+	agreed    []Agreement
+	service   Service
+	lacks     bool // a service was asked for that the recipient does not have
+}
+
+// Permit decides whether the passage may go to the recipient now, or returns the
 // refusal: the recipient first, then the service, the firewall, the agreement.
 // It stops a section that no rule names, because every list here is one of what is
 // allowed.
 func (t *Terms) Permit(p Passage) error {
-	if !t.active {
+	if !t.recipient.active {
 		return ErrRecipientInactive
 	}
-	if t.asked && (!t.found || !t.service.takes(p.Purpose, p.Area)) {
+	if t.lacks || (t.service.ID != "" && !t.service.takes(p.Purpose, p.Area)) {
 		return ErrService
 	}
 	for _, class := range p.Classes {
-		if !t.firewall.Allows(t.recipient, class, p.Purpose) {
+		if !t.firewall.Allows(t.recipient.category, class, p.Purpose) {
 			return ErrFirewall.With("section", class)
 		}
 	}
@@ -76,14 +101,14 @@ func (t *Terms) Permit(p Passage) error {
 }
 
 // RecipientCategory is the category of the partner the passage goes to.
-func (t *Terms) RecipientCategory() Category { return t.recipient }
+func (t *Terms) RecipientCategory() Category { return t.recipient.category }
 
 // agree holds the passage against the agreements in force: one of them must name
 // the purpose and every section. Two agreements never add up to a third.
 func (t *Terms) agree(p Passage) error {
 	missing := ""
 	for _, a := range t.agreed {
-		if t.Now.Before(a.From) || !t.Now.Before(a.To) || !slices.Contains(a.Purposes, p.Purpose) {
+		if t.now.Before(a.From) || !t.now.Before(a.To) || !slices.Contains(a.Purposes, p.Purpose) {
 			continue
 		}
 		i := slices.IndexFunc(p.Classes, func(c string) bool { return !slices.Contains(a.Sections, c) })

@@ -36,11 +36,14 @@ func parseFirewall(table string) (*Firewall, error) {
 		return nil, fmt.Errorf("reading the firewall table: %w", err)
 	}
 	f := &Firewall{cells: map[cell][]string{}}
-	for i, row := range rows[1:] {
+	for i, row := range rows {
+		if i == 0 {
+			continue // the names of the columns
+		}
 		c := cell{Category(row[0]), row[1]}
 		purposes := strings.Fields(row[2])
 		if err := f.add(c, purposes); err != nil {
-			return nil, fmt.Errorf("firewall table, row %d: %w", i+2, err)
+			return nil, fmt.Errorf("firewall table, row %d: %w", i+1, err)
 		}
 	}
 	for _, category := range Categories() {

@@ -145,7 +145,17 @@ func (h *Handler) services(w http.ResponseWriter, r *http.Request, _ Caller) err
 	return nil
 }
 
+// enrol counts what it refuses, since nobody knows yet who asks: whoever tries codes
+// shows in the log.
 func (h *Handler) enrol(w http.ResponseWriter, r *http.Request) error {
+	err := h.redeem(w, r)
+	if refusal, ok := errors.AsType[*fault.Fault](err); ok {
+		h.Gate.Log.CountAnonymous(refusal.Code)
+	}
+	return err
+}
+
+func (h *Handler) redeem(w http.ResponseWriter, r *http.Request) error {
 	body, err := httpd.Decode[struct {
 		Code      string `json:"code"`
 		Statement string `json:"enrolment"`

@@ -34,6 +34,35 @@ func (k Key) ValidAt(t time.Time) bool {
 	return k.Revoked.IsZero() && !t.Before(k.NotBefore.Add(-Skew)) && t.Before(k.NotAfter)
 }
 
+// Ring holds the keys that the statements of one issuer are judged by, read in one
+// transaction. Until its batch has run it is empty.
+type Ring struct {
+	signing []Key
+	sealing map[ID][]Key
+}
+
+// Signing returns the issuer's signing key kid, if a signature made at t by it counts.
+func (r *Ring) Signing(kid string, t time.Time) (Key, bool) {
+	for _, k := range r.signing {
+		if k.KeyID() == kid && k.ValidAt(t) {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+// Sealing returns the encryption keys of a partner to which content may be sealed
+// at t, newest first.
+func (r *Ring) Sealing(to ID, t time.Time) []Key {
+	var current []Key
+	for _, k := range r.sealing[to] {
+		if k.ValidAt(t) {
+			current = append(current, k)
+		}
+	}
+	return current
+}
+
 // Skew is how far the clocks of hub and partner may differ.
 const Skew = 60 * time.Second
 

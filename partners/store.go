@@ -50,11 +50,10 @@ func (s *Store) Client(ctx context.Context, id string) (Client, error) {
 		return row.Scan(&c.Partner, &c.Scopes, &c.Active)
 	})
 	batch.Queue(`
-		SELECT kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
+		SELECT partner, kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
 		WHERE client = $1 AND revoked_at IS NULL AND now() >= not_before AND now() < not_after`,
-		id).Query(func(rows pgx.Rows) (err error) {
-		c.Keys, err = s.scanKeys(rows)
-		return err
+		id).Query(func(rows pgx.Rows) error {
+		return s.scanKeys(rows, func(_ ID, k Key) { c.Keys = append(c.Keys, k) })
 	})
 	err := s.pool.SendBatch(ctx, &batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -97,27 +96,42 @@ func (s *Store) Admit(ctx context.Context, client string, granted []Scope, authK
 	return c, nil
 }
 
-// LockTerms queues the reading of what stands between two partners, and of the
-// service asked for ("" for none), into the transaction that batch runs in. The
+// LockTerms queues the reading of what stands between one partner and those asked
+// for, and of the services asked for, into the transaction that batch runs in. The
 // agreement rows are locked FOR SHARE: an agreement cannot be ended between this
 // decision and its commit.
-func (s *Store) LockTerms(batch *pgx.Batch, from, to ID, service string) *Terms {
-	t := &Terms{firewall: s.firewall, From: from, To: to, asked: service != ""}
+func (s *Store) LockTerms(batch *pgx.Batch, from ID, asked ...Asked) *TermSet {
+	t := &TermSet{firewall: s.firewall, recipients: map[ID]recipient{}, services: map[Asked]Service{}, agreed: map[ID][]Agreement{}}
+	to, services := make([]ID, 0, len(asked)), make([]string, 0, len(asked))
+	for _, a := range asked {
+		to = append(to, a.To)
+		if a.Service != "" {
+			services = append(services, a.Service)
+		}
+	}
 	batch.Queue(`
-		SELECT now(), p.category, p.status = 'active', s.id IS NOT NULL,
+		SELECT now(), p.id, p.category, p.status = 'active', coalesce(s.id::text, ''),
 		       coalesce(s.status, ''), coalesce(s.capacity, ''), s.purposes, s.areas
-		FROM partner p LEFT JOIN service s ON s.partner = p.id AND s.id = nullif($2, '')::uuid
-		WHERE p.id = $1`, to, service).Query(func(rows pgx.Rows) error {
-		// An unknown recipient is an inactive one: the terms permit nothing.
-		_, err := pgx.ForEachRow(rows, []any{&t.Now, &t.recipient, &t.active, &t.found,
-			&t.service.Status, &t.service.Capacity, &t.service.Purposes, &t.service.Areas}, func() error { return nil })
+		FROM partner p LEFT JOIN service s ON s.partner = p.id AND s.id = ANY ($2::uuid[])
+		WHERE p.id = ANY ($1)`, to, services).Query(func(rows pgx.Rows) error {
+		var id ID
+		var r recipient
+		var o Service
+		_, err := pgx.ForEachRow(rows, []any{&t.now, &id, &r.category, &r.active, &o.ID, &o.Status, &o.Capacity,
+			&o.Purposes, &o.Areas}, func() error {
+			t.recipients[id], t.services[Asked{id, o.ID}] = r, o
+			return nil
+		})
 		return err
 	})
 	batch.Queue(`
 		SELECT id::text, sender, recipient, purposes, sections, valid_from, valid_to FROM agreement
-		WHERE sender = $1 AND recipient = $2 AND ended_at IS NULL FOR SHARE`, from, to).
-		Query(func(rows pgx.Rows) (err error) {
-			t.agreed, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Agreement])
+		WHERE sender = $1 AND recipient = ANY ($2) AND ended_at IS NULL FOR SHARE`, from, to).
+		Query(func(rows pgx.Rows) error {
+			found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Agreement])
+			for _, a := range found {
+				t.agreed[a.Recipient] = append(t.agreed[a.Recipient], a)
+			}
 			return err
 		})
 	return t
@@ -127,25 +141,24 @@ const serviceColumns = `
 	SELECT id::text, partner, name, purposes, areas, status, capacity,
 	       women_only, accepts_no_recourse, self_referral, updated_at FROM service`
 
-// QueueKeys queues the reading of the keys that a signed statement is judged by: the
-// signing key kid of its issuer into signing, and the encryption keys of its
-// audience, newest first, into sealing. One statement, since every packet asks.
-// audience may be "".
-func (s *Store) QueueKeys(batch *pgx.Batch, issuer ID, kid string, audience ID, signing, sealing *[]Key) {
+// QueueKeys queues the reading of the keys that signed statements of one issuer are
+// judged by: its signing keys of the given kids, and the encryption keys of those
+// addressed. One statement, since every packet asks.
+func (s *Store) QueueKeys(batch *pgx.Batch, issuer ID, kids []string, addressed []ID) *Ring {
+	ring := &Ring{sealing: map[ID][]Key{}}
 	batch.Queue(`
-		SELECT kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
-		WHERE (partner = $1 AND kid = $2 AND use = 'signing') OR (partner = $3 AND use = 'encryption')
-		ORDER BY not_before DESC, kid`, issuer, kid, audience).Query(func(rows pgx.Rows) error {
-		keys, err := s.scanKeys(rows)
-		for _, k := range keys {
+		SELECT partner, kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
+		WHERE (partner = $1 AND kid = ANY ($2) AND use = 'signing') OR (partner = ANY ($3) AND use = 'encryption')
+		ORDER BY not_before DESC, kid`, issuer, kids, addressed).Query(func(rows pgx.Rows) error {
+		return s.scanKeys(rows, func(owner ID, k Key) {
 			if k.Use == Signing {
-				*signing = append(*signing, k)
+				ring.signing = append(ring.signing, k)
 			} else {
-				*sealing = append(*sealing, k)
+				ring.sealing[owner] = append(ring.sealing[owner], k)
 			}
-		}
-		return err
+		})
 	})
+	return ring
 }
 
 // Keys returns all keys of a partner, newest first, those outlived and revoked
@@ -155,24 +168,25 @@ func (s *Store) Keys(ctx context.Context, partner ID) ([]Key, error) {
 		return nil, ErrNotThere // some of what is no id the database would refuse as an error of ours
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
+		SELECT partner, kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
 		WHERE partner = $1 ORDER BY not_before DESC, kid`, partner)
 	if err != nil {
 		return nil, fmt.Errorf("reading keys: %w", err)
 	}
-	keys, err := s.scanKeys(rows)
+	var keys []Key
+	err = s.scanKeys(rows, func(_ ID, k Key) { keys = append(keys, k) })
 	if err == nil && len(keys) == 0 {
 		return nil, ErrNotThere
 	}
 	return keys, err
 }
 
-func (s *Store) scanKeys(rows pgx.Rows) ([]Key, error) {
-	var keys []Key
+func (s *Store) scanKeys(rows pgx.Rows, take func(owner ID, k Key)) error {
+	var owner ID
 	var kid, jwk string
 	var k Key
 	var revoked *time.Time
-	_, err := pgx.ForEachRow(rows, []any{&kid, &k.Use, &jwk, &k.NotBefore, &k.NotAfter, &revoked}, func() (err error) {
+	_, err := pgx.ForEachRow(rows, []any{&owner, &kid, &k.Use, &jwk, &k.NotBefore, &k.NotAfter, &revoked}, func() (err error) {
 		if k.PublicKey, err = s.parsed.parse(jwk); err != nil {
 			return fmt.Errorf("reading key %s: %w", kid, err)
 		}
@@ -180,10 +194,10 @@ func (s *Store) scanKeys(rows pgx.Rows) ([]Key, error) {
 		if revoked != nil {
 			k.Revoked = *revoked
 		}
-		keys = append(keys, k)
+		take(owner, k)
 		return nil
 	})
-	return keys, err
+	return err
 }
 
 // Find returns one partner that takes part, or ErrNotThere.

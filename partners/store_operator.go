@@ -45,15 +45,19 @@ func (s *Store) Suspend(ctx context.Context, id ID) error {
 	return s.setStatus(ctx, id, Suspended, "partner.suspend", Active, Invited)
 }
 
-// Resume lets a suspended partner take part again.
+// Resume lets a suspended partner take part again, or, if its keys have never
+// arrived, be invited again.
 func (s *Store) Resume(ctx context.Context, id ID) error {
 	return s.setStatus(ctx, id, Active, "partner.resume", Suspended)
 }
 
 func (s *Store) setStatus(ctx context.Context, id ID, to Status, act string, from ...Status) error {
 	return s.operate(ctx, proof.Entry{Act: act, Target: string(id)}, func(tx pgx.Tx, entry audit.EntryID) error {
-		tag, err := tx.Exec(ctx, `UPDATE partner SET status = $2, log_entry = $3 WHERE id = $1 AND status = ANY ($4)`,
-			id, to, entry, from)
+		tag, err := tx.Exec(ctx, `
+			UPDATE partner SET log_entry = $3, status = CASE
+				WHEN $2 = 'active' AND NOT EXISTS (SELECT FROM partner_key k WHERE k.partner = partner.id) THEN 'invited'
+				ELSE $2 END
+			WHERE id = $1 AND status = ANY ($4)`, id, to, entry, from)
 		if err == nil && tag.RowsAffected() == 0 {
 			return ErrNotThere
 		}

@@ -283,7 +283,7 @@ func TestThatHistoryIsExplainedOnlyBecauseOfTheRowLock(t *testing.T) {
 		decided, read := make(chan struct{}), make(chan struct{})
 		share := operation{"shared", func() any {
 			b := &pgx.Batch{}
-			grant := consent.Lock(b, c.ID)
+			grants := consent.Lock(b, c.ID)
 			if q := b.QueuedQueries[0]; !locked {
 				if q.SQL = strings.Replace(q.SQL, lock, "", 1); strings.Contains(q.SQL, "FOR SHARE") {
 					t.Error("the lock was not taken out")
@@ -292,7 +292,7 @@ func TestThatHistoryIsExplainedOnlyBecauseOfTheRowLock(t *testing.T) {
 				t.Errorf("consent.Lock does not say %q", lock)
 			}
 			return code(pg.Decide(t.Context(), h.DB.Hub, string(p.From.ID), b, func() (*pgx.Batch, error) {
-				if err := grant.Covers(c.Digest, record.Passage{Subject: c.Subject, Purpose: c.Purpose, Sender: c.Issuer,
+				if err := grants.Of(c.ID).Covers(c.Digest, record.Passage{Subject: c.Subject, Purpose: c.Purpose, Sender: c.Issuer,
 					Recipient: string(p.To.ID), Category: string(p.To.Category), Classes: []string{"need"}, Now: time.Now()}); err != nil {
 					return nil, err
 				}

@@ -101,6 +101,9 @@ func drawWorld(t *rapid.T) world {
 		if len(a.purposes) == 0 {
 			a.purposes = []string{"outreach"}
 		}
+		if len(a.sections) == 0 {
+			a.sections = []string{"note"}
+		}
 		w.agreements = append(w.agreements, a)
 	}
 	w.consent = grant{

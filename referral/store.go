@@ -2,11 +2,13 @@ package referral
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"handover/audit"
@@ -24,18 +26,97 @@ type Store struct {
 	Partners *partners.Store
 	Hub      string // the issuer URL that envelopes must name
 	Waiting  *Waiting
+
+	intake intake
 }
 
-// arrival is what the first round trip of a receiving transaction brings.
+// arrival is one packet on its way in, and what became of it.
 type arrival struct {
-	now     time.Time
-	stored  string        // digest of a packet stored under the same issuer and jti
-	entry   audit.EntryID // its log entry
-	signing []partners.Key
-	sealing []partners.Key
-	terms   *partners.Terms
-	grant   *consent.Grant
-	row     *row // the referral, for every event but a request
+	caller partners.Caller
+	u      packet.Unverified
+
+	opened packet.Opened // once its signature has been verified
+	to     State         // of the referral after it
+	stored bool          // its very bytes were here already
+	entry  audit.EntryID
+	err    error // why it was not stored
+}
+
+// Receive stores a packet, whatever its event, or finds it stored already, and
+// returns the log entry that proves it. re is the referral that the caller posted an
+// event to, "" for a request. The packet has passed packet.Read; everything else is
+// decided here, in the order of docs/packet.md, under locks taken in the order
+// agreement, consent, referral, log. Requests of one partner that arrive together
+// share a transaction (intake.go).
+func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverified, re string) (audit.EntryID, error) {
+	claims := u.Unverified()
+	if claims.Issuer != string(c.Partner()) {
+		return audit.EntryID{}, ErrIssuer
+	}
+	if (claims.Event == packet.Request) != (re == "") || claims.Referral != re {
+		return audit.EntryID{}, ErrWrongEndpoint
+	}
+	a := &arrival{caller: c, u: u}
+	if claims.Event != packet.Request {
+		s.receive(ctx, []*arrival{a})
+	} else if err := s.intake.join(ctx, a, s.receive); err != nil {
+		return audit.EntryID{}, err
+	}
+	if a.err == nil && !a.stored {
+		s.Waiting.Wake(claims.Audience)
+	}
+	return a.entry, a.err
+}
+
+// receive decides a group of packets of one issuer in one transaction, and leaves in
+// each what became of it: a refused one does not fail its neighbours. A group of more
+// than one holds requests only, since two steps of one referral would decide on the
+// same head.
+func (s *Store) receive(ctx context.Context, group []*arrival) {
+	l := s.look(group)
+	err := pg.Decide(ctx, s.Pool, l.issuer, l.batch, func() (*pgx.Batch, error) {
+		accepted := s.decide(l, group)
+		if len(accepted) == 0 {
+			return nil, nil
+		}
+		write := &pgx.Batch{}
+		return write, file(write, l, accepted)
+	})
+	if err == nil {
+		return
+	}
+	if _, ours := errors.AsType[*pgconn.PgError](err); ours && len(group) > 1 {
+		for _, a := range group { // one of them is at fault: each for itself
+			*a = arrival{caller: a.caller, u: a.u}
+			s.receive(ctx, []*arrival{a})
+		}
+		return
+	}
+	for _, a := range group {
+		a.entry, a.err = audit.EntryID{}, err
+		if pg.Violates(err, "packet_once") || pg.Violates(err, "packet_digest_once") || pg.Violates(err, "referral_once") {
+			a.stored = true
+			a.entry, a.err = s.settled(ctx, a.u)
+		}
+	}
+}
+
+// look is what the first round trip brings: all that the decision rests on.
+type look struct {
+	issuer string
+	batch  *pgx.Batch
+	now    time.Time
+	before map[string]filed // what the issuer has stored under the jtis
+	keys   *partners.Ring
+	terms  *partners.TermSet
+	grants *consent.Grants
+	row    *row // the referral, for every event but a request
+}
+
+// filed is a packet that is stored already.
+type filed struct {
+	digest string
+	entry  audit.EntryID
 }
 
 // row is a referral as a transaction holds it.
@@ -47,85 +128,57 @@ type row struct {
 	asked                   bool
 }
 
-// Receive stores a packet, whatever its event, or finds it stored already, and
-// returns the log entry that proves it. re is the referral that the caller posted an
-// event to, "" for a request. The packet has passed packet.Read; everything else is
-// decided here, in the order of docs/packet.md, under locks taken in the order
-// agreement, consent, referral, log.
-func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverified, re string) (audit.EntryID, error) {
-	claims := u.Unverified()
-	if claims.Issuer != string(c.Partner()) {
-		return audit.EntryID{}, ErrIssuer
-	}
-	if (claims.Event == packet.Request) != (re == "") || claims.Referral != re {
-		return audit.EntryID{}, ErrWrongEndpoint
-	}
-	a := &arrival{}
-	var entry audit.EntryID
-	err := pg.Decide(ctx, s.Pool, claims.Issuer, s.look(a, u), func() (*pgx.Batch, error) {
-		if a.stored != "" {
-			if a.stored != u.Digest() {
-				return nil, ErrConflict
-			}
-			entry = a.entry
-			return nil, nil
+func (s *Store) look(group []*arrival) *look {
+	first := group[0].claims()
+	l := &look{issuer: first.Issuer, batch: &pgx.Batch{}}
+	var kids, jtis, consents []string
+	var addressed []partners.ID
+	var asked []partners.Asked
+	for _, a := range group {
+		c := a.claims()
+		kids, jtis, addressed = append(kids, a.u.KeyID()), append(jtis, c.ID), append(addressed, partners.ID(c.Audience))
+		asked = append(asked, partners.Asked{To: partners.ID(c.Audience), Service: c.Service})
+		if c.Basis != nil {
+			consents = append(consents, c.Basis.Consent)
 		}
-		p, err := s.open(a, u)
-		if err != nil {
-			return nil, err
-		}
-		to, err := s.judge(c, a, p)
-		if err != nil {
-			return nil, err
-		}
-		write := &pgx.Batch{}
-		entry, err = store(write, c, a, p, to)
-		return write, err
-	})
-	if pg.Violates(err, "packet_once") || pg.Violates(err, "packet_digest_once") || pg.Violates(err, "referral_once") {
-		return s.settled(ctx, u)
 	}
-	if err == nil && a.stored == "" {
-		s.Waiting.Wake(claims.Audience)
+	l.keys = s.Partners.QueueKeys(l.batch, partners.ID(l.issuer), kids, addressed)
+	if len(consents) > 0 {
+		l.terms = s.Partners.LockTerms(l.batch, partners.ID(l.issuer), asked...)
+		l.grants = consent.Lock(l.batch, consents...)
 	}
-	return entry, err
-}
-
-// look queues all that the decision rests on.
-func (s *Store) look(a *arrival, u packet.Unverified) *pgx.Batch {
-	claims := u.Unverified()
-	b := &pgx.Batch{}
-	s.Partners.QueueKeys(b, partners.ID(claims.Issuer), u.KeyID(), partners.ID(claims.Audience), &a.signing, &a.sealing)
-	if claims.Event == packet.Request || claims.Basis != nil {
-		a.terms = s.Partners.LockTerms(b, partners.ID(claims.Issuer), partners.ID(claims.Audience), claims.Service)
-	}
-	if claims.Basis != nil {
-		a.grant = consent.Lock(b, claims.Basis.Consent)
-	}
-	if claims.Event != packet.Request {
-		a.row = &row{}
-		queueRow(b, claims.Referral, "FOR UPDATE", a.row)
+	if first.Event != packet.Request {
+		l.row = &row{}
+		queueRow(l.batch, first.Referral, "FOR UPDATE", l.row)
 	}
 	// Last, because it is decided first: whoever has waited for the lock behind the same
 	// bytes must find them stored, not be told that the referral has moved.
-	queueStored(b, claims.Issuer, claims.ID, &a.now, &a.stored, &a.entry)
-	return b
+	l.before = queueStored(l.batch, l.issuer, jtis, &l.now)
+	return l
 }
 
-// queueStored queues the question whether the issuer has stored a packet under jti,
-// and of what time it is.
-func queueStored(b *pgx.Batch, issuer, jti string, now *time.Time, digest *string, entry *audit.EntryID) {
+func (a *arrival) claims() packet.Claims { return a.u.Unverified() }
+
+// queueStored queues the question what the issuer has stored under the jtis, and what
+// time it is.
+func queueStored(b *pgx.Batch, issuer string, jtis []string, now *time.Time) map[string]filed {
+	found := map[string]filed{}
 	b.Queue(`
-		SELECT now(), coalesce(p.digest, ''), p.log_entry
-		FROM (SELECT) one LEFT JOIN packet p ON p.issuer = $1 AND p.jti = $2`, issuer, jti).
-		QueryRow(func(row pgx.Row) error {
-			var found *audit.EntryID
-			err := row.Scan(now, digest, &found)
-			if found != nil {
-				*entry = *found
-			}
+		SELECT now(), coalesce(p.jti::text, ''), coalesce(p.digest, ''), p.log_entry
+		FROM (SELECT) one LEFT JOIN packet p ON p.issuer = $1 AND p.jti = ANY ($2::uuid[])`, issuer, jtis).
+		Query(func(rows pgx.Rows) error {
+			var jti string
+			var f filed
+			var entry *audit.EntryID
+			_, err := pgx.ForEachRow(rows, []any{now, &jti, &f.digest, &entry}, func() error {
+				if entry != nil {
+					found[jti] = filed{f.digest, *entry}
+				}
+				return nil
+			})
 			return err
 		})
+	return found
 }
 
 // queueRow queues the reading of a referral; row-level security hides it from
@@ -140,19 +193,45 @@ func queueRow(b *pgx.Batch, id, lock string, r *row) {
 	})
 }
 
+// decide judges every packet of the group and returns those to be stored. The
+// signatures, which cost the most, are verified side by side.
+func (s *Store) decide(l *look, group []*arrival) []*arrival {
+	var verifying sync.WaitGroup
+	for _, a := range group {
+		if before, ok := l.before[a.claims().ID]; ok {
+			if a.stored, a.entry = true, before.entry; before.digest != a.u.Digest() {
+				a.stored, a.entry, a.err = false, audit.EntryID{}, ErrConflict
+			}
+			continue
+		}
+		verifying.Go(func() { a.opened, a.err = s.open(l, a.u) })
+	}
+	verifying.Wait()
+	var accepted []*arrival
+	for _, a := range group {
+		if a.stored || a.err != nil {
+			continue
+		}
+		if a.to, a.err = judge(l, a.caller, a.opened); a.err == nil {
+			accepted = append(accepted, a)
+		}
+	}
+	return accepted
+}
+
 // open verifies the packet with the key it names, if that key counted, and holds its
 // sections against the recipient's current keys.
-func (s *Store) open(a *arrival, u packet.Unverified) (packet.Opened, error) {
-	signed := time.Unix(u.Unverified().IssuedAt, 0)
-	i := slices.IndexFunc(a.signing, func(k partners.Key) bool { return k.ValidAt(signed) })
-	if i < 0 {
+func (s *Store) open(l *look, u packet.Unverified) (packet.Opened, error) {
+	claims := u.Unverified()
+	key, ok := l.keys.Signing(u.KeyID(), time.Unix(claims.IssuedAt, 0))
+	if !ok {
 		return packet.Opened{}, ErrKey
 	}
-	p, err := u.Open(a.signing[i].PublicKey, s.Hub, a.now)
+	p, err := u.Open(key.PublicKey, s.Hub, l.now)
 	if err != nil {
 		return packet.Opened{}, err
 	}
-	current := slices.DeleteFunc(slices.Clone(a.sealing), func(k partners.Key) bool { return !k.ValidAt(a.now) })
+	current := l.keys.Sealing(partners.ID(p.Audience), l.now)
 	for _, kid := range p.SealedTo() {
 		if slices.ContainsFunc(current, func(k partners.Key) bool { return k.KeyID() == kid }) {
 			continue
@@ -167,26 +246,26 @@ func (s *Store) open(a *arrival, u packet.Unverified) (packet.Opened, error) {
 
 // judge decides whether the packet may be stored, and returns the state that the
 // referral is in afterwards.
-func (s *Store) judge(c partners.Caller, a *arrival, p packet.Opened) (State, error) {
+func judge(l *look, c partners.Caller, p packet.Opened) (State, error) {
 	subject, purpose, to := p.Subject, p.Purpose, Requested
-	if a.row != nil {
+	if l.row != nil {
 		var err error
-		if to, err = a.row.step(c, p); err != nil {
+		if to, err = l.row.step(c, p); err != nil {
 			return "", err
 		}
-		subject, purpose = a.row.subject, a.row.purpose
+		subject, purpose = l.row.subject, l.row.purpose
 	}
 	if p.Basis == nil {
 		return to, nil // a step without content needs no basis, and a request has content
 	}
-	classes := p.Names()
-	err := a.terms.Permit(partners.Passage{Purpose: purpose, Area: p.Area, Classes: classes})
+	classes, terms := p.Names(), l.terms.For(partners.Asked{To: partners.ID(p.Audience), Service: p.Service})
+	err := terms.Permit(partners.Passage{Purpose: purpose, Area: p.Area, Classes: classes})
 	if err != nil {
 		return "", err
 	}
-	return to, a.grant.Covers(p.Basis.Digest, record.Passage{
+	return to, l.grants.Of(p.Basis.Consent).Covers(p.Basis.Digest, record.Passage{
 		Subject: subject, Purpose: purpose, Sender: p.Issuer, Recipient: p.Audience,
-		Category: string(a.terms.RecipientCategory()), Classes: classes, Now: a.now,
+		Category: string(terms.RecipientCategory()), Classes: classes, Now: l.now,
 	})
 }
 
@@ -228,74 +307,13 @@ func (r *row) sideOf(c partners.Caller) Side {
 func (s *Store) settled(ctx context.Context, u packet.Unverified) (audit.EntryID, error) {
 	claims := u.Unverified()
 	var now time.Time
-	var stored string
-	var entry audit.EntryID
 	b := &pgx.Batch{}
-	queueStored(b, claims.Issuer, claims.ID, &now, &stored, &entry)
+	stored := queueStored(b, claims.Issuer, []string{claims.ID}, &now)
 	err := pg.Decide(ctx, s.Pool, claims.Issuer, b, func() (*pgx.Batch, error) {
-		if stored != u.Digest() {
+		if stored[claims.ID].digest != u.Digest() {
 			return nil, ErrConflict
 		}
 		return nil, nil
 	})
-	return entry, err
+	return stored[claims.ID].entry, err
 }
-
-// store queues packet, new state and log entry.
-func store(b *pgx.Batch, c partners.Caller, a *arrival, p packet.Opened, to State) (audit.EntryID, error) {
-	e := c.Entry("referral." + string(p.Event))
-	e.Time, e.Other, e.Referral, e.Event = a.now, p.Audience, p.ReferralID(), string(p.Event)
-	e.Envelope, e.State, e.Sections, e.Reason = p.Digest(), string(to), p.Names(), p.Reason+p.Outcome
-	var basis *string
-	if p.Basis != nil {
-		e.Consent, e.Digest, basis = p.Basis.Consent, p.Basis.Digest, &p.Basis.Consent
-	}
-	entry, err := audit.Queue(b, e)
-	if err != nil {
-		return entry, fmt.Errorf("logging a packet: %w", err)
-	}
-	names := p.Names()
-	sealed, copies := make([]string, len(names)), make([]string, len(names))
-	for i, name := range names {
-		sealed[i], copies[i] = p.Sealed(name)
-	}
-	args := pgx.StrictNamedArgs{"id": p.ReferralID(), "issuer": p.Issuer, "audience": p.Audience, "jti": p.ID,
-		"event": p.Event, "digest": p.Digest(), "envelope": p.Token(), "consent": basis, "state": to,
-		"expires": time.Unix(p.Expires, 0), "now": a.now, "entry": entry, "names": names, "sealed": sealed, "copies": copies}
-	if a.row == nil {
-		args["subject"], args["purpose"], args["urgency"], args["service"] = p.Subject, p.Purpose, p.Urgency, p.Service
-		args["area"], args["onward"] = p.Area, p.OnwardFrom
-		b.Queue(`WITH r AS (
-			INSERT INTO referral (id, sender, recipient, subject, purpose, urgency, service, area, onward_from,
-			                      state, head, created_at, changed_at)
-			VALUES (@id, @issuer, @audience, @subject, @purpose, @urgency, @service, @area, nullif(@onward, ''),
-			        @state, @digest, @now, @now) RETURNING seq)`+insertPacket, args)
-		return entry, nil
-	}
-	args["head"] = a.row.head
-	args["asked"] = (a.row.asked || p.Event == packet.Ask) && p.Event != packet.Answer
-	b.Queue(`WITH r AS (
-		UPDATE referral SET state = @state, asked = @asked, head = @digest, changed_at = @now
-		WHERE id = @id AND head = @head RETURNING seq)`+insertPacket, args)
-	if p.Event == packet.Withdraw {
-		b.Queue(`
-			DELETE FROM section WHERE packet IN (SELECT seq FROM packet WHERE referral = $1)
-			AND NOT EXISTS (SELECT FROM release x
-			                WHERE x.packet = section.packet AND x.name = section.name AND x.reader = section.audience)`, a.row.seq)
-	}
-	return entry, nil
-}
-
-// insertPacket files a packet under the referral that the statement before it made
-// or moved, with its sections, in one statement.
-const insertPacket = `, p AS (
-		INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, consent, state, expires_at, stored_at, log_entry)
-		SELECT seq, @issuer, @audience, @jti, @event, @digest, @envelope, @consent, @state, @expires, @now, @entry FROM r
-		RETURNING seq, referral), d AS (
-		INSERT INTO delivery (packet, referral, issuer, audience, state, log_entry)
-		SELECT seq, referral, @issuer, @audience, 'stored', @entry FROM p), c AS (
-		INSERT INTO section_copy (packet, name, issuer, sealed)
-		SELECT p.seq, u.name, @issuer, u.sealed FROM p, unnest(@names::text[], @copies::text[]) AS u(name, sealed)
-		WHERE u.sealed <> '')
-	INSERT INTO section (packet, name, issuer, audience, sealed)
-	SELECT p.seq, u.name, @issuer, @audience, u.sealed FROM p, unnest(@names::text[], @sealed::text[]) AS u(name, sealed)`

@@ -57,8 +57,9 @@ func (s *Store) Open(ctx context.Context, c partners.Caller, id string, o Openin
 	}
 	own := h.issuer == string(c.Partner())
 	read := &pgx.Batch{}
-	terms := s.Partners.LockTerms(read, partners.ID(h.issuer), partners.ID(h.audience), "")
-	grant := consent.Lock(read, h.basis)
+	to := partners.Asked{To: partners.ID(h.audience)}
+	terms := s.Partners.LockTerms(read, partners.ID(h.issuer), to)
+	grants := consent.Lock(read, h.basis)
 	var r row
 	queueRow(read, id, "FOR SHARE", &r)
 	queueNames(read, h, own, o.Sections)
@@ -72,7 +73,7 @@ func (s *Store) Open(ctx context.Context, c partners.Caller, id string, o Openin
 			return nil, ErrNoSection
 		}
 		if !own {
-			if err := h.releasable(r, terms, grant); err != nil {
+			if err := h.releasable(r, terms.For(to), grants.Of(h.basis)); err != nil {
 				return nil, err
 			}
 		}

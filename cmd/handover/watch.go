@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,53 +70,115 @@ func (a *app) watch(ctx context.Context, w watching) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(p.Dir(), toldFile)
-	seen, err := readTold(path)
-	if err != nil {
+	r := &watcher{app: a, client: c, watching: w, left: w.count, path: filepath.Join(p.Dir(), toldFile)}
+	if r.seen, err = readTold(r.path); err != nil {
 		return err
 	}
-	for wait, left := time.Duration(0), w.count; ; {
-		asked := a.now()
-		found, err := look(ctx, c, seen, wait)
-		if err != nil {
+	for {
+		done, err := r.round(ctx)
+		if passes(err) && ctx.Err() == nil {
+			a.say("warning: %s; trying again", err)
+			err = rest(ctx)
+		}
+		if done || err != nil {
 			return err
-		}
-		news, failed := a.tellAll(ctx, c, seen, found, w.exec, left)
-		if err := writeTold(path, seen.of(found)); err != nil {
-			return err
-		}
-		if seen = seen.of(found); w.count > 0 {
-			if left -= news; left == 0 {
-				return nil
-			}
-		}
-		if failed > 0 || wait > 0 && news == 0 && a.now().Sub(asked) < restTime {
-			if err := rest(ctx); err != nil {
-				return err
-			}
-		}
-		if wait = pollTime; failed > 0 {
-			wait = 0
 		}
 	}
 }
 
-// tellAll tells what has changed, most of it when most is not 0, and notes in seen
+// passes reports whether a failure is one that a watch waits out: the hub is away or
+// has too much to do.
+func passes(err error) bool {
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		return p.Status >= 500 || p.Status == http.StatusTooManyRequests
+	}
+	return errors.As(err, new(*url.Error))
+}
+
+// watcher is one watch at work.
+type watcher struct {
+	*app
+	watching
+	client *client.Client
+	path   string
+	seen   told
+	left   int  // changes yet to be told, when they are counted
+	quick  bool // the hub answered the last wait at once
+}
+
+// round looks, tells, and waits for something new.
+func (r *watcher) round(ctx context.Context) (done bool, err error) {
+	found, err := look(ctx, r.client, r.seen)
+	if err != nil {
+		return false, err
+	}
+	changes, failed := r.tellAll(ctx, found)
+	r.seen = r.seen.of(found)
+	if err := writeTold(r.path, r.seen); err != nil {
+		return false, err
+	}
+	if r.count > 0 {
+		if r.left -= changes; r.left == 0 {
+			return true, nil
+		}
+	}
+	if failed > 0 {
+		return false, rest(ctx) // and then tell it again
+	}
+	if r.quick && changes == 0 {
+		if err := rest(ctx); err != nil {
+			return false, err
+		}
+	}
+	asked := r.now()
+	err = news(ctx, r.client)
+	r.quick = r.now().Sub(asked) < restTime
+	return false, err
+}
+
+func rest(ctx context.Context) error {
+	select {
+	case <-time.After(restTime):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// news returns when one of the two lists has something new, or has waited for long.
+func news(ctx context.Context, c *client.Client) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 2)
+	wait := client.Filter{State: "all", Page: watchPage, Wait: pollTime}
+	for _, list := range []iter.Seq2[client.Summary, error]{c.Inbox(ctx, wait), c.Sent(ctx, wait)} {
+		go func() {
+			for _, err := range list {
+				ended <- err
+				return
+			}
+			ended <- nil // the list is empty
+		}()
+	}
+	return <-ended
+}
+
+// tellAll tells what has changed, no more of it than is left to be told, and notes
 // what it has told.
-func (a *app) tellAll(ctx context.Context, c *client.Client, seen told, found []client.Summary, command string, most int) (news, failed int) {
+func (r *watcher) tellAll(ctx context.Context, found []client.Summary) (changes, failed int) {
 	for _, s := range found {
-		if seen[s.ID] == mark(s, c) || most > 0 && news == most {
+		if r.seen[s.ID] == mark(s, r.client) || r.count > 0 && changes == r.left {
 			continue
 		}
-		if err := a.tell(ctx, c, s, command); err != nil {
-			a.say("warning: %s: %s; it will be told again", s.Reference, err)
+		if err := r.tell(ctx, r.client, s, r.exec); err != nil {
+			r.say("warning: %s: %s; it will be told again", s.Reference, err)
 			failed++
 			continue
 		}
-		seen[s.ID] = mark(s, c)
-		news++
+		r.seen[s.ID] = mark(s, r.client)
+		changes++
 	}
-	return news, failed
+	return changes, failed
 }
 
 // of keeps what is known of the referrals found, and forgets what is closed and gone.
@@ -126,17 +190,6 @@ func (t told) of(found []client.Summary) told {
 		}
 	}
 	return kept
-}
-
-func rest(ctx context.Context) error {
-	t := time.NewTimer(restTime)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // mark is what of a referral counts as a change: its newest step, and for what was
@@ -151,13 +204,13 @@ func mark(s client.Summary, c *client.Client) string {
 // look lists what is open on both sides and the newest of what is closed, oldest
 // change first. What was open and is in neither list has been closed, and is read by
 // itself.
-func look(ctx context.Context, c *client.Client, seen told, wait time.Duration) ([]client.Summary, error) {
+func look(ctx context.Context, c *client.Client, seen told) ([]client.Summary, error) {
 	found := map[string]client.Summary{}
 	for _, list := range []struct {
 		of   iter.Seq2[client.Summary, error]
 		most int
 	}{
-		{c.Inbox(ctx, client.Filter{Page: watchPage, Wait: wait}), -1},
+		{c.Inbox(ctx, client.Filter{Page: watchPage}), -1},
 		{c.Inbox(ctx, client.Filter{Page: watchPage, State: "all"}), watchPage},
 		{c.Sent(ctx, client.Filter{Page: watchPage}), -1},
 		{c.Sent(ctx, client.Filter{Page: watchPage, State: "all"}), watchPage},

@@ -36,7 +36,7 @@ func badValues() map[string][]any {
 		"jti":          notUUIDv7,
 		"iat":          {nil, 0, -1},
 		"act":          {strings.Repeat("u", 65)},
-		"sub":          {nil, "", "Jane Roe", "999 000 0018", subject + "==", subject + "\n", subject[:21] + "R", subject[:20], subject + "AA"},
+		"sub":          {nil, "", "Jane Roe", "999 000 0018", subject + "==", subject + "\n", subject[:21] + "R", subject[:20], strings.Repeat("A", 20) + "\r\n", subject + "AA"},
 		"jurisdiction": {nil, "", "GB", "GB-SCT", "gb-eng", "GB-WLS"},
 		"agreement":    {nil, "", "yes", "Agreed", "withdrawn", "expired", "not-asked-unsafe"},
 		"method":       {nil, "", "told me", "Written", "text"},
@@ -57,6 +57,7 @@ func badValues() map[string][]any {
 			members{"version": strings.Repeat("v", 41), "digest": digest, "language": "en"},
 			members{"version": "1", "language": "en"},
 			members{"version": "1", "digest": digest + "\n", "language": "en"},
+			members{"version": "1", "digest": strings.Repeat("A", 42) + "\n", "language": "en"},
 			members{"version": "1", "digest": digest[1:], "language": "en"},
 			members{"version": "1", "digest": digest},
 			members{"version": "1", "digest": digest, "language": ""},
@@ -86,6 +87,9 @@ func TestConsentClaimOfTheWrongFormIsRefusedByName(t *testing.T) {
 			t.Errorf("no row for %s", claim)
 		}
 	}
+	// It ends by when she said it, not by when it begins.
+	later := good.with("valid_from", now.Unix()+day).with("expires_at", now.Unix()-60+366*day+1)
+	refused(t, consentOf(t, later), record.ErrClaim, "claim", "expires_at")
 	for claim, values := range bad {
 		for _, value := range values {
 			t.Run(claim, func(t *testing.T) {

@@ -115,6 +115,18 @@ func Together[T any](n int, call func(i int) T) []T {
 	return answers
 }
 
+// Blocked returns once n sessions wait for a lock.
+func Blocked(t testing.TB, h *Hub, n int) error {
+	for waiting := 0; waiting < n; {
+		err := h.DB.Owner.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Convoy makes n calls at the same time while statement holds what they all need, and
 // lets go once each of them waits for it: they have read, then, and have not yet
 // written.
@@ -128,13 +140,7 @@ func Convoy[T any](t testing.TB, h *Hub, n int, call func(i int) T, statement st
 		t.Fatal(err)
 	}
 	released := make(chan error, 1)
-	go func() {
-		for waiting := 0; waiting < n && err == nil; {
-			err = tx.QueryRow(t.Context(), `SELECT pg_stat_clear_snapshot(), count(*) FROM pg_stat_activity
-				WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(nil, &waiting)
-		}
-		released <- errors.Join(err, tx.Commit(t.Context()))
-	}()
+	go func() { released <- errors.Join(Blocked(t, h, n), tx.Commit(t.Context())) }()
 	answers := Together(n, call)
 	if err := <-released; err != nil {
 		t.Fatal(err)

@@ -212,19 +212,19 @@ func TestAnotherAccountsFolderIsNotUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := filepath.Join(parent, "base")
-	if err := os.Mkdir(base, 0o700); err != nil {
+	private, open, link := filepath.Join(parent, "private"), filepath.Join(parent, "open"), filepath.Join(parent, "link")
+	err = errors.Join(os.Mkdir(private, 0o700), os.Symlink(private, link), os.Mkdir(open, 0o700), os.Chmod(open, 0o755))
+	if err != nil {
 		t.Fatal(err)
 	}
-	for name, spoil := range map[string]func() error{
-		"open to others": func() error { return os.Chmod(base, 0o755) },
-		"a link":         func() error { return errors.Join(os.Remove(base), os.Symlink("/tmp", base)) },
-	} {
-		if err := spoil(); err != nil {
-			t.Fatal(err)
-		}
+	for _, base := range []string{open, link} {
 		if unlock, err := tryLock(base, account); err == nil {
-			t.Errorf("%s: accepted (%t)", name, unlock != nil)
+			t.Errorf("%s was accepted (%t)", filepath.Base(base), unlock != nil)
 		}
 	}
+	unlock, err := tryLock(private, account)
+	if err != nil || unlock == nil {
+		t.Fatalf("a private folder of ours was refused: %v", err)
+	}
+	unlock()
 }

@@ -113,7 +113,7 @@ func TestEveryClaimIsWhereItBelongsAndNowhereElse(t *testing.T) {
 func TestClaimOfTheWrongFormIsRefusedByName(t *testing.T) {
 	digest := packet.Digest("x")
 	notDigests := []any{"x", digest[1:], digest + "A", digest[:42] + "_", digest + "=", digest[:20] + "\n" + digest[20:],
-		digest + "\r\n", strings.Repeat("A", 42), "+" + digest[1:], strings.Repeat("0", 64)}
+		digest + "\r\n", strings.Repeat("A", 42), strings.Repeat("A", 42) + "\n", "+" + digest[1:], strings.Repeat("0", 64)}
 	notUUIDs := []any{"7", strings.ToUpper("0199a000-0000-7000-8000-0000000000ab"), "urn:uuid:" + jti, "{" + jti + "}",
 		"'" + jti + "'", strings.ReplaceAll(jti, "-", ""), jti + "\n"}
 	notPartners := []any{"Charity", "a b", "a/b", "a.b", "a_b", "ａ", "charité", "a\n", "https://charity.example", strings.Repeat("a", 41)}
@@ -132,7 +132,7 @@ func TestClaimOfTheWrongFormIsRefusedByName(t *testing.T) {
 		{"request", "iat", []any{0, -1}},
 		{"request", "exp", []any{0, -1, now.Unix() - 60, now.Unix() - 61}}, // at or before iat
 		{"request", "event", []any{"Request", "redirect", "open", "cancel", "request "}},
-		{"request", "sub", []any{"c3ViamVjdHN1YmplY3RzMR", "c3ViamVjdHN1YmplY3RzMQ==", subject + "\n", subject + "AA",
+		{"request", "sub", []any{"c3ViamVjdHN1YmplY3RzMR", "c3ViamVjdHN1YmplY3RzMQ==", subject + "\n", strings.Repeat("A", 20) + "\r\n", subject + "AA",
 			subject[:20], "Jane Roe", "999 000 0018", "E09000012", "jane.roe@charity.example"}},
 		{"request", "purpose", []any{"Housing", "housing ", "anything", "*"}},
 		{"request", "urgency", []any{"now", "Urgent"}},

@@ -1,12 +1,16 @@
 package packet_test
 
 import (
+	"crypto/elliptic"
 	"encoding/base64"
 	"fmt"
 	"math"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"handover/keys/jose"
 	"handover/referral/packet"
@@ -280,5 +284,24 @@ func TestEnvelopeIsKnownByItsDigest(t *testing.T) {
 		if s.Unverified().ID != jti || v.ID != jti {
 			t.Errorf("%s: claims are lost", e)
 		}
+	}
+}
+
+// An ES256 signature (r, s) has a twin (r, n−s) that anyone can compute. It signs the
+// same claims and has another digest. So whether a packet was seen before is asked by
+// iss and jti; the digest names one envelope, it does not make it the only one.
+func TestTwinSignatureIsTheSameStatement(t *testing.T) {
+	token := honest(t, "request").sign(t, signingP256())
+	i := strings.LastIndexByte(token, '.') + 1
+	sig := must(base64.RawURLEncoding.DecodeString(token[i:]))
+	s := new(big.Int).SetBytes(sig[32:])
+	s.Sub(elliptic.P256().Params().N, s).FillBytes(sig[32:])
+	twin := verified(t, token[:i]+b64(sig), signingP256())
+	first := verified(t, token, signingP256())
+	if diff := cmp.Diff(first.Claims, twin.Claims); diff != "" {
+		t.Error(diff)
+	}
+	if first.Digest() == twin.Digest() || first.ReferralID() == twin.ReferralID() {
+		t.Error("the twin has the same digest, so it is not one")
 	}
 }

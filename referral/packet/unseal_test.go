@@ -39,6 +39,7 @@ func TestContentThatDoesNotBelongIsRefused(t *testing.T) {
 		{"with padded salt", swap(salt, salt+"==")},
 		{"with bits behind the salt", swap(salt, salt[:21]+"R")},
 		{"with a line break in the salt", swap(salt, salt[:11]+`\n`+salt[11:])},
+		{"with line breaks for part of the salt", swap(salt, strings.Repeat("A", 20)+`\n\n`)},
 		{"without data", swap(`,"data":`+data, ``)},
 		{"data null", swap(data, `null`)},
 		{"data an array", swap(data, `[`+data+`]`)},
@@ -66,6 +67,10 @@ func TestContentThatDoesNotBelongIsRefused(t *testing.T) {
 			}
 		})
 	}
+	long, line := sealRaw(t, plaintext("need", salt, `{"words":"`+strings.Repeat("x", packet.SectionLimit/4*3)+`"}`), recipientX25519())
+	_, err := envelopeOver(t, map[string]packet.Sealing{"need": line}).Unseal("need", long, recipientX25519())
+	refused(t, err, packet.ErrUnseal, "section", "need") // right but for its size
+
 	jwe, line := sealRaw(t, good, recipientX25519())
 	got, err := envelopeOver(t, map[string]packet.Sealing{"need": line}).Unseal("need", jwe, recipientX25519())
 	if err != nil || string([]byte(got)) != data {

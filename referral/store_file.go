@@ -1,0 +1,132 @@
+package referral
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"handover/audit"
+	"handover/audit/proof"
+	"handover/referral/packet"
+)
+
+// file queues packets, new states and log entries: three statements for a group of
+// any size.
+func file(b *pgx.Batch, l *look, accepted []*arrival) error {
+	entries := make([]proof.Entry, len(accepted))
+	for i, a := range accepted {
+		entries[i] = a.logEntry(l.now)
+	}
+	ids, err := audit.QueueAll(b, entries)
+	if err != nil {
+		return fmt.Errorf("logging packets: %w", err)
+	}
+	for i, a := range accepted {
+		a.entry = ids[i]
+	}
+	if l.row == nil {
+		b.Queue(insertReferrals+insertPackets, columns(l, accepted, true))
+		return nil
+	}
+	p := accepted[0].opened
+	args := columns(l, accepted, false)
+	args["id"], args["head"], args["digest"], args["state"] = l.row.id, l.row.head, p.Digest(), accepted[0].to
+	args["asked"] = (l.row.asked || p.Event == packet.Ask) && p.Event != packet.Answer
+	b.Queue(moveReferral+insertPackets, args)
+	if p.Event == packet.Withdraw {
+		b.Queue(destroyUnopened, l.row.seq)
+	}
+	return nil
+}
+
+func (a *arrival) logEntry(now time.Time) proof.Entry {
+	p := a.opened
+	e := a.caller.Entry("referral." + string(p.Event))
+	e.Time, e.Other, e.Referral, e.Event = now, p.Audience, p.ReferralID(), string(p.Event)
+	e.Envelope, e.State, e.Sections, e.Reason = p.Digest(), string(a.to), p.Names(), p.Reason+p.Outcome
+	if p.Basis != nil {
+		e.Consent, e.Digest = p.Basis.Consent, p.Basis.Digest
+	}
+	return e
+}
+
+// The head of the statement: what a request or an event does to its referral.
+const (
+	insertReferrals = `WITH r AS (
+		INSERT INTO referral (id, sender, recipient, subject, purpose, urgency, service, area, onward_from,
+		                      state, head, created_at, changed_at)
+		SELECT u.id, @issuer, u.recipient, u.subject, u.purpose, u.urgency, u.service, u.area, nullif(u.onward, ''),
+		       u.state, u.id, @now, @now
+		FROM unnest(@digests::text[], @audiences::text[], @subjects::text[], @purposes::text[], @urgencies::text[],
+		            @services::text[], @areas::text[], @onwards::text[], @states::text[])
+		     AS u(id, recipient, subject, purpose, urgency, service, area, onward, state)
+		RETURNING seq, id)`
+	moveReferral = `WITH r AS (
+		UPDATE referral SET state = @state, asked = @asked, head = @digest, changed_at = @now
+		WHERE id = @id AND head = @head RETURNING seq, id)`
+)
+
+// insertPackets files packets under the referrals that the head of the statement
+// made or moved, each with its sections.
+const insertPackets = `, p AS (
+		INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, consent, state, expires_at, stored_at, log_entry)
+		SELECT r.seq, @issuer, u.audience, u.jti, u.event, u.digest, u.envelope, u.consent, u.state, u.expires, @now, u.entry
+		FROM unnest(@referrals::text[], @audiences::text[], @jtis::uuid[], @events::text[], @digests::text[], @envelopes::text[],
+		            @consents::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[])
+		     AS u(referral, audience, jti, event, digest, envelope, consent, state, expires, entry)
+		     JOIN r ON r.id = u.referral
+		RETURNING seq, referral, audience, digest, log_entry), d AS (
+		INSERT INTO delivery (packet, referral, issuer, audience, state, log_entry)
+		SELECT seq, referral, @issuer, audience, 'stored', log_entry FROM p), c AS (
+		INSERT INTO section_copy (packet, name, issuer, sealed)
+		SELECT p.seq, u.name, @issuer, u.sealed
+		FROM unnest(@holders::text[], @names::text[], @copies::text[]) AS u(digest, name, sealed) JOIN p USING (digest)
+		WHERE u.sealed <> '')
+	INSERT INTO section (packet, name, issuer, audience, sealed)
+	SELECT p.seq, u.name, @issuer, p.audience, u.sealed
+	FROM unnest(@holders::text[], @names::text[], @sealed::text[]) AS u(digest, name, sealed) JOIN p USING (digest)`
+
+// destroyUnopened leaves of a withdrawn referral what its recipient has read.
+const destroyUnopened = `
+	DELETE FROM section WHERE packet IN (SELECT seq FROM packet WHERE referral = $1)
+	AND NOT EXISTS (SELECT FROM release x
+	                WHERE x.packet = section.packet AND x.name = section.name AND x.reader = section.audience)`
+
+// columns turns the packets into one array a column; requests asks for the
+// referrals' columns as well.
+func columns(l *look, accepted []*arrival, requests bool) pgx.StrictNamedArgs {
+	var referrals, audiences, jtis, events, digests, envelopes, states []string
+	var subjects, purposes, urgencies, services, areas, onwards []string
+	var holders, names, sealed, copies []string
+	var consents []*string
+	var expires []time.Time
+	var entries []audit.EntryID
+	for _, a := range accepted {
+		p := a.opened
+		referrals, audiences, jtis = append(referrals, p.ReferralID()), append(audiences, p.Audience), append(jtis, p.ID)
+		events, digests, envelopes = append(events, string(p.Event)), append(digests, p.Digest()), append(envelopes, p.Token())
+		states, expires, entries = append(states, string(a.to)), append(expires, time.Unix(p.Expires, 0)), append(entries, a.entry)
+		subjects, purposes, urgencies = append(subjects, p.Subject), append(purposes, p.Purpose), append(urgencies, p.Urgency)
+		services, areas, onwards = append(services, p.Service), append(areas, p.Area), append(onwards, p.OnwardFrom)
+		var basis *string
+		if p.Basis != nil {
+			basis = &p.Basis.Consent
+		}
+		consents = append(consents, basis)
+		for _, name := range p.Names() {
+			jwe, own := p.Sealed(name)
+			holders, names, sealed, copies = append(holders, p.Digest()), append(names, name), append(sealed, jwe), append(copies, own)
+		}
+	}
+	args := pgx.StrictNamedArgs{"issuer": l.issuer, "now": l.now, "referrals": referrals, "audiences": audiences,
+		"jtis": jtis, "events": events, "digests": digests, "envelopes": envelopes, "consents": consents, "states": states,
+		"expires": expires, "entries": entries, "holders": holders, "names": names, "sealed": sealed, "copies": copies}
+	if requests {
+		for name, column := range map[string][]string{"subjects": subjects, "purposes": purposes, "urgencies": urgencies,
+			"services": services, "areas": areas, "onwards": onwards} {
+			args[name] = column
+		}
+	}
+	return args
+}
