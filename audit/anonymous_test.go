@@ -74,9 +74,12 @@ func TestStrangersAreCountedAndCannotFloodTheLog(t *testing.T) {
 					hub.CountAnonymous("unauthenticated")
 					hub.CountAnonymous(fmt.Sprintf("made-up-%d", i)) // beyond the bound they are one
 					hub.CountAnonymous("Not a code; DROP TABLE")
-				}
-				if err := hub.writeCounts(bounded(t)); err != nil {
-					t.Error(err)
+					if i%50 != 49 {
+						continue
+					}
+					if err := hub.writeCounts(bounded(t)); err != nil {
+						t.Error(err)
+					}
 				}
 			})
 		}

@@ -119,6 +119,12 @@ func TestHubThatLiesIsFoundOut(t *testing.T) {
 		"a step described otherwise": {"", func(*pair) func(map[string]any) {
 			return func(m map[string]any) { chain(m, 1)["event"] = "accept" }
 		}, read, client.ErrForged},
+		"a step that leads elsewhere": {"", func(*pair) func(map[string]any) {
+			return func(m map[string]any) { chain(m, 0)["state"] = "accepted" }
+		}, read, client.ErrForged},
+		"a list of steps under another digest": {"", func(*pair) func(map[string]any) {
+			return func(m map[string]any) { chain(m, 0)["digest"] = strings.Repeat("A", 43) }
+		}, read, client.ErrForged},
 		"a history with the receipt of another step": {"/events", func(p *pair) func(map[string]any) {
 			return func(m map[string]any) {
 				m["events"].([]any)[1].(map[string]any)["receipt"] = members(p.wasReceipt)
@@ -241,5 +247,66 @@ func TestSignatureOfAKeyRevokedSinceIsDoubted(t *testing.T) {
 	if _, err := p.to.Step(t.Context(), client.Step{Referral: p.referral, Event: "ask", Sections: saying("?"),
 		Consent: p.consent.ID}); client.Code(err) != "recipient-inactive" {
 		t.Errorf("sealed to a revoked key: %v", err)
+	}
+}
+
+func TestListThatDoesNotEndIsGivenUp(t *testing.T) {
+	for name, link := range map[string]string{
+		"the same page again":    `</v1/inbox?after=7>; rel="next"`,
+		"an empty page and more": `</v1/inbox?after=9>; rel="next"`,
+	} {
+		p := newPair(t)
+		asked := 0
+		p.hub.before = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != "/v1/inbox" {
+				return false
+			}
+			asked++
+			w.Header().Set("Link", link)
+			page := []client.Summary{{ID: "x"}}
+			if strings.HasPrefix(name, "an empty") {
+				page = page[:0]
+			}
+			answer(w, 200, map[string]any{"referrals": page})
+			return true
+		}
+		var last error
+		for _, err := range p.to.Inbox(t.Context(), client.Filter{}) {
+			if last = err; asked > 9 {
+				break
+			}
+		}
+		if !errors.Is(last, client.ErrAnswer) || asked > 2 {
+			t.Errorf("%s: asked %d times, %v", name, asked, last)
+		}
+	}
+}
+
+// astray records which hosts are asked.
+type astray struct {
+	*fakeHub
+	hosts map[string]bool
+}
+
+func (a *astray) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.hosts[r.URL.Host] = true
+	return a.fakeHub.RoundTrip(r)
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	a := &astray{fakeHub: newHub(t), hosts: map[string]bool{}}
+	c, err := client.New(client.Options{Hub: a.issuer, Partner: "camden-outreach", ClientID: "camden-outreach.abcde",
+		LogKey: a.log.key, Keys: someKeys(), HTTP: &http.Client{Transport: a}})
+	must(err)
+	a.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/v1/services" {
+			return false
+		}
+		w.Header().Set("Location", "https://evil.example/v1/services")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		return true
+	}
+	if _, err := c.Services(t.Context(), "", ""); err == nil || len(a.hosts) != 1 {
+		t.Errorf("asked %v, %v", a.hosts, err)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"handover/internal/codes"
 )
 
 // Partner is an agency that takes part.
@@ -88,6 +86,3 @@ func isName(s string) bool {
 	}
 	return s != "" && len(s) <= 40
 }
-
-// isSection reports whether name is a section of the format.
-func isSection(name string) bool { return codes.Sections().Has(name) }

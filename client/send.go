@@ -59,11 +59,6 @@ func (c *Client) seal(ctx context.Context, claims packet.Claims, sections map[st
 		if !isName(claims.Audience) {
 			return nil, local(packet.ErrClaim.With("claim", "aud"))
 		}
-		for name := range sections {
-			if !isSection(name) {
-				return nil, local(packet.ErrClaim.With("claim", "sections"))
-			}
-		}
 		key, err := c.sealingKey(ctx, claims.Audience)
 		if err != nil {
 			return nil, err

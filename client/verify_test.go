@@ -122,6 +122,47 @@ func TestChangedBundleDoesNotHold(t *testing.T) {
 	}
 }
 
+func TestLogThatHasAnAnswerBeforeItsQuestionDoesNotHold(t *testing.T) {
+	p, b := story(t)
+	for _, i := range []int{1, 0} { // logged anew, the request after what followed it
+		entry, err := b.Events[i].Receipt.Verify(p.from.LogKey())
+		must(err)
+		b.Events[i].Receipt = p.hub.log.add(entry)
+	}
+	f, err := b.Verify(p.from.LogKey())
+	if err == nil || !strings.Contains(failures(f), "before the step that it follows") {
+		t.Errorf("%v\n%s", err, failures(f))
+	}
+}
+
+func TestBundleOfAnotherHubsPacketsDoesNotHold(t *testing.T) {
+	p, b := story(t)
+	other := newLog(t, "other.example/v1/log")
+	b.Hub, b.LogKey, b.Consents = "https://other.example", other.key.String(), nil
+	for i := range b.Events {
+		entry, err := b.Events[i].Receipt.Verify(p.from.LogKey())
+		must(err)
+		b.Events[i].Receipt = other.add(entry)
+	}
+	f, err := b.Verify(other.key)
+	if err == nil || !strings.Contains(failures(f), "signed for another hub") {
+		t.Errorf("%v\n%s", err, failures(f))
+	}
+}
+
+func TestConsentThatTookAnothersIdDoesNotHold(t *testing.T) {
+	p, b := story(t)
+	again, err := p.from.RecordConsent(t.Context(), client.Consent{ID: p.consent.ID, Subject: p.consent.Subject, Purpose: "housing",
+		Recipients: []string{"camden-outreach", "westside-aid"}, Sections: []string{"need", "note"}, Method: "written",
+		Notice: client.Notice{Version: "1", Digest: strings.Repeat("A", 43), Language: "en"}})
+	must(err)
+	b.Consents[0] = client.BundleConsent{Record: again.Record, Receipt: again.Receipt}
+	f, err := b.Verify(p.from.LogKey())
+	if err == nil || !strings.Contains(failures(f), "another record with this id") {
+		t.Errorf("%v\n%s", err, failures(f))
+	}
+}
+
 // Sections of which she had said no, and steps after she withdrew, show in a bundle,
 // even when the hub took them.
 func TestBundleShowsWhatTheHubShouldNotHaveTaken(t *testing.T) {
@@ -161,7 +202,7 @@ func TestAnyChangedCharacterOfABundleIsNoticed(t *testing.T) {
 	for _, part := range []*string{&b.Events[0].Envelope, &b.Events[0].Receipt.Entry, &b.Events[0].Receipt.Salt,
 		&b.Events[0].Receipt.Proof, &b.Consents[0].Record, &b.Consents[0].Receipt.Proof} {
 		was := *part
-		for i := 0; i < len(was); i += 1 + len(was)/60 {
+		for i := 0; i < len(was); i += 1 + len(was)/30 {
 			other := byte('A')
 			if was[i] == other {
 				other = 'B'

@@ -164,7 +164,7 @@ func TestTheSameRecordPostedAtOnceIsOneRecordAndOneReceipt(t *testing.T) {
 	s := newScene(t)
 	c := s.by.Consent(t, hubtest.Subject(), []string{string(s.named.ID)})
 	s.by.Token(t)
-	answers := hubtest.Convoy(t, s.hub, 6, func(int) hubtest.Answer { return s.by.PostConsent(t, c) }, `LOCK TABLE consent IN SHARE MODE`)
+	answers := hubtest.Convoy(t, s.hub, 6, 6, func(int) hubtest.Answer { return s.by.PostConsent(t, c) }, `LOCK TABLE consent IN SHARE MODE`)
 	for _, a := range answers {
 		if a.Status != http.StatusCreated || !bytes.Equal(a.Body, answers[0].Body) {
 			t.Errorf("answered %d %s, want 201 and one receipt for all", a.Status, a.Body)
@@ -185,7 +185,7 @@ func TestOfSeveralRecordsUnderOneIdAtOnceOneIsStored(t *testing.T) {
 	}
 	s.by.Token(t)
 	won := 0
-	for _, a := range hubtest.Convoy(t, s.hub, len(records), func(i int) hubtest.Answer { return s.by.PostConsent(t, records[i]) },
+	for _, a := range hubtest.Convoy(t, s.hub, len(records), len(records), func(i int) hubtest.Answer { return s.by.PostConsent(t, records[i]) },
 		`LOCK TABLE consent IN SHARE MODE`) {
 		if a.Status == http.StatusCreated {
 			won++

@@ -119,7 +119,7 @@ func TestOfManyWithdrawalsAtOnceOneIsKept(t *testing.T) {
 	}
 	s.by.Token(t)
 	won := 0
-	for _, a := range hubtest.Convoy(t, s.hub, len(calls), func(i int) hubtest.Answer { return s.by.Do(t, calls[i]) },
+	for _, a := range hubtest.Convoy(t, s.hub, len(calls), len(calls), func(i int) hubtest.Answer { return s.by.Do(t, calls[i]) },
 		`SELECT FROM consent_state WHERE id = $1 FOR UPDATE`, c.ID) {
 		if a.Status == http.StatusCreated {
 			won++

@@ -233,7 +233,7 @@ func TestACodeEnrolsOneSystemHoweverManyUseItAtOnce(t *testing.T) {
 		statements[i] = hubtest.SignAs(t, partners.EnrolmentType, e, signing.Signer())
 	}
 	won := 0
-	for _, a := range hubtest.Convoy(t, h, n, func(i int) hubtest.Answer { return enrol(t, h, code, statements[i]) },
+	for _, a := range hubtest.Convoy(t, h, n, n, func(i int) hubtest.Answer { return enrol(t, h, code, statements[i]) },
 		`LOCK TABLE partner_client IN SHARE MODE`) {
 		switch {
 		case a.Status == http.StatusCreated:
@@ -261,7 +261,7 @@ func TestOneKeyEnrolsOnceHoweverManyBringItAtOnce(t *testing.T) {
 		statements[i] = a.Statement(t, codes[i])
 	}
 	won := 0
-	for _, a := range hubtest.Convoy(t, h, n, func(i int) hubtest.Answer { return enrol(t, h, codes[i], statements[i]) },
+	for _, a := range hubtest.Convoy(t, h, n, n, func(i int) hubtest.Answer { return enrol(t, h, codes[i], statements[i]) },
 		`LOCK TABLE partner_key IN SHARE MODE`) {
 		switch {
 		case a.Status == http.StatusCreated:

@@ -2,14 +2,19 @@ package profile_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	sumdbnote "golang.org/x/mod/sumdb/note"
 
 	"handover/client"
 	"handover/client/profile"
@@ -224,5 +229,67 @@ func TestReceiptStaysInItsFolder(t *testing.T) {
 	path, err := p.KeepReceipt("../../elsewhere", 1)
 	if err != nil || filepath.Dir(path) != filepath.Join(dir, "receipts") {
 		t.Errorf("%s, %v", path, err)
+	}
+}
+
+// joined answers an enrolment as a hub does, and counts how often it was asked.
+type joined struct {
+	logKey string
+	asked  int
+}
+
+func (j *joined) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	switch r.URL.Path {
+	case "/.well-known/oauth-authorization-server":
+		fmt.Fprint(w, `{"issuer":"https://hub.example","token_endpoint":"https://hub.example/oauth/token"}`)
+	case "/v1/log/key":
+		fmt.Fprintln(w, j.logKey)
+	case "/v1/enrol":
+		j.asked++
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"partner":"camden-outreach","client_id":"camden-outreach.ab3d5","scopes":[],"issuer":"https://hub.example"}`)
+	}
+	return w.Result(), nil
+}
+
+func TestEnrolmentIsKeptAndNotDoneTwice(t *testing.T) {
+	_, vkey, err := sumdbnote.GenerateKey(rand.Reader, "hub.example/v1/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub := &joined{logKey: vkey}
+	dir, p := create(t, profile.Options{HTTP: &http.Client{Transport: hub}})
+	if _, err := p.Enrol(t.Context(), "https://hub.example/", "code"); err != nil {
+		t.Fatal(err)
+	}
+	again, err := profile.Open(t.Context(), dir, profile.Options{HTTP: &http.Client{Transport: hub}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := again.Settings(); s.Hub != "https://hub.example" || s.ClientID != "camden-outreach.ab3d5" || s.LogKey != vkey {
+		t.Errorf("%+v", s)
+	}
+	if _, err := again.Enrol(t.Context(), "https://hub.example", "code"); !errors.Is(err, profile.ErrEnrolled) || hub.asked != 1 {
+		t.Errorf("asked %d times, %v", hub.asked, err)
+	}
+	c, err := again.Client()
+	if err != nil || c.PartnerID() != "camden-outreach" || c.LogKey().String() != vkey {
+		t.Errorf("%v", err)
+	}
+	if own := again.Settings().Trust().Keys["camden-outreach"]; len(own) != 1 || !own[0].ValidAt(time.Now()) {
+		t.Errorf("it does not trust its own signature: %+v", own)
+	}
+}
+
+func TestEnrolmentWithAnotherHubsLogKeyIsRefused(t *testing.T) {
+	_, vkey, err := sumdbnote.GenerateKey(rand.Reader, "other.example/v1/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub := &joined{logKey: vkey}
+	_, p := create(t, profile.Options{HTTP: &http.Client{Transport: hub}})
+	if _, err := p.Enrol(t.Context(), "https://hub.example", "code"); !errors.Is(err, client.ErrAnswer) || hub.asked != 0 {
+		t.Errorf("asked %d times, %v", hub.asked, err)
 	}
 }

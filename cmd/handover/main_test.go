@@ -182,3 +182,22 @@ func TestEveryStepOfTheFormatHasACommandWithAnExampleThatWorks(t *testing.T) {
 		}
 	}
 }
+
+func TestWatchWaitsOutAnOutageAndNothingElse(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{&url.Error{Op: "Get", Err: errors.New("refused")}, true},
+		{&client.Problem{Status: 503, Code: "hub-busy"}, true},
+		{&client.Problem{Status: 500, Code: "internal"}, true},
+		{&client.Problem{Status: 429, Code: "rate"}, true},
+		{&client.Problem{Status: 401, Code: "unauthenticated"}, false},
+		{client.ErrForged, false},
+		{nil, false},
+	} {
+		if got := passes(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
+		}
+	}
+}

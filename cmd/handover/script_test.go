@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
+		Deadline:            time.Now().Add(3 * time.Minute), // a script that waits for ever fails sooner
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			// The hub's folder is not in $WORK, which the account that PostgreSQL drops

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,8 +47,11 @@ func testKey(label string, alg jose.Algorithm, curve jose.Curve) jose.PrivateKey
 	return must(jose.ParsePrivateKey(must(json.Marshal(m))))
 }
 
-func signingEd25519() jose.PrivateKey { return testKey("recorder-ed25519", jose.EdDSA, jose.Ed25519) }
-func signingP256() jose.PrivateKey    { return testKey("recorder-p256", jose.ES256, jose.P256) }
+// The keys, each derived once.
+var (
+	signingEd25519 = sync.OnceValue(func() jose.PrivateKey { return testKey("recorder-ed25519", jose.EdDSA, jose.Ed25519) })
+	signingP256    = sync.OnceValue(func() jose.PrivateKey { return testKey("recorder-p256", jose.ES256, jose.P256) })
+)
 
 func digestOf(s string) string {
 	sum := sha256.Sum256([]byte(s))

@@ -1,6 +1,7 @@
 package hubtest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -115,22 +117,27 @@ func Together[T any](n int, call func(i int) T) []T {
 	return answers
 }
 
-// Blocked returns once n sessions wait for a lock.
+// patience is how long a test waits for what must come, before it fails.
+const patience = 30 * time.Second
+
+// Blocked returns once n sessions wait for a lock, or an error when they do not.
 func Blocked(t testing.TB, h *Hub, n int) error {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	for waiting := 0; waiting < n; {
-		err := h.DB.Owner.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+		err := h.DB.Owner.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
 		if err != nil {
-			return err
+			return fmt.Errorf("%d sessions wait for a lock, want %d: %w", waiting, n, err)
 		}
 	}
 	return nil
 }
 
 // Convoy makes n calls at the same time while statement holds what they all need, and
-// lets go once each of them waits for it: they have read, then, and have not yet
-// written.
-func Convoy[T any](t testing.TB, h *Hub, n int, call func(i int) T, statement string, args ...any) []T {
+// lets go once so many sessions of theirs wait for it: they have read, then, and have
+// not yet written.
+func Convoy[T any](t testing.TB, h *Hub, n, sessions int, call func(i int) T, statement string, args ...any) []T {
 	t.Helper()
 	tx, err := h.DB.Owner.Begin(t.Context())
 	if err != nil {
@@ -140,7 +147,7 @@ func Convoy[T any](t testing.TB, h *Hub, n int, call func(i int) T, statement st
 		t.Fatal(err)
 	}
 	released := make(chan error, 1)
-	go func() { released <- errors.Join(Blocked(t, h, n), tx.Commit(t.Context())) }()
+	go func() { released <- errors.Join(Blocked(t, h, sessions), tx.Commit(t.Context())) }()
 	answers := Together(n, call)
 	if err := <-released; err != nil {
 		t.Fatal(err)

@@ -296,11 +296,8 @@ func isPartner(s string) bool {
 // it says nothing about her, and nothing is looked up by it alone. What is no id has
 // the reference "".
 func Reference(referral string) string {
-	if !IsDigest(referral) {
-		return ""
-	}
 	b, err := base64.RawURLEncoding.DecodeString(referral)
-	if err != nil {
+	if err != nil || !IsDigest(referral) {
 		return ""
 	}
 	s := crockford.EncodeToString(b[:5])

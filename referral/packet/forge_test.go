@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,23 +55,18 @@ func testKey(label string, alg jose.Algorithm, curve jose.Curve) jose.PrivateKey
 	return must(jose.ParsePrivateKey(must(json.Marshal(m))))
 }
 
-func signingEd25519() jose.PrivateKey {
-	return testKey("charity-signing-ed25519", jose.EdDSA, jose.Ed25519)
-}
-func signingP256() jose.PrivateKey {
-	return testKey("charity-signing-p256", jose.ES256, jose.P256)
-}
-func recipientX25519() jose.PrivateKey {
-	return testKey("borough-encryption-x25519", jose.ECDHESA256KW, jose.X25519)
-}
-func recipientP256() jose.PrivateKey {
-	return testKey("borough-encryption-p256", jose.ECDHESA256KW, jose.P256)
-}
-func copyX25519() jose.PrivateKey {
-	return testKey("charity-copies-x25519", jose.ECDHESA256KW, jose.X25519)
-}
-func copyP256() jose.PrivateKey {
-	return testKey("charity-copies-p256", jose.ECDHESA256KW, jose.P256)
+// The keys, each derived once.
+var (
+	signingEd25519  = once("charity-signing-ed25519", jose.EdDSA, jose.Ed25519)
+	signingP256     = once("charity-signing-p256", jose.ES256, jose.P256)
+	recipientX25519 = once("borough-encryption-x25519", jose.ECDHESA256KW, jose.X25519)
+	recipientP256   = once("borough-encryption-p256", jose.ECDHESA256KW, jose.P256)
+	copyX25519      = once("charity-copies-x25519", jose.ECDHESA256KW, jose.X25519)
+	copyP256        = once("charity-copies-p256", jose.ECDHESA256KW, jose.P256)
+)
+
+func once(label string, alg jose.Algorithm, curve jose.Curve) func() jose.PrivateKey {
+	return sync.OnceValue(func() jose.PrivateKey { return testKey(label, alg, curve) })
 }
 
 // claimsOf are the claims of an honest envelope of the event, without sections.
