@@ -3,11 +3,13 @@ package client_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"handover/client"
+	"handover/referral/packet"
 )
 
 // lie changes the JSON of the answers whose path has that ending.
@@ -151,6 +153,21 @@ func TestHubThatLiesIsFoundOut(t *testing.T) {
 		"a consent with another digest": {p0, func(*pair) func(map[string]any) {
 			return func(m map[string]any) { m["digest"] = strings.Repeat("A", 43) }
 		}, consent, client.ErrForged},
+		"a consent whose signature is another's": {p0, func(p *pair) func(map[string]any) {
+			return func(m map[string]any) {
+				forged := p.consent.Record[:len(p.consent.Record)-8] + "AAAAAAAA"
+				m["record"], m["digest"] = forged, packet.Digest(forged)
+			}
+		}, consent, client.ErrForged},
+		"a withdrawal whose signature is another's": {p0, func(p *pair) func(map[string]any) {
+			if _, err := p.to.WithdrawConsent(t.Context(), p.consent.ID); err != nil {
+				t.Fatal(err)
+			}
+			return func(m map[string]any) {
+				w := m["withdrawal"].(string)
+				m["withdrawal"] = w[:len(w)-8] + "AAAAAAAA"
+			}
+		}, consent, client.ErrForged},
 		"a withdrawal that nobody signed": {p0, func(*pair) func(map[string]any) {
 			return func(m map[string]any) { m["withdrawal"], m["state"] = "x.y.z", "withdrawn" }
 		}, consent, client.ErrForged},
@@ -262,11 +279,11 @@ func TestListThatDoesNotEndIsGivenUp(t *testing.T) {
 				return false
 			}
 			asked++
-			w.Header().Set("Link", link)
 			page := []client.Summary{{ID: "x"}}
 			if strings.HasPrefix(name, "an empty") {
-				page = page[:0]
+				page, link = page[:0], fmt.Sprintf(`</v1/inbox?after=%d>; rel="next"`, asked)
 			}
+			w.Header().Set("Link", link)
 			answer(w, 200, map[string]any{"referrals": page})
 			return true
 		}

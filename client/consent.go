@@ -183,6 +183,7 @@ func (c *Client) proveConsent(ctx context.Context, stored StoredConsent) error {
 		return err
 	}
 	if _, err := record.VerifyWithdrawal(stated, key.PublicKey); err != nil {
+		return fmt.Errorf("%w: the withdrawal", ErrForged)
 	}
 	return c.prove(stored.Receipt, proof.Entry{Act: "consent.withdraw", Partner: stated.Unverified().Issuer,
 		Consent: stored.ID, Digest: stated.Digest(), State: "withdrawn"})

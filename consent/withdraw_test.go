@@ -150,7 +150,7 @@ func TestAWithdrawalWaitsForWhatIsBeingSharedAndIsDatedAfterIt(t *testing.T) {
 	answered := make(chan hubtest.Answer, 1)
 	go func() { answered <- s.by.Withdraw(t, c) }()
 	var shared time.Time
-	err = errors.Join(hubtest.Blocked(t, s.hub, 1), tx.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&shared), tx.Commit(t.Context()))
+	err = errors.Join(hubtest.Blocked(t, s.hub, tx, 1), tx.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&shared), tx.Commit(t.Context()))
 	if a := <-answered; err != nil || a.Status != http.StatusCreated {
 		t.Fatalf("%v, %d %s", err, a.Status, a.Body)
 	}

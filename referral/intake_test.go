@@ -2,6 +2,7 @@ package referral_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 
@@ -11,13 +12,44 @@ import (
 	"handover/referral/packet"
 )
 
-// together posts the packets at the same time, while the table of packets is held, so
-// that those behind the first gather in groups.
-func together(t *testing.T, h *hubtest.Hub, by *hubtest.Agency, packets []hubtest.Sealed) []hubtest.Answer {
+// gathered posts requests of one agency so that they gather in one group: as many as
+// the hub stores at once are held up before them, and let go once the others are in
+// line. Those are refused then, so that the group is next. before is called while all
+// wait.
+func gathered(t *testing.T, h *hubtest.Hub, p hubtest.Pair, requests []hubtest.Sealed, before func()) []hubtest.Answer {
 	t.Helper()
-	by.Token(t)
-	return hubtest.Convoy(t, h, len(packets), groups, func(i int) hubtest.Answer { return by.Send(t, packets[i]) },
-		`LOCK TABLE packet IN SHARE MODE`)
+	gate := p.From.Record(t, hubtest.Subject(), p.Named())
+	plugs := make([]hubtest.Sealed, groups)
+	for i := range plugs {
+		plugs[i] = p.From.Request(p.To, p.Service, gate).Seal(t)
+	}
+	tx, err := h.DB.Owner.Begin(t.Context())
+	if err == nil {
+		_, err = tx.Exec(t.Context(), `UPDATE consent_state SET withdrawn_at = now(), withdrawn_by = $2, withdrawal = 'x', withdrawal_digest = 'x' WHERE id = $1`,
+			gate.ID, string(p.From.ID))
+	}
+	do(t, err)
+	inLine := make(chan error, 1)
+	admitted := hubtest.Value[int](t, h, `SELECT count(*) FROM oauth_proof`) + len(plugs) + len(requests)
+	go func() {
+		err := hubtest.Blocked(t, h, tx, groups)
+		for seen := 0; err == nil && seen < admitted; {
+			err = h.DB.Owner.QueryRow(t.Context(), `SELECT count(*) FROM oauth_proof`).Scan(&seen)
+		}
+		before()
+		inLine <- errors.Join(err, tx.Commit(t.Context()))
+	}()
+	answers := hubtest.Together(len(plugs)+len(requests), func(i int) hubtest.Answer {
+		if i < len(plugs) {
+			return p.From.Send(t, plugs[i])
+		}
+		if err := hubtest.Blocked(t, h, tx, groups); err != nil {
+			t.Error(err)
+		}
+		return p.From.Send(t, requests[i-len(plugs)])
+	})
+	do(t, <-inLine)
+	return answers[len(plugs):]
 }
 
 // TestRequestsThatArriveTogetherAreEachJudgedAlone mixes good ones with others that
@@ -65,8 +97,8 @@ func TestRequestsThatArriveTogetherAreEachJudgedAlone(t *testing.T) {
 		rows[i].s.Body = nil
 	}
 	logged := h.Logged(t)
-	answers := together(t, h, p.From, packets)
-	refusals := map[string]int{}
+	answers := gathered(t, h, p, packets, func() {})
+	refusals := map[string]int{"consent-withdrawn": groups} // those that went before
 	for i, row := range rows {
 		a := answers[(i*7+3)%len(rows)]
 		switch got := a.Problem().Code; {
@@ -92,8 +124,8 @@ func TestRequestsThatArriveTogetherAreEachJudgedAlone(t *testing.T) {
 			t.Errorf("%s was answered %d times more than it is logged", code, n)
 		}
 	}
-	if at, n := hubtest.Value[int](t, h, `SELECT count(DISTINCT stored_at) FROM packet`), hubtest.Value[int](t, h, `SELECT count(*) FROM packet`); at == n {
-		t.Errorf("%d packets were stored at %d times: nothing was stored in a group", n, at)
+	if at := hubtest.Value[int](t, h, `SELECT count(DISTINCT stored_at) FROM packet WHERE digest <> $1`, stored.Digest); at > groups {
+		t.Errorf("they were stored at %d times: not in a group", at)
 	}
 	sections := hubtest.Value[int](t, h, `SELECT count(*) FROM section s JOIN packet p ON p.seq = s.packet WHERE s.audience <> p.audience OR s.issuer <> p.issuer`)
 	if sections != 0 {
@@ -111,38 +143,39 @@ func receiptOf(t *testing.T, a hubtest.Answer, digest string) {
 	}
 }
 
-// TestOneThatTheDatabaseRefusesDoesNotTakeItsGroupWithIt sends a step and a request
-// under one id at the same moment: the group of the loser fails as a whole, and all of
-// it but the loser is stored all the same.
+// TestOneThatTheDatabaseRefusesDoesNotTakeItsGroupWithIt lets a packet be stored by
+// another hub, under the id of one of a group, between the group's reading and its
+// writing: the group fails as a whole, and all of it but that one is stored after all.
 func TestOneThatTheDatabaseRefusesDoesNotTakeItsGroupWithIt(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
-	s := p.Sent(t)
-	step := p.From.Event(p.To, packet.Withdraw, s.Digest, s.Digest).Seal(t)
-	packets := []hubtest.Sealed{step}
-	for i := range 20 {
-		packets = append(packets, p.Request("need").Seal(t, func(d *hubtest.Draft) {
-			if i == 10 {
-				d.ID = step.Claims.ID
-			}
-		}))
+	p.Sent(t)
+	requests := make([]hubtest.Sealed, 20)
+	for i := range requests {
+		requests[i] = p.Request("need").Seal(t)
 	}
-	p.From.Token(t)
-	answers := hubtest.Convoy(t, h, len(packets), groups+1, func(i int) hubtest.Answer { return p.From.Send(t, packets[i]) },
-		`LOCK TABLE packet IN SHARE MODE`)
-	won := 0
+	const unlucky = 10
+	elsewhere, err := h.DB.Owner.Begin(t.Context())
+	do(t, err)
+	committed := make(chan error, 1)
+	answers := gathered(t, h, p, requests, func() {
+		_, err := elsewhere.Exec(t.Context(), `INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, state, expires_at, stored_at, log_entry)
+			SELECT referral, issuer, audience, $1, event, repeat('A', 43), envelope, state, expires_at, stored_at, log_entry FROM packet`, requests[unlucky].Claims.ID)
+		go func() {
+			committed <- errors.Join(err, hubtest.Blocked(t, h, elsewhere, 1), elsewhere.Commit(t.Context()))
+		}()
+	})
+	do(t, <-committed)
 	for i, a := range answers {
-		if twin := i == 0 || i == 11; !twin && a.Status != http.StatusCreated {
-			t.Errorf("request %d: %d %s", i, a.Status, a.Body)
-		} else if twin && a.Status == http.StatusCreated {
-			won++
-		} else if twin && a.Problem().Code != "packet-conflict" {
-			t.Errorf("twin %d: %d %s", i, a.Status, a.Body)
+		if i == unlucky && a.Problem().Code != "packet-conflict" {
+			t.Errorf("the one under the other's id: %d %s, want packet-conflict", a.Status, a.Body)
+		} else if i != unlucky {
+			receiptOf(t, a, requests[i].Digest)
 		}
 	}
-	if n := hubtest.Value[int](t, h, `SELECT count(*) FROM packet`); won != 1 || n != 21 {
-		t.Errorf("%d of two packets under one id were accepted and %d packets are stored, want 1 and 21", won, n)
+	if n := hubtest.Value[int](t, h, `SELECT count(*) FROM referral`); n != len(requests) {
+		t.Errorf("%d referrals are stored, want %d", n, len(requests))
 	}
 }
 

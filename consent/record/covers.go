@@ -24,13 +24,13 @@ func (c Claims) Covers(p Passage) error {
 	switch {
 	case c.Agreement != "agreed", c.Subject != p.Subject, c.Purpose != p.Purpose:
 		return ErrNotCovered
-	case p.Now.Unix() < c.ValidFrom || p.Now.Unix() >= c.Expires:
-		return ErrExpired
 	case p.Sender != c.Issuer && !slices.Contains(c.Recipients, p.Sender):
 		// Only who recorded it, or was named in it, may rely on it.
 		return ErrNotCovered
 	case !c.names(p.Recipient, p.Category):
 		return ErrNotCovered
+	case p.Now.Unix() < c.ValidFrom || p.Now.Unix() >= c.Expires:
+		return ErrExpired
 	}
 	for _, class := range p.Classes {
 		if slices.Contains(c.Withheld, class) || !slices.Contains(c.Sections, class) {

@@ -120,15 +120,20 @@ func Together[T any](n int, call func(i int) T) []T {
 // patience is how long a test waits for what must come, before it fails.
 const patience = 30 * time.Second
 
-// Blocked returns once n sessions wait for a lock, or an error when they do not.
-func Blocked(t testing.TB, h *Hub, n int) error {
+// Blocked returns once n sessions wait for a lock that holder holds, or an error when
+// they do not.
+func Blocked(t testing.TB, h *Hub, holder pgx.Tx, n int) error {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for waiting := 0; waiting < n; {
-		err := h.DB.Owner.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity
-			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		// Sessions that wait behind others that wait are waiting too.
+		err := h.DB.Owner.QueryRow(ctx, `
+			WITH RECURSIVE behind(pid) AS (
+				SELECT $1::int UNION SELECT a.pid FROM behind b JOIN pg_stat_activity a ON b.pid = ANY (pg_blocking_pids(a.pid))
+				WHERE a.datname = current_database() AND a.wait_event_type = 'Lock')
+			SELECT count(*) - 1 FROM behind`, holder.Conn().PgConn().PID()).Scan(&waiting)
 		if err != nil {
-			return fmt.Errorf("%d sessions wait for a lock, want %d: %w", waiting, n, err)
+			return fmt.Errorf("%d sessions wait for the lock, want %d: %w", waiting, n, err)
 		}
 	}
 	return nil
@@ -147,7 +152,7 @@ func Convoy[T any](t testing.TB, h *Hub, n, sessions int, call func(i int) T, st
 		t.Fatal(err)
 	}
 	released := make(chan error, 1)
-	go func() { released <- errors.Join(Blocked(t, h, sessions), tx.Commit(t.Context())) }()
+	go func() { released <- errors.Join(Blocked(t, h, tx, sessions), tx.Commit(t.Context())) }()
 	answers := Together(n, call)
 	if err := <-released; err != nil {
 		t.Fatal(err)

@@ -35,6 +35,10 @@ func session() map[string]string {
 		"idle_in_transaction_session_timeout": "10s",
 		"statement_timeout":                   "15s",
 		"lock_timeout":                        "5s",
+		// Statements are prepared once and reach their rows by key whatever the values, so one
+		// plan serves them all. Left to itself the server plans those with array parameters
+		// anew each time, which cost more than running them.
+		"plan_cache_mode": "force_generic_plan",
 		// Temporary tables come last, so that none can stand in for a real one.
 		"search_path": "public, pg_temp",
 	}
