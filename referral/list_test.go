@@ -56,6 +56,7 @@ func ids(t *testing.T, a *hubtest.Agency, path string) (all []string) {
 }
 
 func TestPagesAreNewestFirstAndLeaveNothingOut(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p, stranger := h.Pair(t, partners.BoroughOutreach), h.Pair(t, partners.BoroughOutreach)
 	var newest []string
@@ -93,6 +94,7 @@ func TestPagesAreNewestFirstAndLeaveNothingOut(t *testing.T) {
 }
 
 func TestAListThatIsAskedForWronglyIsRefused(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	for _, query := range []string{"state=open", "urgency=soon", "limit=0", "limit=101", "limit=x", "limit=-1", "after=0", "after=x",
@@ -109,6 +111,7 @@ func TestAListThatIsAskedForWronglyIsRefused(t *testing.T) {
 }
 
 func TestAListNeedsTheScopeOfItsSide(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	p.Sent(t)
@@ -132,6 +135,7 @@ func TestAListNeedsTheScopeOfItsSide(t *testing.T) {
 // TestListingsAtOnceDeliverEachPacketOnce lists while packets wait, from many
 // goroutines: each has one log entry of its delivery.
 func TestListingsAtOnceDeliverEachPacketOnce(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	const referrals = 10
@@ -168,6 +172,7 @@ func TestListingsAtOnceDeliverEachPacketOnce(t *testing.T) {
 // TestAListDeliversOnlyWhatItShows lists while referrals arrive: what is logged as
 // delivered by a listing is on the page that the listing gave.
 func TestAListDeliversOnlyWhatItShows(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	sender, receiver := p.From.Caller(t), p.To.Caller(t)
@@ -212,6 +217,7 @@ func TestAListDeliversOnlyWhatItShows(t *testing.T) {
 }
 
 func TestAListIsLogged(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
@@ -236,6 +242,7 @@ func TestAListIsLogged(t *testing.T) {
 // Were it to count what another list shows, that would stay undelivered, and no poll
 // would ever sleep again.
 func TestAPollWaitsForWhatItsListWouldShow(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	inbox, sent := referral.RecipientSide, referral.SenderSide
@@ -287,6 +294,7 @@ func TestAPollWaitsForWhatItsListWouldShow(t *testing.T) {
 }
 
 func TestALongPollIsWokenByAnArrival(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	request := p.Request().Seal(t)

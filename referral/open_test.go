@@ -36,6 +36,7 @@ func opened(t *testing.T, a *hubtest.Agency, referral, envelope string, sections
 }
 
 func TestTheRecipientIsGivenTheSectionsAndTheSenderHerCopies(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	request := p.Sent(t, "need", "risk", "safe-contact")
@@ -90,6 +91,7 @@ func verified(t *testing.T, s hubtest.Sealed, by *hubtest.Agency) packet.Envelop
 }
 
 func TestASenderWhoKeptNoCopyIsGivenNothing(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Request("need").Seal(t, func(d *hubtest.Draft) { d.To.Copy = nil })
@@ -103,6 +105,7 @@ func TestASenderWhoKeptNoCopyIsGivenNothing(t *testing.T) {
 // TestOnlyOpeningGivesSections reads every other address about a referral, as both
 // sides, and looks for what was sealed.
 func TestOnlyOpeningGivesSections(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
@@ -131,6 +134,7 @@ func TestOnlyOpeningGivesSections(t *testing.T) {
 }
 
 func TestASectionIsReleasedOnlyWhileItMayBe(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	final := func(state string, days int) func(*testing.T, hubtest.Pair, string) {
 		return func(t *testing.T, _ hubtest.Pair, id string) {
@@ -194,6 +198,7 @@ func TestASectionIsReleasedOnlyWhileItMayBe(t *testing.T) {
 }
 
 func TestASuspendedRecipientOpensNothing(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
@@ -205,6 +210,7 @@ func TestASuspendedRecipientOpensNothing(t *testing.T) {
 }
 
 func TestOpeningNeedsTheScopeOfTheSide(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
@@ -226,6 +232,7 @@ func TestOpeningNeedsTheScopeOfTheSide(t *testing.T) {
 }
 
 func TestAnOpeningThatIsNotWellFormedIsRefused(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
@@ -258,6 +265,7 @@ func TestAnOpeningThatIsNotWellFormedIsRefused(t *testing.T) {
 }
 
 func TestTheReceiptOfAReleaseSaysWhatWasReleasedAndWhy(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
@@ -285,6 +293,7 @@ func TestTheReceiptOfAReleaseSaysWhatWasReleasedAndWhy(t *testing.T) {
 // TestNoSectionLeavesBeforeItsReleaseIsUnderACheckpoint stops the log from signing:
 // the answer is then receipt-pending, without the section.
 func TestNoSectionLeavesBeforeItsReleaseIsUnderACheckpoint(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
@@ -319,6 +328,7 @@ func TestNoSectionLeavesBeforeItsReleaseIsUnderACheckpoint(t *testing.T) {
 // TestWithdrawingDestroysWhatTheRecipientHasNotOpened lets the sender read all her
 // copies first, which is no opening by the recipient.
 func TestWithdrawingDestroysWhatTheRecipientHasNotOpened(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s, untouched := p.Sent(t, "need", "risk", "safe-contact"), p.Sent(t)

@@ -47,6 +47,7 @@ func after(e packet.Event, byRecipient bool) func(*testing.T, scene, hubtest.Sea
 }
 
 func TestAStepThatDoesNotFollowIsRefused(t *testing.T) {
+	t.Parallel()
 	accept := after(packet.Accept, true)
 	refused(t, []refusal{
 		{name: "the sender accepts", status: 403, code: "not-your-step", spoil: step(after(packet.Accept, false), accept)},
@@ -109,6 +110,7 @@ func TestAStepThatDoesNotFollowIsRefused(t *testing.T) {
 }
 
 func TestEachEventHasOneAddress(t *testing.T) {
+	t.Parallel()
 	refused(t, []refusal{
 		{name: "an event where requests are sent", status: 422, code: "wrong-endpoint",
 			spoil: func(t *testing.T, s scene) (attempt, func() attempt) {
@@ -137,6 +139,7 @@ func TestEachEventHasOneAddress(t *testing.T) {
 }
 
 func TestANoteNeedsWhatARequestNeeds(t *testing.T) {
+	t.Parallel()
 	message := func(consent func(t *testing.T, s scene) hubtest.Consent) func(*testing.T, scene, hubtest.Sealed) (*hubtest.Agency, hubtest.Draft) {
 		return func(t *testing.T, s scene, r hubtest.Sealed) (*hubtest.Agency, hubtest.Draft) {
 			return s.To, s.To.Event(s.From, packet.Message, r.Digest, r.Digest).With(consent(t, s), "note")
@@ -199,6 +202,7 @@ func TestANoteNeedsWhatARequestNeeds(t *testing.T) {
 // partner is answered about a referral that is there with what she is answered about
 // one that is not.
 func TestAReferralBetweenOthersLooksLikeNone(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p, third := h.Pair(t, partners.BoroughOutreach), h.Pair(t, partners.BoroughOutreach)
 	there, missing := p.Sent(t).Digest, packet.Digest("missing")

@@ -18,6 +18,7 @@ import (
 // signature and the manifest.
 
 func TestAStrangersTokenOrAMissingScopeSendsNothing(t *testing.T) {
+	t.Parallel()
 	refused(t, []refusal{
 		{name: "the token is of another partner than iss", status: 403, code: "sender-not-caller",
 			spoil: func(t *testing.T, s scene) (attempt, func() attempt) {
@@ -64,6 +65,7 @@ func callSpoiled(change func(*hubtest.Call)) func(*testing.T, scene) (attempt, f
 }
 
 func TestAPacketOfAnotherFormIsRefused(t *testing.T) {
+	t.Parallel()
 	body := func(from, to string) func(*hubtest.Call) {
 		return func(c *hubtest.Call) { c.Body = bytes.Replace(c.Body, []byte(from), []byte(to), 1) }
 	}
@@ -131,6 +133,7 @@ func TestAPacketOfAnotherFormIsRefused(t *testing.T) {
 }
 
 func TestOneIdIsOnePacket(t *testing.T) {
+	t.Parallel()
 	refused(t, []refusal{
 		{name: "other bytes under a stored id", status: 409, code: "packet-conflict",
 			spoil: func(t *testing.T, s scene) (attempt, func() attempt) {
@@ -148,6 +151,7 @@ func TestOneIdIsOnePacket(t *testing.T) {
 }
 
 func TestAPacketThatItsSenderDidNotSignNowAndHereIsRefused(t *testing.T) {
+	t.Parallel()
 	signedWith := func(key func(t *testing.T, s scene) jose.SigningKey) func(*testing.T, scene) (attempt, func() attempt) {
 		return func(t *testing.T, s scene) (attempt, func() attempt) {
 			return post(s.From, s.Request().Seal(t, func(d *hubtest.Draft) { d.Signer = key(t, s) })), s.fresh(t)
@@ -206,6 +210,7 @@ func TestAPacketThatItsSenderDidNotSignNowAndHereIsRefused(t *testing.T) {
 }
 
 func TestWhatTheEnvelopeDidNotSignIsNotCarried(t *testing.T) {
+	t.Parallel()
 	mismatch := func(name string, change func(t *testing.T, s scene, p *packet.Packet)) refusal {
 		return refusal{name: name, status: 422, code: "manifest-mismatch", spoil: bytesSpoiled(change)}
 	}
@@ -232,6 +237,7 @@ func TestWhatTheEnvelopeDidNotSignIsNotCarried(t *testing.T) {
 }
 
 func TestASectionThatTheRecipientCannotOpenIsRefusedAndTheProblemNamesHerKey(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	for name, spoil := range map[string]func(t *testing.T, p hubtest.Pair, d *hubtest.Draft) (current string){
 		"sealed to a retired key": func(t *testing.T, p hubtest.Pair, _ *hubtest.Draft) string {

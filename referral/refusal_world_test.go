@@ -16,6 +16,7 @@ import (
 // agreement, and what she agreed to.
 
 func TestARecipientWhoTakesNoPartReceivesNothing(t *testing.T) {
+	t.Parallel()
 	refused(t, []refusal{
 		{name: "suspended", status: 422, code: "recipient-inactive", spoil: worldSpoiled(
 			func(t *testing.T, s scene) { do(t, s.hub.Operator.Suspend(t.Context(), s.To.ID)) },
@@ -39,6 +40,7 @@ func TestARecipientWhoTakesNoPartReceivesNothing(t *testing.T) {
 }
 
 func TestAServiceThatTakesNoReferralsGetsNone(t *testing.T) {
+	t.Parallel()
 	service := func(set, reset string) func(*testing.T, scene) (attempt, func() attempt) {
 		args := func(s scene) []any { return []any{s.Service} }
 		return worldSpoiled(sql(`UPDATE service SET `+set+` WHERE id = $1`, args), sql(`UPDATE service SET `+reset+` WHERE id = $1`, args))
@@ -62,6 +64,7 @@ func TestAServiceThatTakesNoReferralsGetsNone(t *testing.T) {
 }
 
 func TestNoSectionPassesTheFirewall(t *testing.T) {
+	t.Parallel()
 	refused(t, []refusal{
 		{name: "a section that this category never receives", status: 403, code: "firewall", also: hubtest.Problem{Section: "immigration"},
 			spoil: spoiled(func(s scene, d *hubtest.Draft) { d.With(s.Consent, "immigration") })},
@@ -91,6 +94,7 @@ func policeRow(purpose string, sections ...string) func(*testing.T, scene) (atte
 }
 
 func TestWithoutAnAgreementNothingPasses(t *testing.T) {
+	t.Parallel()
 	agreed := func(set string) func(*testing.T, scene) (attempt, func() attempt) {
 		args := func(s scene) []any { return []any{s.Agreement} }
 		return worldSpoiled(sql(`UPDATE agreement SET `+set+` WHERE id = $1`, args),
@@ -139,6 +143,7 @@ func recorded(change func(s scene, c *record.Claims)) func(*testing.T, scene) hu
 }
 
 func TestWithoutHerConsentNothingIsSent(t *testing.T) {
+	t.Parallel()
 	row := func(name, code, section string, spoil func(*testing.T, scene) (attempt, func() attempt)) refusal {
 		return refusal{name: name, status: 403, code: code, also: hubtest.Problem{Section: section}, spoil: spoil}
 	}
@@ -202,6 +207,7 @@ func TestWithoutHerConsentNothingIsSent(t *testing.T) {
 }
 
 func TestAConsentThatSomeoneElseRecordedServesWhomSheNamed(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p, third := h.Pair(t, partners.BoroughOutreach), h.Pair(t, partners.Housing).From
 	byID := third.Record(t, hubtest.Subject(), []string{string(p.From.ID), string(p.To.ID)})

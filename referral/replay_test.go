@@ -17,6 +17,7 @@ const posters = 6
 const groups = 2
 
 func TestTheSameBytesGetTheSameReceiptWhateverHasChangedSince(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	request := p.Request().Seal(t)
@@ -80,6 +81,7 @@ func oneReceipt(t *testing.T, h *hubtest.Hub, e packet.Event, answers []hubtest.
 }
 
 func TestTheSameBytesPostedAtOnceAreOnePacketAndOneReceipt(t *testing.T) {
+	t.Parallel()
 	for _, e := range []packet.Event{packet.Request, packet.Accept, packet.Message, packet.Withdraw} {
 		t.Run(string(e), func(t *testing.T) {
 			h := hubtest.New(t)
@@ -112,6 +114,7 @@ func TestTheSameBytesPostedAtOnceAreOnePacketAndOneReceipt(t *testing.T) {
 }
 
 func TestOfSeveralPacketsUnderOneIdAtOnceOneIsStoredAndTheOthersConflict(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	first := p.Request().Seal(t)

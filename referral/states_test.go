@@ -67,6 +67,7 @@ func stored(state string) string {
 // TestEveryEventInEveryStateBySideDoesWhatTheTableSays tries all of them on one
 // referral, which is put back each time.
 func TestEveryEventInEveryStateBySideDoesWhatTheTableSays(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	r := p.Sent(t, "need")
@@ -135,6 +136,7 @@ func outcome(err error, state string) string {
 // TestEveryEventOfTheFormatIsInTheTable guards the test above against an event that
 // somebody adds without saying what it does.
 func TestEveryEventOfTheFormatIsInTheTable(t *testing.T) {
+	t.Parallel()
 	for _, e := range packet.Events() {
 		if e != packet.Request && !strings.Contains(life, "\t"+string(e)+" ") {
 			t.Errorf("%s is not in the table", e)
@@ -145,6 +147,7 @@ func TestEveryEventOfTheFormatIsInTheTable(t *testing.T) {
 // TestTheTransportStateOnlyGoesForward tries listing and opening in each transport
 // state of a packet.
 func TestTheTransportStateOnlyGoesForward(t *testing.T) {
+	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	list := func(t *testing.T, _ hubtest.Sealed) { p.To.Get(t, "/v1/inbox") }

@@ -106,11 +106,13 @@ func (s *Store) List(ctx context.Context, c partners.Caller, side Side, f Filter
 	var now time.Time
 	read := &pgx.Batch{}
 	read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	// One look into the index for each row of the page, however many packets wait.
 	read.Queue(`
 		SELECT d.packet, p.digest, r.id, p.issuer, p.event
-		FROM delivery d JOIN packet p ON p.seq = d.packet JOIN referral r ON r.seq = d.referral
-		WHERE d.audience = @me AND d.state = 'stored' AND d.referral IN (SELECT r.seq FROM referral r`+page+`)
-		FOR UPDATE OF d SKIP LOCKED`, args).Query(func(rows pgx.Rows) error {
+		FROM (SELECT r.seq, r.id FROM referral r`+page+`) r
+		CROSS JOIN LATERAL (SELECT d.packet FROM delivery d
+			WHERE d.audience = @me AND d.state = 'stored' AND d.referral = r.seq FOR UPDATE SKIP LOCKED) d
+		JOIN packet p ON p.seq = d.packet`, args).Query(func(rows pgx.Rows) error {
 		var a arrived
 		_, err := pgx.ForEachRow(rows, []any{&a.packet, &a.digest, &a.referral, &a.issuer, &a.event}, func() error {
 			fresh = append(fresh, a)
@@ -178,8 +180,9 @@ func (s *Store) Undelivered(ctx context.Context, c partners.Caller, side Side, f
 	var waits bool
 	where, args := listWhere(c, side, f)
 	b := &pgx.Batch{}
-	b.Queue(`SELECT EXISTS (SELECT FROM delivery d JOIN referral r ON r.seq = d.referral`+where+`
-		AND d.audience = @me AND d.state = 'stored')`, args).
+	b.Queue(`SELECT EXISTS (SELECT FROM
+		(SELECT d.referral FROM delivery d WHERE d.audience = @me AND d.state = 'stored' OFFSET 0) d
+		JOIN referral r ON r.seq = d.referral`+where+`)`, args).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&waits) })
 	err := pg.Decide(ctx, s.Pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, nil })
 	return waits, err

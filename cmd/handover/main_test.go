@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -198,6 +199,20 @@ func TestWatchWaitsOutAnOutageAndNothingElse(t *testing.T) {
 	} {
 		if got := passes(c.err); got != c.want {
 			t.Errorf("%v: %v", c.err, got)
+		}
+	}
+}
+
+// A remedy for a code that no hub answers would never be read.
+func TestEveryRemedyIsForARefusalThatExists(t *testing.T) {
+	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "problems.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := []string{"invalid_client", "invalid_dpop_proof", "unexpected-answer"} // of OAuth, and of the client
+	for code := range remedies() {
+		if !slices.Contains(elsewhere, code) && !strings.Contains(string(docs), "## "+code+"\n") && !strings.Contains(string(docs), "## `"+code+"`\n") {
+			t.Errorf("%s is in no list of refusals", code)
 		}
 	}
 }
