@@ -9,6 +9,7 @@ import (
 	"handover/consent/record"
 	"handover/internal/hubtest"
 	"handover/partners"
+	"handover/referral"
 	"handover/referral/packet"
 )
 
@@ -19,7 +20,7 @@ import (
 func gathered(t *testing.T, h *hubtest.Hub, p hubtest.Pair, requests []hubtest.Sealed, before func()) []hubtest.Answer {
 	t.Helper()
 	gate := p.From.Record(t, hubtest.Subject(), p.Named())
-	plugs := make([]hubtest.Sealed, groups)
+	plugs := make([]hubtest.Sealed, referral.GroupsMost)
 	for i := range plugs {
 		plugs[i] = p.From.Request(p.To, p.Service, gate).Seal(t)
 	}
@@ -32,7 +33,7 @@ func gathered(t *testing.T, h *hubtest.Hub, p hubtest.Pair, requests []hubtest.S
 	inLine := make(chan error, 1)
 	admitted := hubtest.Value[int](t, h, `SELECT count(*) FROM oauth_proof`) + len(plugs) + len(requests)
 	go func() {
-		err := hubtest.Blocked(t, h, tx, groups)
+		err := hubtest.Blocked(t, h, tx, referral.GroupsMost)
 		for seen := 0; err == nil && seen < admitted; {
 			err = h.DB.Owner.QueryRow(t.Context(), `SELECT count(*) FROM oauth_proof`).Scan(&seen)
 		}
@@ -43,7 +44,7 @@ func gathered(t *testing.T, h *hubtest.Hub, p hubtest.Pair, requests []hubtest.S
 		if i < len(plugs) {
 			return p.From.Send(t, plugs[i])
 		}
-		if err := hubtest.Blocked(t, h, tx, groups); err != nil {
+		if err := hubtest.Blocked(t, h, tx, referral.GroupsMost); err != nil {
 			t.Error(err)
 		}
 		return p.From.Send(t, requests[i-len(plugs)])
@@ -98,7 +99,7 @@ func TestRequestsThatArriveTogetherAreEachJudgedAlone(t *testing.T) {
 	}
 	logged := h.Logged(t)
 	answers := gathered(t, h, p, packets, func() {})
-	refusals := map[string]int{"consent-withdrawn": groups} // those that went before
+	refusals := map[string]int{"consent-withdrawn": referral.GroupsMost} // those that went before
 	for i, row := range rows {
 		a := answers[(i*7+3)%len(rows)]
 		switch got := a.Problem().Code; {
@@ -124,7 +125,7 @@ func TestRequestsThatArriveTogetherAreEachJudgedAlone(t *testing.T) {
 			t.Errorf("%s was answered %d times more than it is logged", code, n)
 		}
 	}
-	if at := hubtest.Value[int](t, h, `SELECT count(DISTINCT stored_at) FROM packet WHERE digest <> $1`, stored.Digest); at > groups {
+	if at := hubtest.Value[int](t, h, `SELECT count(DISTINCT stored_at) FROM packet WHERE digest <> $1`, stored.Digest); at > referral.GroupsMost {
 		t.Errorf("they were stored at %d times: not in a group", at)
 	}
 	sections := hubtest.Value[int](t, h, `SELECT count(*) FROM section s JOIN packet p ON p.seq = s.packet WHERE s.audience <> p.audience OR s.issuer <> p.issuer`)
@@ -193,7 +194,7 @@ func TestACallerWhoLeavesDoesNotTakeHerNeighboursWithHer(t *testing.T) {
 	}
 	leaving, leave := context.WithCancel(t.Context())
 	defer leave()
-	errs := hubtest.Convoy(t, h, len(packets), groups, func(i int) error {
+	errs := hubtest.Convoy(t, h, len(packets), referral.GroupsMost, func(i int) error {
 		u, err := packet.Read(packets[i].Body)
 		if err != nil {
 			return err

@@ -7,14 +7,24 @@ import (
 
 	"handover/internal/hubtest"
 	"handover/partners"
+	"handover/referral"
 	"handover/referral/packet"
 )
 
 // posters is how many post at the same time: fewer than the hub has connections.
 const posters = 6
 
-// groups is how many groups of one partner's requests the hub stores at once.
-const groups = 2
+// everywhere is the agency as it calls each of three hubs on one database. A hub by
+// itself stores the requests of a partner group after group, so it takes several for
+// two of the same to meet.
+func everywhere(t *testing.T, h *hubtest.Hub, a *hubtest.Agency) []*hubtest.Agency {
+	t.Helper()
+	all := []*hubtest.Agency{a, a.At(h.Another(t)), a.At(h.Another(t))}
+	for _, a := range all {
+		a.Token(t)
+	}
+	return all
+}
 
 func TestTheSameBytesGetTheSameReceiptWhateverHasChangedSince(t *testing.T) {
 	t.Parallel()
@@ -101,14 +111,14 @@ func TestTheSameBytesPostedAtOnceAreOnePacketAndOneReceipt(t *testing.T) {
 			if s.Claims.Issuer == string(p.To.ID) {
 				by = p.To
 			}
-			by.Token(t)
-			send := func(int) hubtest.Answer { return by.Send(t, s) }
+			hubs := everywhere(t, h, by)
 			sessions := posters
 			if e == packet.Request {
-				sessions = groups
+				sessions = len(hubs) * referral.GroupsMost
 			}
 			// All have read that nothing is stored, or wait to read it.
-			oneReceipt(t, h, e, hubtest.Convoy(t, h, posters, sessions, send, `LOCK TABLE packet IN SHARE MODE`))
+			oneReceipt(t, h, e, hubtest.Convoy(t, h, posters, sessions, func(i int) hubtest.Answer { return hubs[i%len(hubs)].Send(t, s) },
+				`LOCK TABLE packet IN SHARE MODE`))
 		})
 	}
 }
@@ -122,10 +132,10 @@ func TestOfSeveralPacketsUnderOneIdAtOnceOneIsStoredAndTheOthersConflict(t *test
 	for i := range packets {
 		packets[i] = p.Request().Seal(t, func(d *hubtest.Draft) { d.ID = first.Claims.ID })
 	}
-	p.From.Token(t)
+	hubs := everywhere(t, h, p.From)
 	won := 0
-	send := func(i int) hubtest.Answer { return p.From.Send(t, packets[i]) }
-	for _, a := range hubtest.Convoy(t, h, posters, groups, send, `LOCK TABLE packet IN SHARE MODE`) {
+	for _, a := range hubtest.Convoy(t, h, posters, len(hubs), func(i int) hubtest.Answer { return hubs[i%len(hubs)].Send(t, packets[i]) },
+		`LOCK TABLE packet IN SHARE MODE`) {
 		switch {
 		case a.Status == http.StatusCreated:
 			won++

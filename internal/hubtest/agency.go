@@ -37,6 +37,12 @@ type Agency struct {
 	tokens map[string]string // by their scopes
 }
 
+// At is the same agency as it calls another hub.
+func (a *Agency) At(h *Hub) *Agency {
+	return &Agency{ID: a.ID, Category: a.Category, Client: a.Client, Auth: a.Auth, DPoP: a.DPoP,
+		Signing: a.Signing, Sealing: a.Sealing, hub: h, tokens: map[string]string{}}
+}
+
 // Key makes a key, or ends the test.
 func Key(t testing.TB, use partners.Use) jose.PrivateKey {
 	t.Helper()

@@ -46,6 +46,7 @@ type Hub struct {
 	Routes    *mux.Router
 	Now       func() time.Time
 
+	keys    keys.Store
 	handler http.Handler
 	pairs   atomic.Int64
 	t       testing.TB // the test that owns the hub; its answers are checked for it
@@ -54,7 +55,18 @@ type Hub struct {
 // New returns a hub over an empty database. It stops with t.
 func New(t testing.TB) *Hub {
 	t.Helper()
-	h := &Hub{DB: pgtest.New(t), Now: time.Now, t: t}
+	return assemble(t, pgtest.New(t), openKeys(t))
+}
+
+// Another returns a second hub on the database of the first, with the same keys.
+func (h *Hub) Another(t testing.TB) *Hub {
+	t.Helper()
+	return assemble(t, h.DB, h.keys)
+}
+
+func assemble(t testing.TB, db *pgtest.DB, store keys.Store) *Hub {
+	t.Helper()
+	h := &Hub{DB: db, Now: time.Now, t: t, keys: store}
 	firewall, err := partners.LoadFirewall()
 	if err != nil {
 		t.Fatal(err)
@@ -63,9 +75,8 @@ func New(t testing.TB) *Hub {
 	h.Operator = partners.NewStore(h.DB.Owner, firewall)
 	h.Consents = &consent.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: Issuer}
 	h.Referrals = &referral.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: Issuer, Waiting: referral.NewWaiting()}
-	store := openKeys(t)
-	h.openLog(t, store)
-	h.mount(t, store)
+	h.openLog(t)
+	h.mount(t)
 	return h
 }
 
@@ -91,9 +102,9 @@ func openKeys(t testing.TB) keys.Store {
 }
 
 // openLog opens the log and runs its sequencer until t ends.
-func (h *Hub) openLog(t testing.TB, store keys.Store) {
+func (h *Hub) openLog(t testing.TB) {
 	t.Helper()
-	key, err := keys.Signer(context.WithoutCancel(t.Context()), store, checkpointKey)
+	key, err := keys.Signer(context.WithoutCancel(t.Context()), h.keys, checkpointKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,10 +131,10 @@ func (h *Hub) openLog(t testing.TB, store keys.Store) {
 }
 
 // mount hangs every route into one router behind the guard, as cmd/hub does.
-func (h *Hub) mount(t testing.TB, store keys.Store) {
+func (h *Hub) mount(t testing.TB) {
 	t.Helper()
 	settings := oauth.Config{
-		Issuer: Issuer, Keys: store, Partners: h.Registry, Store: oauth.NewStore(h.DB.Hub),
+		Issuer: Issuer, Keys: h.keys, Partners: h.Registry, Store: oauth.NewStore(h.DB.Hub),
 		Count: h.Log.CountAnonymous, Refuse: h.Log.Refuse, NetworkRate: rate.Inf, ClientRate: rate.Inf,
 	}
 	authorization, err := oauth.New(settings)

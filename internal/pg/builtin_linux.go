@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -215,6 +216,11 @@ func address(socket, login, database string) string {
 	return u.String()
 }
 
+const (
+	lockTries = 20
+	lockPause = 50 * time.Millisecond
+)
+
 // lockDir makes this process the only one on dir. The kernel releases the lock with
 // the process, so none is ever stale.
 func lockDir(dir string) (unlock func(), err error) {
@@ -222,7 +228,14 @@ func lockDir(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the hub's folder: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	// Whoever gave the lock back may have been starting another program: until that has
+	// begun, it holds a copy of our file and so the lock. A real neighbour stays.
+	for range lockTries {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
+			break
+		}
+		time.Sleep(lockPause)
+	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = ErrInUse
 	}

@@ -1,0 +1,4 @@
+package referral
+
+// GroupsMost is how many groups of one partner's requests a hub stores at once.
+const GroupsMost = groupsMost
