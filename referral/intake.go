@@ -29,7 +29,7 @@ type waiter struct {
 
 const (
 	groupMost  = 64               // packets of a group
-	groupsMost = 1                // groups of one partner at once
+	groupsMost = 2                // groups of one partner at once
 	groupTime  = 20 * time.Second // for a group, whoever of its callers has left
 )
 

@@ -74,6 +74,7 @@ func assemble(ctx context.Context, cfg Config, address string, logger *slog.Logg
 	if h.log, err = openLog(ctx, cfg, store, h.logPool, pool); err != nil {
 		return nil, err
 	}
+	h.log.Logger = logger
 	return h, h.mount(cfg, pool, store)
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"handover/client"
 	"handover/internal/pg"
+	"handover/internal/pgtest"
 	"handover/referral/packet"
 )
 
@@ -32,7 +33,7 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills processes for some seconds")
 	}
-	h := &victim{t: t, dir: t.TempDir(), binary: build(t)}
+	h := &victim{t: t, dir: pgtest.Dir(t), binary: build(t)}
 	h.start()
 	t.Cleanup(h.stop)
 	senders := h.furnish()

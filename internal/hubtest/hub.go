@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/time/rate"
 
 	"handover/audit"
 	"handover/consent"
 	"handover/docs"
 	"handover/internal/httpd"
+	"handover/internal/pg"
 	"handover/internal/pgtest"
 	"handover/keys"
 	"handover/keys/jose"
@@ -58,11 +60,23 @@ func New(t testing.TB) *Hub {
 	return assemble(t, pgtest.New(t), openKeys(t))
 }
 
-// Another returns a second hub on the database of the first, with the same keys.
+// Another returns a second hub on the database of the first, with the same keys and
+// connections of its own.
 func (h *Hub) Another(t testing.TB) *Hub {
 	t.Helper()
-	return assemble(t, h.DB, h.keys)
+	open := func(role string) *pgxpool.Pool {
+		pool, err := pg.Open(t.Context(), h.DB.URL, role, connections)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(pool.Close)
+		return pool
+	}
+	return assemble(t, &pgtest.DB{URL: h.DB.URL, Hub: open(pg.RoleHub), Log: open(pg.RoleLog), Owner: h.DB.Owner}, h.keys)
 }
+
+// connections is how many each pool of another hub may hold.
+const connections = 4
 
 func assemble(t testing.TB, db *pgtest.DB, store keys.Store) *Hub {
 	t.Helper()
