@@ -206,6 +206,9 @@ func (h *Handler) await(w http.ResponseWriter, r *http.Request, c partners.Calle
 	for {
 		arrival := h.Store.Waiting.For(string(c.Partner()))
 		waits, err := h.Store.Undelivered(ctx, c, side, f)
+		if ctx.Err() != nil {
+			return nil // the hub is stopping, or nobody waits any more
+		}
 		if err != nil || waits {
 			return err
 		}
@@ -215,7 +218,7 @@ func (h *Handler) await(w http.ResponseWriter, r *http.Request, c partners.Calle
 		case <-deadline:
 			return nil
 		case <-ctx.Done():
-			return nil // the hub is stopping, or nobody waits any more
+			return nil
 		}
 	}
 }

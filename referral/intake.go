@@ -73,13 +73,26 @@ func (i *intake) drain(ctx context.Context, issuer string, l *line, receive func
 		for n, w := range group {
 			arrivals[n] = w.arrival
 		}
-		work, cancel := context.WithTimeout(ctx, groupTime)
-		receive(work, arrivals)
-		cancel()
+		together(ctx, arrivals, receive)
 		for _, w := range group {
 			close(w.done)
 		}
 	}
+}
+
+// together stores one group. A panic is given to all of its callers to meet, and the
+// line goes on.
+func together(ctx context.Context, group []*arrival, receive func(context.Context, []*arrival)) {
+	ctx, cancel := context.WithTimeout(ctx, groupTime)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			for _, a := range group {
+				a.panic = p
+			}
+		}
+	}()
+	receive(ctx, group)
 }
 
 // take returns the next group of a line, or nil after giving up its place. A packet

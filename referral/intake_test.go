@@ -41,11 +41,11 @@ func gathered(t *testing.T, h *hubtest.Hub, p hubtest.Pair, requests []hubtest.S
 		inLine <- errors.Join(err, tx.Commit(t.Context()))
 	}()
 	answers := hubtest.Together(len(plugs)+len(requests), func(i int) hubtest.Answer {
+		if err := hubtest.Blocked(t, h, tx, min(i, len(plugs))); err != nil { // one after the other
+			t.Error(err)
+		}
 		if i < len(plugs) {
 			return p.From.Send(t, plugs[i])
-		}
-		if err := hubtest.Blocked(t, h, tx, referral.GroupsMost); err != nil {
-			t.Error(err)
 		}
 		return p.From.Send(t, requests[i-len(plugs)])
 	})
@@ -194,7 +194,7 @@ func TestACallerWhoLeavesDoesNotTakeHerNeighboursWithHer(t *testing.T) {
 	}
 	leaving, leave := context.WithCancel(t.Context())
 	defer leave()
-	errs := hubtest.Convoy(t, h, len(packets), referral.GroupsMost, func(i int) error {
+	errs := hubtest.Convoy(t, h, len(packets), 1, func(i int) error {
 		u, err := packet.Read(packets[i].Body)
 		if err != nil {
 			return err

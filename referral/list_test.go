@@ -144,7 +144,9 @@ func TestListingsAtOnceDeliverEachPacketOnce(t *testing.T) {
 		p.Step(t, p.From, packet.Message, s.Digest, s.Digest) // a second packet to deliver
 	}
 	p.To.Token(t)
-	for _, found := range hubtest.Together(posters, func(int) int { return len(ids(t, p.To, "/v1/inbox")) }) {
+	list := func(int) int { return len(ids(t, p.To, "/v1/inbox")) }
+	// Each has read what waits, and none has written that it is delivered.
+	for _, found := range hubtest.Convoy(t, h, posters, posters, list, `LOCK TABLE audit_pending IN SHARE MODE`) {
 		if found != referrals {
 			t.Errorf("a list shows %d referrals, want %d", found, referrals)
 		}

@@ -40,6 +40,15 @@ type arrival struct {
 	stored bool          // its very bytes were here already
 	entry  audit.EntryID
 	err    error // why it was not stored
+	panic  any   // what deciding it ended with, for its own caller to meet
+}
+
+// catch keeps a panic to the packet that caused it: in a goroutine of the hub's own it
+// would end the hub, and every other partner's requests with it.
+func (a *arrival) catch() {
+	if p := recover(); p != nil {
+		a.panic, a.err = p, errors.New("deciding a packet panicked")
+	}
 }
 
 // Receive stores a packet, whatever its event, or finds it stored already, and
@@ -61,6 +70,9 @@ func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverif
 		s.receive(ctx, []*arrival{a})
 	} else if err := s.intake.join(ctx, a, s.receive); err != nil {
 		return audit.EntryID{}, err
+	}
+	if a.panic != nil {
+		panic(a.panic)
 	}
 	if a.err == nil && !a.stored {
 		s.Waiting.Wake(claims.Audience)
@@ -204,7 +216,10 @@ func (s *Store) decide(l *look, group []*arrival) []*arrival {
 			}
 			continue
 		}
-		verifying.Go(func() { a.opened, a.err = s.open(l, a.u) })
+		verifying.Go(func() {
+			defer a.catch()
+			a.opened, a.err = s.open(l, a.u)
+		})
 	}
 	verifying.Wait()
 	var accepted []*arrival
