@@ -172,12 +172,14 @@ func (s *Store) look(group []*arrival) *look {
 func (a *arrival) claims() packet.Claims { return a.u.Unverified() }
 
 // queueStored queues the question what the issuer has stored under the jtis, and what
-// time it is.
+// time it is. Each jti is looked up by the whole unique key: asked for as a set, the
+// plan read all that the issuer ever stored.
 func queueStored(b *pgx.Batch, issuer string, jtis []string, now *time.Time) map[string]filed {
 	found := map[string]filed{}
 	b.Queue(`
-		SELECT now(), coalesce(p.jti::text, ''), coalesce(p.digest, ''), p.log_entry
-		FROM (SELECT) one LEFT JOIN packet p ON p.issuer = $1 AND p.jti = ANY ($2::uuid[])`, issuer, jtis).
+		SELECT now(), asked.jti::text, coalesce(p.digest, ''), p.log_entry
+		FROM unnest($2::uuid[]) AS asked(jti) LEFT JOIN LATERAL (
+			SELECT digest, log_entry FROM packet WHERE issuer = $1 AND jti = asked.jti OFFSET 0) p ON true`, issuer, jtis).
 		Query(func(rows pgx.Rows) error {
 			var jti string
 			var f filed
