@@ -103,6 +103,7 @@ func TestACheatOrAMistakeEnrolsNobodyAndLeavesTheCodeUsable(t *testing.T) {
 	taken := func(f func(a *hubtest.Agency, e *partners.Enrolment)) cheat {
 		return cheat{409, "key-taken", changed(f)}
 	}
+	seals, signs := hubtest.Key(t, partners.Encryption).Public(), hubtest.Key(t, partners.Authentication).Public()
 	n := 0
 	for name, row := range map[string]cheat{
 		"for another hub": invalid(func(_ *hubtest.Agency, e *partners.Enrolment) { e.Hub = "https://staging.hub.example" }),
@@ -115,8 +116,8 @@ func TestACheatOrAMistakeEnrolsNobodyAndLeavesTheCodeUsable(t *testing.T) {
 		"one key to authenticate and to sign": invalid(func(a *hubtest.Agency, e *partners.Enrolment) {
 			e.Keys.Authentication = a.Signing.Public()
 		}),
-		"a sealing key to sign": invalid(func(a *hubtest.Agency, e *partners.Enrolment) { e.Keys.Authentication = a.Sealing.Public() }),
-		"a signing key to seal": invalid(func(a *hubtest.Agency, e *partners.Enrolment) { e.Keys.Encryption = a.Auth.Public() }),
+		"a sealing key to sign": invalid(func(_ *hubtest.Agency, e *partners.Enrolment) { e.Keys.Authentication = seals }),
+		"a signing key to seal": invalid(func(_ *hubtest.Agency, e *partners.Enrolment) { e.Keys.Encryption = signs }),
 		"another signing key than the one that signs": invalid(func(_ *hubtest.Agency, e *partners.Enrolment) {
 			e.Keys.Signing = other.Signing.Public()
 		}),

@@ -245,6 +245,9 @@ func TestASectionPassesExactlyWhereFirewallAgreementAndConsentMeet(t *testing.T)
 		s.release(rt, w, sealed, c, agreements, seen)
 	})
 	t.Logf("seen: %v", seen)
+	if testing.Short() {
+		return // a fifth of the cases
+	}
 	if seen["accepted"] == 0 || seen["refused"] == 0 || seen["released"] == 0 || seen["kept"] == 0 {
 		t.Errorf("the cases are one-sided: %v", seen)
 	}
