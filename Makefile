@@ -39,8 +39,7 @@ lint: vet ## vet, staticcheck, the house's plan, formatting; golangci-lint if it
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted: $$unformatted"; exit 1; }
 	@if command -v golangci-lint >/dev/null; then golangci-lint run; else echo "golangci-lint is not installed: left out"; fi
 
-bench: ## ours against the baseline, on this machine: lines "ratio" and "figure"
-	@mkdir -p bin
+bench: build ## ours against the baseline, on this machine: lines "ratio" and "figure"
 	$(GO) build -buildvcs=false -o bin/ ./cmd/bench
 	@dir=$$(deploy/dev/postgres.sh) && HUB_PG_BIN="$$dir" exec bin/bench
 

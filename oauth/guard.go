@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"handover/audit/proof"
+	"handover/internal/gather"
 	"handover/internal/httpd"
 	"handover/partners"
 )
@@ -24,6 +25,7 @@ type Guard struct {
 	store      *Store
 	tokens     *accessTokens
 	cache      *tokenCache
+	admissions *gather.Lines[*admission]
 	count      func(string)
 	logRefusal func(context.Context, proof.Entry) error
 	log        *slog.Logger
@@ -36,10 +38,12 @@ func NewGuard(c Config) (*Guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuring the guard: %w", err)
 	}
-	return &Guard{
+	g := &Guard{
 		issuer: c.Issuer, partners: c.Partners, store: c.Store, tokens: c.tokens(), cache: newTokenCache(),
 		count: c.Count, logRefusal: c.Refuse, log: c.Log, now: c.Now,
-	}, nil
+	}
+	g.admissions = newAdmissions(g)
+	return g, nil
 }
 
 // Middleware admits a caller, or lets the request on without one: routes decide
@@ -72,27 +76,71 @@ func (g *Guard) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// admit checks a request's credentials: first what the request alone can show, then
-// in one round trip that the proof is new and the caller may still act. Its error is
-// a *refusal, which has been counted or logged, or else the hub's own failure.
+// admit checks a request's credentials: first what the request alone can show, then,
+// with the requests that come at the same time, that the proof is new and the caller
+// may still act. Its error is a *refusal, which has been counted or logged, or else the
+// hub's own failure.
 func (g *Guard) admit(r *http.Request) (partners.Caller, error) {
 	ctx := r.Context()
 	held, proven, err := g.examine(r)
 	if err != nil {
 		return partners.Caller{}, g.counted(err)
 	}
-	caller, err := g.partners.Admit(ctx, held.client, held.scopes, held.authKey, proven.once)
-	switch {
-	case err == nil:
-		return caller, nil
-	case errors.Is(err, errProofUsed):
-		return partners.Caller{}, g.counted(errProofAgain)
-	case errors.Is(err, partners.ErrUnauthenticated):
-		return partners.Caller{}, g.logged(ctx, held)
-	case errors.Is(err, errMemoryLost):
-		err = errors.Join(err, g.store.remember(ctx, g.now()))
+	a := &admission{held: held, proof: proven}
+	if err := g.admissions.Join(ctx, a); err != nil {
+		return partners.Caller{}, unavailable("admitting a caller", err)
 	}
-	return partners.Caller{}, unavailable("admitting a caller", err)
+	switch {
+	case errors.Is(a.err, errProofUsed):
+		return partners.Caller{}, g.counted(errProofAgain)
+	case a.err != nil:
+		return partners.Caller{}, unavailable("admitting a caller", a.err)
+	case a.caller == nil:
+		return partners.Caller{}, g.logged(ctx, held)
+	}
+	return *a.caller, nil
+}
+
+// admission is one request on its way to a partners.Caller.
+type admission struct {
+	held   access
+	proof  dpopProof
+	caller *partners.Caller // nil if she may not act
+	err    error
+}
+
+// How requests share the round trip that admits them.
+const (
+	admissionsMost = 256              // requests of a group
+	admissionTrips = 1                // groups at once
+	admissionTime  = 10 * time.Second // for a group, whoever of its callers has left
+)
+
+func newAdmissions(g *Guard) *gather.Lines[*admission] {
+	return &gather.Lines[*admission]{Most: admissionsMost, AtOnce: admissionTrips, Within: admissionTime, Do: g.admitAll}
+}
+
+// admitAll decides requests that came together in one round trip. What stands against
+// one of them does not touch its neighbours.
+func (g *Guard) admitAll(ctx context.Context, group []*admission) {
+	bearers, proofs := make([]partners.Bearer, len(group)), make([]dpopProof, len(group))
+	for i, a := range group {
+		bearers[i] = partners.Bearer{Client: a.held.client, Granted: a.held.scopes, AuthKey: a.held.authKey}
+		proofs[i] = a.proof
+	}
+	uses := newSpending(proofs)
+	callers, err := g.partners.Admit(ctx, bearers, uses.queue)
+	for i, a := range group {
+		if a.err = err; err == nil {
+			a.caller, a.err = callers[i], uses.answers[i]
+		}
+	}
+	if err == nil && errors.Is(uses.answers[0], errMemoryLost) { // then it is lost to all of them
+		err = g.store.remember(ctx, g.now())
+		for _, a := range group {
+			a.err = errors.Join(a.err, err)
+		}
+	}
 }
 
 // counted counts a refusal of somebody who has proved nothing. A failure of the

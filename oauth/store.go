@@ -44,24 +44,60 @@ func useOf(kind, owner, name string) use {
 	return sha256.Sum256([]byte(kind + "\x00" + owner + "\x00" + name))
 }
 
-// once queues the single use of a proof into the batch of partners.Store.Admit, so
-// that both are one round trip. The batch fails with errProofUsed if the proof was used, and
-// with errMemory or errMemoryLost if that cannot be known.
-func (p dpopProof) once(batch *pgx.Batch) {
-	p.queueAhead(batch)
+// spending is the single use of proofs that came together.
+type spending struct {
+	proofs []dpopProof
+	// answers is nil for a proof that counts, errProofUsed for one that was used, and
+	// errMemory or errMemoryLost if that cannot be known; with these nothing is marked.
+	answers []error
+}
+
+func newSpending(proofs []dpopProof) *spending {
+	s := &spending{proofs: proofs, answers: make([]error, len(proofs))}
+	for i := range s.answers {
+		s.answers[i] = errMemoryLost // what no row speaks of does not count
+	}
+	return s
+}
+
+// queue puts the uses into the batch of partners.Store.Admit, so that both are one
+// round trip; the answers are there once it has run. The rows go in by the order of
+// their digests, so that hubs which are sent the same proofs at the same time do not
+// wait for each other in a circle.
+func (s *spending) queue(batch *pgx.Batch) {
+	digests, issued := make([][]byte, len(s.proofs)), make([]time.Time, len(s.proofs))
+	var latest dpopProof
+	for i, p := range s.proofs {
+		digests[i], issued[i] = p.use[:], p.issued
+		if p.ahead && p.issued.After(latest.issued) {
+			latest = p
+		}
+	}
+	latest.queueAhead(batch)
 	batch.Queue(`
-		WITH used AS (
-			INSERT INTO oauth_proof (digest) SELECT $1 FROM oauth_memory WHERE since < $2
+		WITH asked AS (SELECT * FROM unnest($1::bytea[], $2::timestamptz[]) WITH ORDINALITY AS a(digest, issued, n)),
+		used AS (
+			INSERT INTO oauth_proof (digest)
+			SELECT asked.digest FROM asked, oauth_memory WHERE since < asked.issued ORDER BY asked.digest
 			ON CONFLICT ON CONSTRAINT oauth_proof_once DO NOTHING RETURNING digest)
-		SELECT (SELECT since < $2 FROM oauth_memory), EXISTS (SELECT FROM used)`, p.use[:], p.issued).
-		QueryRow(func(row pgx.Row) error {
-			var covered *bool
-			var first bool
-			if err := row.Scan(&covered, &first); err != nil {
-				return fmt.Errorf("using a proof: %w", err)
-			}
-			return judge(covered, first)
-		})
+		SELECT asked.n, since < asked.issued, used.digest IS NOT NULL
+		FROM oauth_memory, asked LEFT JOIN used USING (digest) ORDER BY asked.n`, digests, issued).
+		Query(s.read)
+}
+
+// read reads the answers. Of two proofs that are the same, one row was marked, and the
+// first to come counts.
+func (s *spending) read(rows pgx.Rows) error {
+	seen := map[use]bool{}
+	var n int
+	var covered, marked bool
+	_, err := pgx.ForEachRow(rows, []any{&n, &covered, &marked}, func() error {
+		u := s.proofs[n-1].use
+		s.answers[n-1] = judge(&covered, marked && !seen[u])
+		seen[u] = true
+		return nil
+	})
+	return err
 }
 
 // queueAhead keeps the proof's time where a crash cannot take it, if that time is

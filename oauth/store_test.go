@@ -17,8 +17,9 @@ import (
 // spend uses a proof alone, as the guard does.
 func (h *hub) spend(p dpopProof) error {
 	var batch pgx.Batch
-	p.once(&batch)
-	return h.db.Hub.SendBatch(h.t.Context(), &batch).Close()
+	uses := newSpending([]dpopProof{p})
+	uses.queue(&batch)
+	return errors.Join(h.db.Hub.SendBatch(h.t.Context(), &batch).Close(), uses.answers[0])
 }
 
 // crash does to the memory of proofs what a crash of the server does.

@@ -65,35 +65,50 @@ func (s *Store) Client(ctx context.Context, id string) (Client, error) {
 	return c, nil
 }
 
-// Admit makes the Caller of one request. Partner, client and the authentication key
-// that the token was issued to are judged now, in the database, so a suspension or
-// a revoked key counts at the next request and not at the next token. once may
-// queue more statements (the replay check of the request's DPoP proof), which run
-// in the same round trip and the same transaction: if either fails, so does the
-// other.
-func (s *Store) Admit(ctx context.Context, client string, granted []Scope, authKey string, once func(*pgx.Batch)) (Caller, error) {
-	c := Caller{client: client}
-	var held []Scope
+// Bearer is what an access token says of whoever sends it.
+type Bearer struct {
+	Client  string
+	Granted []Scope // with the token
+	AuthKey string  // the authentication key that the token was issued to; "" if by none
+}
+
+// Admit makes the Callers of requests that came together, one for each bearer, nil for
+// one that may not act. Partner, client and authentication key are judged now, in the
+// database, so a suspension or a revoked key counts at the next request and not at
+// the next token. once may queue more statements (the replay check of the requests'
+// DPoP proofs), which run in the same round trip and the same transaction.
+func (s *Store) Admit(ctx context.Context, bearers []Bearer, once func(*pgx.Batch)) ([]*Caller, error) {
+	clients, keys := make([]string, len(bearers)), make([]string, len(bearers))
+	for i, b := range bearers {
+		clients[i], keys[i] = b.Client, b.AuthKey
+	}
+	callers := make([]*Caller, len(bearers))
 	var batch pgx.Batch
 	if once != nil {
 		once(&batch)
 	}
 	batch.Queue(`
-		SELECT c.partner, p.category, c.scopes
-		FROM partner_client c JOIN partner p ON p.id = c.partner
-		WHERE c.id = $1 AND c.active AND p.status = 'active'
-		  AND ($2 = '' OR EXISTS (SELECT FROM partner_key k WHERE k.client = c.id AND k.kid = $2
-		       AND k.revoked_at IS NULL AND now() < k.not_after))`, client, authKey).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&c.partner, &c.category, &held) })
-	err := s.pool.SendBatch(ctx, &batch).Close()
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Caller{}, ErrUnauthenticated
+		SELECT asked.n, c.partner, p.category, c.scopes
+		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(client, key, n)
+		CROSS JOIN LATERAL (SELECT id, partner, scopes FROM partner_client WHERE id = asked.client AND active OFFSET 0) c
+		CROSS JOIN LATERAL (SELECT category FROM partner WHERE id = c.partner AND status = 'active' OFFSET 0) p
+		WHERE asked.key = '' OR EXISTS (SELECT FROM partner_key k WHERE k.client = c.id AND k.kid = asked.key
+		      AND k.revoked_at IS NULL AND now() < k.not_after)`, clients, keys).
+		Query(func(rows pgx.Rows) error {
+			var n int
+			var c Caller
+			_, err := pgx.ForEachRow(rows, []any{&n, &c.partner, &c.category, &c.scopes}, func() error {
+				b := bearers[n-1]
+				callers[n-1] = &Caller{client: b.Client, partner: c.partner, category: c.category,
+					scopes: slices.DeleteFunc(slices.Clone(b.Granted), func(g Scope) bool { return !slices.Contains(c.scopes, g) })}
+				return nil
+			})
+			return err
+		})
+	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("admitting callers: %w", err)
 	}
-	if err != nil {
-		return Caller{}, fmt.Errorf("admitting a caller: %w", err)
-	}
-	c.scopes = slices.DeleteFunc(slices.Clone(granted), func(g Scope) bool { return !slices.Contains(held, g) })
-	return c, nil
+	return callers, nil
 }
 
 // LockTerms queues the reading of what stands between one partner and those asked

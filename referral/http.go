@@ -204,7 +204,7 @@ func (h *Handler) await(w http.ResponseWriter, r *http.Request, c partners.Calle
 	defer back()
 	deadline := time.After(wait)
 	for {
-		arrival := h.Store.Waiting.For(string(c.Partner()))
+		arrival := h.Store.waiting.forNext(string(c.Partner()))
 		waits, err := h.Store.Undelivered(ctx, c, side, f)
 		if ctx.Err() != nil {
 			return nil // the hub is stopping, or nobody waits any more

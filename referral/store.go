@@ -14,6 +14,7 @@ import (
 	"handover/audit"
 	"handover/consent"
 	"handover/consent/record"
+	"handover/internal/gather"
 	"handover/internal/pg"
 	"handover/partners"
 	"handover/referral/packet"
@@ -22,12 +23,19 @@ import (
 // Store keeps referrals. Each method is one transition or one read, in one
 // transaction that checks, changes and logs.
 type Store struct {
-	Pool     *pgxpool.Pool
-	Partners *partners.Store
-	Hub      string // the issuer URL that envelopes must name
-	Waiting  *Waiting
+	pool     *pgxpool.Pool
+	partners *partners.Store
+	hub      string
+	waiting  *waiting
+	intake   *gather.Lines[*arrival]
+}
 
-	intake intake
+// NewStore returns the referrals over pool, which needs the hub's role and no more.
+// hub is the issuer URL that envelopes must name.
+func NewStore(pool *pgxpool.Pool, registry *partners.Store, hub string) *Store {
+	s := &Store{pool: pool, partners: registry, hub: hub, waiting: newWaiting()}
+	s.intake = newIntake(s)
+	return s
 }
 
 // arrival is one packet on its way in, and what became of it.
@@ -68,14 +76,14 @@ func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverif
 	a := &arrival{caller: c, u: u}
 	if claims.Event != packet.Request {
 		s.receive(ctx, []*arrival{a})
-	} else if err := s.intake.join(ctx, a, s.receive); err != nil {
+	} else if err := s.intake.Join(ctx, a); err != nil {
 		return audit.EntryID{}, err
 	}
 	if a.panic != nil {
 		panic(a.panic)
 	}
 	if a.err == nil && !a.stored {
-		s.Waiting.Wake(claims.Audience)
+		s.waiting.wake(claims.Audience)
 	}
 	return a.entry, a.err
 }
@@ -86,7 +94,7 @@ func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverif
 // same head.
 func (s *Store) receive(ctx context.Context, group []*arrival) {
 	l := s.look(group)
-	err := pg.Decide(ctx, s.Pool, l.issuer, l.batch, func() (*pgx.Batch, error) {
+	err := pg.Decide(ctx, s.pool, l.issuer, l.batch, func() (*pgx.Batch, error) {
 		accepted := s.decide(l, group)
 		if len(accepted) == 0 {
 			return nil, nil
@@ -154,9 +162,9 @@ func (s *Store) look(group []*arrival) *look {
 			consents = append(consents, c.Basis.Consent)
 		}
 	}
-	l.keys = s.Partners.QueueKeys(l.batch, partners.ID(l.issuer), kids, addressed)
+	l.keys = s.partners.QueueKeys(l.batch, partners.ID(l.issuer), kids, addressed)
 	if len(consents) > 0 {
-		l.terms = s.Partners.LockTerms(l.batch, partners.ID(l.issuer), asked...)
+		l.terms = s.partners.LockTerms(l.batch, partners.ID(l.issuer), asked...)
 		l.grants = consent.Lock(l.batch, consents...)
 	}
 	if first.Event != packet.Request {
@@ -244,7 +252,7 @@ func (s *Store) open(l *look, u packet.Unverified) (packet.Opened, error) {
 	if !ok {
 		return packet.Opened{}, ErrKey
 	}
-	p, err := u.Open(key.PublicKey, s.Hub, l.now)
+	p, err := u.Open(key.PublicKey, s.hub, l.now)
 	if err != nil {
 		return packet.Opened{}, err
 	}
@@ -326,7 +334,7 @@ func (s *Store) settled(ctx context.Context, u packet.Unverified) (audit.EntryID
 	var now time.Time
 	b := &pgx.Batch{}
 	stored := queueStored(b, claims.Issuer, []string{claims.ID}, &now)
-	err := pg.Decide(ctx, s.Pool, claims.Issuer, b, func() (*pgx.Batch, error) {
+	err := pg.Decide(ctx, s.pool, claims.Issuer, b, func() (*pgx.Batch, error) {
 		if stored[claims.ID].digest != u.Digest() {
 			return nil, ErrConflict
 		}

@@ -58,14 +58,14 @@ func (s *Store) Open(ctx context.Context, c partners.Caller, id string, o Openin
 	own := h.issuer == string(c.Partner())
 	read := &pgx.Batch{}
 	to := partners.Asked{To: partners.ID(h.audience)}
-	terms := s.Partners.LockTerms(read, partners.ID(h.issuer), to)
+	terms := s.partners.LockTerms(read, partners.ID(h.issuer), to)
 	grants := consent.Lock(read, h.basis)
 	var r row
 	queueRow(read, id, "FOR SHARE", &r)
 	queueNames(read, h, own, o.Sections)
 	var entry audit.EntryID
 	released := map[string]string{}
-	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
+	err = pg.Decide(ctx, s.pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		if err := r.sideOf(c).allows(c); err != nil {
 			return nil, err
 		}
@@ -102,7 +102,7 @@ func (s *Store) find(ctx context.Context, c partners.Caller, id string, o Openin
 				&h.digestOfBasis, &h.expires}, func() error { return nil })
 			return err
 		})
-	err := pg.Decide(ctx, s.Pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, nil })
+	err := pg.Decide(ctx, s.pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, nil })
 	if err != nil {
 		return nil, fmt.Errorf("finding a packet: %w", err)
 	}

@@ -129,7 +129,7 @@ func (s *Store) List(ctx context.Context, c partners.Caller, side Side, f Filter
 		})
 		return err
 	})
-	err := pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
+	err := pg.Decide(ctx, s.pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		fresh = markDelivered(found, fresh)
 		return queueListing(c, now, fresh)
 	})
@@ -184,7 +184,7 @@ func (s *Store) Undelivered(ctx context.Context, c partners.Caller, side Side, f
 		(SELECT d.referral FROM delivery d WHERE d.audience = @me AND d.state = 'stored' OFFSET 0) d
 		JOIN referral r ON r.seq = d.referral`+where+`)`, args).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&waits) })
-	err := pg.Decide(ctx, s.Pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, nil })
+	err := pg.Decide(ctx, s.pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, nil })
 	return waits, err
 }
 
@@ -228,7 +228,7 @@ func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Summary
 		})
 		return err
 	})
-	err := pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
+	err := pg.Decide(ctx, s.pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		if m.ID == "" {
 			return nil, ErrNotThere
 		}

@@ -90,7 +90,7 @@ func (x *bed) stop() {
 }
 
 func (x *bed) startHub(ctx context.Context, binary string) error {
-	port, err := freePort()
+	port, err := x.port()
 	if err != nil {
 		return err
 	}
@@ -116,6 +116,20 @@ func (x *bed) startHub(ctx context.Context, binary string) error {
 		time.Sleep(100 * time.Millisecond)
 	}
 	return errors.New("the hub did not become ready")
+}
+
+// port is the port of the hub: the one it had before in a folder that was kept, since
+// a hub's address is its name, and its log is signed by that name.
+func (x *bed) port() (string, error) {
+	file := filepath.Join(x.dir, "port")
+	if kept, err := os.ReadFile(file); err == nil {
+		return string(kept), nil
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	return port, os.WriteFile(file, []byte(port), 0o600)
 }
 
 func orOff(s string) string {

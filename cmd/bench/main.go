@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,8 +28,16 @@ func main() {
 	flag.StringVar(&o.hub, "hub", "bin/hub", "the hub's binary")
 	flag.DurationVar(&o.span, "span", 5*time.Second, "how long each measurement lasts at the least")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often hub and baseline take turns")
+	senders := flag.String("senders", "1,16,64", "how many senders at once, one number or several")
 	flag.StringVar(&o.dir, "dir", "", "a folder for the hub to use and keep, instead of one that is thrown away")
 	flag.Parse()
+	for n := range strings.SplitSeq(*senders, ",") {
+		count, err := strconv.Atoi(n)
+		if err != nil || count < 1 {
+			exit(fmt.Errorf("-senders %s: give numbers with commas between", *senders))
+		}
+		o.senders = append(o.senders, count)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	exit(bench(ctx, o))
@@ -42,10 +52,11 @@ func exit(err error) {
 }
 
 type options struct {
-	hub    string
-	dir    string
-	span   time.Duration
-	rounds int
+	hub     string
+	dir     string
+	span    time.Duration
+	rounds  int
+	senders []int
 }
 
 // result is one measurement.
@@ -68,9 +79,8 @@ func bench(ctx context.Context, o options) error {
 	}
 	defer x.stop()
 	ours, theirs := map[int][]result{}, map[int][]result{}
-	senders := []int{1, 16, 64}
 	for round := range o.rounds {
-		for _, n := range senders {
+		for _, n := range o.senders {
 			verify, err := calibrate()
 			if err != nil {
 				return err
@@ -88,7 +98,7 @@ func bench(ctx context.Context, o options) error {
 			ours[n], theirs[n] = append(ours[n], h), append(theirs[n], b)
 		}
 	}
-	x.report(senders, ours, theirs)
+	x.report(o.senders, ours, theirs)
 	return nil
 }
 

@@ -145,11 +145,11 @@ func (a *Agency) Caller(t testing.TB, scopes ...partners.Scope) partners.Caller 
 	if len(scopes) == 0 {
 		scopes = partners.SystemScopes()
 	}
-	c, err := a.hub.Registry.Admit(t.Context(), a.Client, scopes, "", nil)
-	if err != nil {
-		t.Fatal(err)
+	callers, err := a.hub.Registry.Admit(t.Context(), []partners.Bearer{{Client: a.Client, Granted: scopes}}, nil)
+	if err != nil || callers[0] == nil {
+		t.Fatal(err, callers)
 	}
-	return c
+	return *callers[0]
 }
 
 // Token gets an access token from the token endpoint, with the scopes or else all

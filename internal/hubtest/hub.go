@@ -88,7 +88,7 @@ func assemble(t testing.TB, db *pgtest.DB, store keys.Store) *Hub {
 	h.Registry = partners.NewStore(h.DB.Hub, firewall)
 	h.Operator = partners.NewStore(h.DB.Owner, firewall)
 	h.Consents = &consent.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: Issuer}
-	h.Referrals = &referral.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: Issuer, Waiting: referral.NewWaiting()}
+	h.Referrals = referral.NewStore(h.DB.Hub, h.Registry, Issuer)
 	h.openLog(t)
 	h.mount(t)
 	return h

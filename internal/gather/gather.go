@@ -1,0 +1,133 @@
+// Package gather lets requests that arrive together share a transaction. Most of what
+// a transaction costs (its commit, its round trips, the start of each statement) is
+// the same for one row and for fifty.
+//
+// It waits for nobody: whoever comes alone is served at once, and a group is what
+// arrived while another was on its way. So it costs nothing at rest, and the busier
+// the hub is the less each request costs.
+package gather
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Lines are queues that groups are taken from: one for each key, so that nobody waits
+// behind another key's. All fields are set before the first Join.
+type Lines[T any] struct {
+	Most   int                        // items of a group at the most
+	AtOnce int                        // groups of one key that are on their way at once
+	Within time.Duration              // for a group, whoever of its callers has left
+	Key    func(T) string             // nil: all share one line
+	Apart  func(a, b T) bool          // whether b must not be in a group with a; nil: any may
+	Do     func(context.Context, []T) // serves a group and leaves in each item what became of it
+
+	mu    sync.Mutex
+	lines map[string]*line[T]
+}
+
+// line is the queue of one key.
+type line[T any] struct {
+	waiting []*waiter[T]
+	running int // groups on their way
+}
+
+type waiter[T any] struct {
+	item  T
+	done  chan struct{}
+	panic any // what Do ended with, for each caller of the group to meet
+}
+
+// Join has item served in a group and returns when it has been; or returns ctx's
+// error when the caller leaves before, and then the item may be served all the same.
+// If Do panics, Join does.
+func (l *Lines[T]) Join(ctx context.Context, item T) error {
+	w := &waiter[T]{item: item, done: make(chan struct{})}
+	key := ""
+	if l.Key != nil {
+		key = l.Key(item)
+	}
+	l.enter(context.WithoutCancel(ctx), key, w)
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if w.panic != nil {
+		panic(w.panic)
+	}
+	return nil
+}
+
+// enter puts w into the line of key, and begins another group if one may begin.
+func (l *Lines[T]) enter(ctx context.Context, key string, w *waiter[T]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lines == nil {
+		l.lines = map[string]*line[T]{}
+	}
+	q := l.lines[key]
+	if q == nil {
+		q = &line[T]{}
+		l.lines[key] = q
+	}
+	q.waiting = append(q.waiting, w)
+	if q.running < l.AtOnce {
+		q.running++
+		go l.drain(ctx, key, q)
+	}
+}
+
+// drain serves group after group until the line is empty.
+func (l *Lines[T]) drain(ctx context.Context, key string, q *line[T]) {
+	for group := l.take(key, q); group != nil; group = l.take(key, q) {
+		l.serve(ctx, group)
+		for _, w := range group {
+			close(w.done)
+		}
+	}
+}
+
+// serve has one group served. A panic is given to its callers to meet, and the line
+// goes on: in this goroutine it would end the process, and everybody else's requests.
+func (l *Lines[T]) serve(ctx context.Context, group []*waiter[T]) {
+	ctx, cancel := context.WithTimeout(ctx, l.Within)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			for _, w := range group {
+				w.panic = p
+			}
+		}
+	}()
+	items := make([]T, len(group))
+	for i, w := range group {
+		items[i] = w.item
+	}
+	l.Do(ctx, items)
+}
+
+// take returns the next group of a line, or nil after giving up its place. Who must
+// stay apart from one of the group waits for the next.
+func (l *Lines[T]) take(key string, q *line[T]) []*waiter[T] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var group, rest []*waiter[T]
+	for _, w := range q.waiting {
+		apart := l.Apart != nil && slices.ContainsFunc(group, func(g *waiter[T]) bool { return l.Apart(g.item, w.item) })
+		if apart || len(group) == l.Most {
+			rest = append(rest, w)
+		} else {
+			group = append(group, w)
+		}
+	}
+	q.waiting = rest
+	if group == nil {
+		if q.running--; q.running == 0 {
+			delete(l.lines, key)
+		}
+	}
+	return group
+}
