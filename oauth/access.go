@@ -121,7 +121,8 @@ type access struct {
 	thumbprint string // of the DPoP key it is bound to
 	scopes     []partners.Scope
 	expires    time.Time
-	signedBy   string // kid of the hub's key
+	signedBy   string           // kid of the hub's key
+	header     jose.ProofHeader // of the proofs that came with it, once one has
 }
 
 // open verifies an access token as RFC 9068 §4 demands: typ, issuer, audience,

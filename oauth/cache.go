@@ -7,10 +7,11 @@ import (
 )
 
 // tokenCache remembers access tokens whose signature has been verified, by the
-// digest of their bytes, until they expire. It saves one ECDSA verification a
+// digest of their bytes, until they expire, with the header of the proofs that come
+// with them. It saves one ECDSA verification and the reading of the proof's key a
 // request and decides nothing: a token that is spelled another way is not found
-// and verified anew; expiry, the hub's key and the caller's standing are judged at
-// each request.
+// and verified anew; expiry, the hub's key, the proof and the caller's standing are
+// judged at each request.
 type tokenCache struct {
 	size int
 	mu   sync.Mutex

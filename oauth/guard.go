@@ -182,13 +182,17 @@ func (g *Guard) examine(r *http.Request) (access, dpopProof, error) {
 	if err != nil {
 		return access{}, dpopProof{}, err
 	}
-	proven, err := openProof(r.Header, expected{
-		method: r.Method, origin: g.issuer, path: r.URL.EscapedPath(), token: token, now: now})
+	proven, err := openProof(r.Header, expected{method: r.Method, origin: g.issuer, path: r.URL.EscapedPath(),
+		token: token, now: now, header: held.header})
 	if err != nil {
 		return access{}, dpopProof{}, err
 	}
 	if proven.thumbprint != held.thumbprint {
 		return access{}, dpopProof{}, errBinding
+	}
+	if !proven.header.Equal(held.header) {
+		held.header = proven.header
+		g.cache.put(sha256.Sum256([]byte(token)), held, now)
 	}
 	return held, proven, nil
 }

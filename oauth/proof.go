@@ -33,6 +33,7 @@ type dpopProof struct {
 	issued     time.Time
 	ahead      bool // issued lies ahead of the hub's clock
 	use        use
+	header     jose.ProofHeader
 }
 
 // The ways in which a proof is refused. Only its sender reads them.
@@ -63,6 +64,7 @@ type expected struct {
 	path   string // as it was sent, still escaped
 	token  string // the access token that ath digests; "" at the token endpoint
 	now    time.Time
+	header jose.ProofHeader // of an earlier proof for the same token, if any is known
 }
 
 // openProof checks the DPoP proof of a request in the order of RFC 9449 §4.3.
@@ -71,7 +73,7 @@ func openProof(h http.Header, want expected) (dpopProof, error) {
 	if len(sent) != 1 {
 		return dpopProof{}, errProofCount // item 1
 	}
-	payload, key, err := jose.VerifyProof(sent[0], maxProof) // items 2 to 7
+	payload, header, err := want.header.Verify(sent[0], maxProof) // items 2 to 7
 	if errors.Is(err, jose.ErrSignature) {
 		return dpopProof{}, errProofSign
 	}
@@ -82,11 +84,13 @@ func openProof(h http.Header, want expected) (dpopProof, error) {
 	if err := c.fit(want); err != nil {
 		return dpopProof{}, err
 	}
+	key := header.Key()
 	return dpopProof{
 		thumbprint: key.KeyID(),
 		issued:     c.Issued.Time,
 		ahead:      c.Issued.After(want.now),
 		use:        useOf("proof", key.KeyID(), c.ID),
+		header:     header,
 	}, nil
 }
 

@@ -19,7 +19,10 @@ func (h *hub) spend(p dpopProof) error {
 	var batch pgx.Batch
 	uses := newSpending([]dpopProof{p})
 	uses.queue(&batch)
-	return errors.Join(h.db.Hub.SendBatch(h.t.Context(), &batch).Close(), uses.answers[0])
+	if err := h.db.Hub.SendBatch(h.t.Context(), &batch).Close(); err != nil {
+		return err
+	}
+	return uses.answers[0]
 }
 
 // crash does to the memory of proofs what a crash of the server does.

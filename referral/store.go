@@ -114,7 +114,7 @@ func (s *Store) receive(ctx context.Context, group []*arrival) {
 	}
 	for _, a := range group {
 		a.entry, a.err = audit.EntryID{}, err
-		if pg.Violates(err, "packet_once") || pg.Violates(err, "packet_digest_once") || pg.Violates(err, "referral_once") {
+		if pg.Violates(err, "packet_once") || pg.Violates(err, "referral_once") {
 			a.stored = true
 			a.entry, a.err = s.settled(ctx, a.u)
 		}

@@ -2,6 +2,7 @@ package referral
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,14 +27,15 @@ func file(b *pgx.Batch, l *look, accepted []*arrival) error {
 		a.entry = ids[i]
 	}
 	if l.row == nil {
-		b.Queue(insertReferrals+insertPackets, columns(l, accepted, true))
+		args, copies := columns(l, accepted, true)
+		b.Queue(insertReferrals+insertPackets+copies+insertSections, args)
 		return nil
 	}
 	p := accepted[0].opened
-	args := columns(l, accepted, false)
+	args, copies := columns(l, accepted, false)
 	args["id"], args["head"], args["digest"], args["state"] = l.row.id, l.row.head, p.Digest(), accepted[0].to
 	args["asked"] = (l.row.asked || p.Event == packet.Ask) && p.Event != packet.Answer
-	b.Queue(moveReferral+insertPackets, args)
+	b.Queue(moveReferral+insertPackets+copies+insertSections, args)
 	if p.Event == packet.Withdraw {
 		b.Queue(destroyUnopened, l.row.seq)
 	}
@@ -67,9 +69,11 @@ const (
 		WHERE id = @id AND head = @head RETURNING seq, id)`
 )
 
-// insertPackets files packets under the referrals that the head of the statement
-// made or moved, each with its sections.
-const insertPackets = `, p AS (
+// The rest files packets under the referrals that the head made or moved, each with
+// its sections, and with the sender's copies if any has some: a table that a statement
+// names costs it even when no row goes there.
+const (
+	insertPackets = `, p AS (
 		INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, consent, state, expires_at, stored_at, log_entry)
 		SELECT r.seq, @issuer, u.audience, u.jti, u.event, u.digest, u.envelope, u.consent, u.state, u.expires, @now, u.entry
 		FROM unnest(@referrals::text[], @audiences::text[], @jtis::uuid[], @events::text[], @digests::text[], @envelopes::text[],
@@ -78,14 +82,17 @@ const insertPackets = `, p AS (
 		     JOIN r ON r.id = u.referral
 		RETURNING seq, referral, audience, digest, log_entry), d AS (
 		INSERT INTO delivery (packet, referral, issuer, audience, state, log_entry)
-		SELECT seq, referral, @issuer, audience, 'stored', log_entry FROM p), c AS (
+		SELECT seq, referral, @issuer, audience, 'stored', log_entry FROM p)`
+	insertCopies = `, c AS (
 		INSERT INTO section_copy (packet, name, issuer, sealed)
 		SELECT p.seq, u.name, @issuer, u.sealed
 		FROM unnest(@holders::text[], @names::text[], @copies::text[]) AS u(digest, name, sealed) JOIN p USING (digest)
-		WHERE u.sealed <> '')
+		WHERE u.sealed <> '')`
+	insertSections = `
 	INSERT INTO section (packet, name, issuer, audience, sealed)
 	SELECT p.seq, u.name, @issuer, p.audience, u.sealed
 	FROM unnest(@holders::text[], @names::text[], @sealed::text[]) AS u(digest, name, sealed) JOIN p USING (digest)`
+)
 
 // destroyUnopened leaves of a withdrawn referral what its recipient has read.
 const destroyUnopened = `
@@ -94,8 +101,8 @@ const destroyUnopened = `
 	                WHERE x.packet = section.packet AND x.name = section.name AND x.reader = section.audience)`
 
 // columns turns the packets into one array a column; requests asks for the
-// referrals' columns as well.
-func columns(l *look, accepted []*arrival, requests bool) pgx.StrictNamedArgs {
+// referrals' columns as well. It returns insertCopies if there are copies.
+func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedArgs, copying string) {
 	var referrals, audiences, jtis, events, digests, envelopes, states []string
 	var subjects, purposes, urgencies, services, areas, onwards []string
 	var holders, names, sealed, copies []string
@@ -119,14 +126,17 @@ func columns(l *look, accepted []*arrival, requests bool) pgx.StrictNamedArgs {
 			holders, names, sealed, copies = append(holders, p.Digest()), append(names, name), append(sealed, jwe), append(copies, own)
 		}
 	}
-	args := pgx.StrictNamedArgs{"issuer": l.issuer, "now": l.now, "referrals": referrals, "audiences": audiences,
+	args = pgx.StrictNamedArgs{"issuer": l.issuer, "now": l.now, "referrals": referrals, "audiences": audiences,
 		"jtis": jtis, "events": events, "digests": digests, "envelopes": envelopes, "consents": consents, "states": states,
-		"expires": expires, "entries": entries, "holders": holders, "names": names, "sealed": sealed, "copies": copies}
+		"expires": expires, "entries": entries, "holders": holders, "names": names, "sealed": sealed}
+	if slices.ContainsFunc(copies, func(own string) bool { return own != "" }) {
+		args["copies"], copying = copies, insertCopies
+	}
 	if requests {
 		for name, column := range map[string][]string{"subjects": subjects, "purposes": purposes, "urgencies": urgencies,
 			"services": services, "areas": areas, "onwards": onwards} {
 			args[name] = column
 		}
 	}
-	return args
+	return args, copying
 }

@@ -44,6 +44,7 @@ shared_buffers = 256MB
 max_connections = 200
 max_wal_size = 2GB
 jit = off
+update_process_title = off
 `
 
 // BuiltIn is a private PostgreSQL server that runs while this process does.

@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -62,13 +63,17 @@ type text string
 
 var errText = errors.New("neither a string nor absent")
 
-// UnmarshalJSON accepts a string of at least one character.
+// UnmarshalJSON accepts a string of at least one character. data has been read as JSON
+// already, so without an escape in it the string is what stands between the quotes.
 func (t *text) UnmarshalJSON(data []byte) error {
-	var s string
-	if strict.Unmarshal(data, &s) != nil || s == "" {
+	if data[0] == '"' && bytes.IndexByte(data, '\\') < 0 {
+		*t = text(data[1 : len(data)-1])
+	} else if strict.Unmarshal(data, (*string)(t)) != nil {
 		return errText
 	}
-	*t = text(s)
+	if *t == "" {
+		return errText
+	}
 	return nil
 }
 

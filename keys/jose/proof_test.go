@@ -40,6 +40,38 @@ func TestProofIsReadBack(t *testing.T) {
 	}
 }
 
+// TestAKnownHeaderSparesNoCheck verifies each proof with the headers of others at hand:
+// only the very same bytes may stand for what was read before.
+func TestAKnownHeaderSparesNoCheck(t *testing.T) {
+	keys := []PrivateKey{newKey(t, ES256, P256), newKey(t, ES256, P256), newKey(t, EdDSA, Ed25519)}
+	var known []ProofHeader
+	var proofs []string
+	for _, key := range keys {
+		proof, err := SignProof(testPayload, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, h, err := ProofHeader{}.Verify(proof, 1<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, proofs = append(known, h), append(proofs, proof)
+	}
+	for i, proof := range proofs {
+		for j, h := range known {
+			payload, seen, err := h.Verify(proof, 1<<10)
+			if err != nil || string(payload) != string(testPayload) || !seen.Key().Equal(keys[i].Public()) || seen.Equal(h) != (i == j) {
+				t.Errorf("proof %d with header %d: %v, %v", i, j, seen.Key(), err)
+			}
+			header, _, _ := strings.Cut(proofs[j], ".")
+			_, signed, _ := strings.Cut(proof, ".")
+			if _, _, err := h.Verify(header+"."+signed, 1<<10); (err == nil) != (i == j) {
+				t.Errorf("what key %d signed, under header %d: %v", i, j, err)
+			}
+		}
+	}
+}
+
 func TestProofCheatsAreRefused(t *testing.T) {
 	key, other, ed := newKey(t, ES256, P256), newKey(t, ES256, P256), newKey(t, EdDSA, Ed25519)
 	jwk := func(k PrivateKey, more string) string {

@@ -28,7 +28,8 @@ CREATE INDEX referral_inbox ON referral (recipient, seq DESC)
 CREATE INDEX referral_received ON referral (recipient, seq DESC);
 CREATE INDEX referral_sent ON referral (sender, seq DESC);
 
--- One packet, as it was signed. (issuer, jti) is the idempotency key.
+-- One packet, as it was signed. (issuer, jti) is the idempotency key. Both are part of
+-- the envelope, so its digest is unique as well and needs no index to make it so.
 CREATE TABLE packet (
     seq       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     referral  bigint NOT NULL REFERENCES referral,
@@ -36,7 +37,7 @@ CREATE TABLE packet (
     audience  text NOT NULL,
     jti       uuid NOT NULL,
     event     text NOT NULL,
-    digest    text NOT NULL CONSTRAINT packet_digest_once UNIQUE,
+    digest    text NOT NULL,
     envelope  text NOT NULL,
     consent   uuid,
     state     text NOT NULL, -- of the referral after it
