@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 const (
@@ -33,9 +30,9 @@ type Log struct {
 	told   chan struct{}
 	pace   pace
 	known  atomic.Int64 // size of the newest tree this hub made or heard of
-	last   edge         // the tree as this hub last knew it; only Run uses it
 
 	mu      sync.Mutex // guards the fields below; held for moments, never over I/O
+	last    edge       // the tree as this hub last knew it
 	waiters map[EntryID]*waiting
 	fresh   map[EntryID]placed
 	ring    []EntryID // the keys of fresh in order of age, from next on
@@ -301,93 +298,19 @@ func (l *Log) batch(ctx context.Context, c *session) (int, error) {
 		return 0, err
 	}
 	if len(waiting) == 0 && from.note != nil {
-		l.last = from
+		l.learn(from)
 		return 0, c.rollback(ctx)
 	}
-	ids, leaves := make([]EntryID, len(waiting)), make([][]byte, len(waiting))
-	for i, e := range waiting {
-		if !e.commits() {
-			return 0, tampered("a waiting entry does not fit its leaf")
-		}
-		ids[i], leaves[i] = e.id, e.leaf
-	}
-	grown, to, changed, err := from.extend(leaves)
+	x, err := l.extend(from, waiting)
 	if err != nil {
-		return 0, err
-	}
-	if to.note, err = l.signer.sign(to.tree); err != nil {
 		return 0, err
 	}
 	// Our own announcement may come back before the commit's answer does.
-	l.known.Store(to.tree.N)
-	if err := c.commit(ctx, grown.first, ids, changed, to.tree.N, to.note); err != nil {
+	l.known.Store(x.to.tree.N)
+	if err := c.commit(ctx, *x); err != nil {
 		l.known.Store(from.tree.N)
 		return 0, err
 	}
-	l.committed(to, grown, waiting)
+	l.committed(*x)
 	return len(waiting), nil
-}
-
-// committed takes note of a committed batch and tells those who wait.
-func (l *Log) committed(to edge, grown *growth, entries []stored) {
-	l.last = to
-	places := make([]placed, len(entries))
-	for i := range entries {
-		places[i] = placed{
-			Sequenced: Sequenced{
-				Entry: entries[i].id, Index: grown.first + int64(i), Size: to.tree.N, Checkpoint: to.note,
-			},
-			entry: &entries[i], batch: grown,
-		}
-	}
-	l.publish(places)
-}
-
-// authenticate returns the edge of the stored tree, or ErrTampered unless all of
-// this holds: the last checkpoint is signed by this log, the stored tiles of the
-// edge hash to its root, there is a leaf for each index, and the tree begins with
-// the one this hub knew before. The last one catches a database that was set back
-// to an earlier state in which everything else fits.
-func (l *Log) authenticate(ctx context.Context, c *session, h head) (edge, error) {
-	if h.leaves != h.size {
-		return edge{}, tampered("not as many leaves as the checkpoint says")
-	}
-	if bytes.Equal(h.note, l.last.note) && l.last.sameTiles(h.tiles) {
-		return l.last, nil // these very bytes were authenticated, or written, by this hub
-	}
-	if h.note == nil {
-		if l.last.note != nil || len(h.tiles) > 0 {
-			return edge{}, tampered("the checkpoints are gone")
-		}
-		return edge{}, nil
-	}
-	tree, err := l.openCheckpoint(h.note, h.size)
-	if err != nil {
-		return edge{}, err
-	}
-	e, err := newEdge(tree, h.note, h.tiles)
-	if err != nil {
-		return edge{}, err
-	}
-	return e, l.continues(ctx, c, tree)
-}
-
-// continues checks that tree begins with the tree this hub last knew (RFC 6962
-// §2.1.2). It costs a round trip, and only when another hub has sequenced.
-func (l *Log) continues(ctx context.Context, c *session, tree tlog.Tree) error {
-	known := l.last.tree
-	if tree.N < known.N || tree.N == known.N && l.last.note != nil && tree.Hash != known.Hash {
-		return tampered("the tree was set back")
-	}
-	if known.N == 0 || tree.N == known.N {
-		return nil
-	}
-	fetch := func(tiles []tlog.Tile) ([][]byte, error) { return c.fullTiles(ctx, tiles) }
-	return authenticated(tree, fetch, func(hashes tlog.HashReader) error {
-		path, err := tlog.ProveTree(tree.N, known.N, hashes)
-		if err != nil {
-			return err
-		}
-		return tlog.CheckTree(path, tree.N, tree.Hash, known.N, known.Hash)
-	})
 }

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/mod/sumdb/tlog"
 	"pgregory.net/rapid"
 
 	"handover/audit/proof"
@@ -191,8 +191,8 @@ func TestASequencerThatDiesLosesNothing(t *testing.T) {
 	if _, taken, err = c.begin(t.Context(), batchLimit); err != nil || len(taken) != 2 {
 		t.Fatalf("begin: %d entries, %v", len(taken), err)
 	}
-	err = c.commit(t.Context(), 2, []EntryID{taken[0].id, taken[1].id}, nil, 2, []byte("a checkpoint of this size exists"))
-	if err == nil {
+	again := extension{entries: taken, grown: &growth{first: 2}, to: edge{tree: tlog.Tree{N: 2}, note: []byte("a checkpoint of this size exists")}}
+	if err = c.commit(t.Context(), again); err == nil {
 		t.Fatal("a second checkpoint of one size was written")
 	}
 	c.close(t.Context())
@@ -339,35 +339,4 @@ func TestTheLogGoesOnUnderANewKey(t *testing.T) {
 	if _, err := r.mustReceipt(after).Verify(testSigner(t, 2).Key()); err != nil {
 		t.Errorf("a new receipt under the new key: %v", err)
 	}
-}
-
-func TestEntriesOfOneTransactionAreWrittenTogether(t *testing.T) {
-	r := newRig(t)
-	var all []EntryID
-	for _, n := range []int{1, 2, 30} {
-		entries := make([]proof.Entry, n)
-		for i := range entries {
-			entries[i] = testEntry()
-			entries[i].Target = strconv.Itoa(i)
-		}
-		b := &pgx.Batch{}
-		ids, err := QueueAll(b, entries)
-		if err != nil || len(ids) != n || b.Len() != 1 {
-			t.Fatalf("%d ids, %d statements, %v; want %d ids and one statement", len(ids), b.Len(), err, n)
-		}
-		if err := r.db.Hub.SendBatch(t.Context(), b).Close(); err != nil {
-			t.Fatal(err)
-		}
-		r.mustSequence()
-		for i, id := range ids {
-			if e, err := r.mustReceipt(id).Verify(r.signer.Key()); err != nil || e.Target != strconv.Itoa(i) {
-				t.Errorf("receipt %d of %d is of entry %s, %v", i, n, e.Target, err)
-			}
-		}
-		all = append(all, ids...)
-	}
-	if _, err := QueueAll(&pgx.Batch{}, []proof.Entry{testEntry(), {Act: "refused"}}); err == nil {
-		t.Error("an entry without a time was taken")
-	}
-	r.wantHistory(all)
 }

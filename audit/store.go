@@ -99,6 +99,7 @@ type store struct{ log, hub *pgxpool.Pool }
 type stored struct {
 	id               EntryID
 	leaf, salt, body []byte
+	said             *proof.Entry // what body says, if this hub has just written it
 }
 
 // refuse appends e in a transaction of its own, at the database's time.

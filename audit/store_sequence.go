@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -54,21 +55,12 @@ const sequencerLock = 0x6175646974
 // statements after it see what was committed before it was granted (READ COMMITTED:
 // each statement takes its snapshot when it begins).
 func (c *session) begin(ctx context.Context, limit int) (head, []stored, error) {
-	h := head{tiles: map[place][]byte{}}
+	h := newHead()
 	var waiting []stored
 	b := &pgx.Batch{}
 	b.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
 	b.Queue(`SELECT pg_advisory_xact_lock($1)`, int64(sequencerLock))
-	b.Queue(`SELECT coalesce((SELECT max(idx) + 1 FROM audit_leaf), 0), coalesce(c.size, 0), c.note
-		FROM (SELECT) one LEFT JOIN (
-			SELECT size, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1) c ON true`).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&h.leaves, &h.size, &h.note) })
-	b.Queue(`SELECT t.level, t.n, t.data
-		FROM (SELECT size FROM audit_checkpoint ORDER BY size DESC LIMIT 1) c
-		CROSS JOIN generate_series(0, $1::int) AS l(level)
-		CROSS JOIN LATERAL (SELECT level, n, data FROM audit_tile
-			WHERE level = l.level AND n = c.size >> (8 * (l.level + 1)) OFFSET 0) t`, maxTileLevel).
-		Query(func(rows pgx.Rows) error { return scanTiles(rows, h.tiles) })
+	h.queue(b)
 	b.Queue(`WITH taken AS (
 			DELETE FROM audit_pending
 			WHERE entry = ANY (ARRAY (SELECT entry FROM audit_pending ORDER BY entry LIMIT $1))
@@ -84,7 +76,35 @@ func (c *session) begin(ctx context.Context, limit int) (head, []stored, error) 
 	if err := c.conn.SendBatch(ctx, b).Close(); err != nil {
 		return head{}, nil, fmt.Errorf("reading the head of the log: %w", err)
 	}
-	return h, waiting, nil
+	return *h, waiting, nil
+}
+
+func newHead() *head { return &head{tiles: map[place][]byte{}} }
+
+// queue queues the reading of h: the newest checkpoint, and with it a row for each tile
+// of its edge.
+func (h *head) queue(b *pgx.Batch) {
+	b.Queue(`
+		SELECT coalesce((SELECT max(idx) + 1 FROM audit_leaf), 0), coalesce(c.size, 0), c.note, t.level, t.n, t.data
+		FROM (SELECT) one
+		LEFT JOIN (SELECT size, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1) c ON true
+		LEFT JOIN LATERAL (
+			SELECT stored.* FROM generate_series(0, $1::int) AS l(level)
+			CROSS JOIN LATERAL (SELECT level, n, data FROM audit_tile
+				WHERE level = l.level AND n = c.size >> (8 * (l.level + 1)) OFFSET 0) stored) t ON true`, maxTileLevel).
+		Query(func(rows pgx.Rows) error {
+			var level *int
+			var n *int64
+			var data []byte
+			_, err := pgx.ForEachRow(rows, []any{&h.leaves, &h.size, &h.note, &level, &n, &data}, func() error {
+				if level != nil {
+					h.tiles[place{*level, *n}] = bytes.Clone(data)
+				}
+				h.note = bytes.Clone(h.note)
+				return nil
+			})
+			return err
+		})
 }
 
 // rollback ends a transaction in which nothing was done.
@@ -98,27 +118,40 @@ func (c *session) fullTiles(ctx context.Context, tiles []tlog.Tile) ([][]byte, e
 	return readTiles(ctx, c.conn.Conn(), tiles)
 }
 
-// commit writes the places of the entries, the changed tiles and the checkpoint,
-// tells the other hubs, and commits, in one round trip.
-func (c *session) commit(ctx context.Context, first int64, ids []EntryID, tiles map[place][]byte, size int64, note []byte) error {
-	levels, ns, data := make([]int16, 0, len(tiles)), make([]int64, 0, len(tiles)), make([][]byte, 0, len(tiles))
-	for at, d := range tiles {
-		levels, ns, data = append(levels, int16(at.level)), append(ns, at.n), append(data, d)
-	}
+// commit writes an extension and commits, in one round trip.
+func (c *session) commit(ctx context.Context, x extension) error {
 	b := &pgx.Batch{}
-	b.Queue(`INSERT INTO audit_leaf (idx, entry, size)
-		SELECT $1::bigint + u.ord - 1, u.entry, $2 FROM unnest($3::uuid[]) WITH ORDINALITY AS u(entry, ord)`,
-		first, size, ids)
-	b.Queue(`INSERT INTO audit_tile (level, n, data)
-		SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[])
-		ON CONFLICT ON CONSTRAINT audit_tile_pkey DO UPDATE SET data = excluded.data`, levels, ns, data)
-	b.Queue(`INSERT INTO audit_checkpoint (size, note) VALUES ($1, $2)`, size, note)
-	b.Queue(`SELECT pg_notify($1, $2)`, channel, strconv.FormatInt(size, 10))
+	x.queue(b)
 	b.Queue(`COMMIT`)
 	if err := c.conn.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("writing checkpoint: %w", err)
 	}
 	return nil
+}
+
+// queue queues the places of the entries, the changed tiles, the checkpoint, and the
+// news for the other hubs.
+func (x extension) queue(b *pgx.Batch) {
+	ids := make([]EntryID, len(x.entries))
+	for i, e := range x.entries {
+		ids[i] = e.id
+	}
+	levels, ns, data := make([]int16, 0, len(x.tiles)), make([]int64, 0, len(x.tiles)), make([][]byte, 0, len(x.tiles))
+	for at, d := range x.tiles {
+		levels, ns, data = append(levels, int16(at.level)), append(ns, at.n), append(data, d)
+	}
+	b.Queue(`
+		WITH leaf AS (
+			INSERT INTO audit_leaf (idx, entry, size)
+			SELECT $1::bigint + u.ord - 1, u.entry, $2 FROM unnest($3::uuid[]) WITH ORDINALITY AS u(entry, ord)),
+		tile AS (
+			INSERT INTO audit_tile (level, n, data)
+			SELECT * FROM unnest($4::smallint[], $5::bigint[], $6::bytea[])
+			ON CONFLICT ON CONSTRAINT audit_tile_pkey DO UPDATE SET data = excluded.data),
+		checkpoint AS (
+			INSERT INTO audit_checkpoint (size, note) VALUES ($2, $7))
+		SELECT pg_notify($8, $9)`,
+		x.grown.first, x.to.tree.N, ids, levels, ns, data, x.to.note, channel, strconv.FormatInt(x.to.tree.N, 10))
 }
 
 // channel is where each new checkpoint's size is announced to all hubs.

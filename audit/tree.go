@@ -98,12 +98,13 @@ func newEdge(tree tlog.Tree, note []byte, tiles map[place][]byte) (edge, error) 
 	return e, nil
 }
 
-// sameTiles reports whether the tiles are byte for byte those of e.
-func (e edge) sameTiles(tiles map[place][]byte) bool {
-	if len(tiles) != len(e.tiles) {
+// is reports whether h, as stored, is e: checkpoint and tiles byte for byte, with a
+// leaf for each index.
+func (e edge) is(h head) bool {
+	if h.leaves != h.size || !bytes.Equal(h.note, e.note) || len(h.tiles) != len(e.tiles) {
 		return false
 	}
-	for at, data := range tiles {
+	for at, data := range h.tiles {
 		if !bytes.Equal(data, e.tiles[at]) {
 			return false
 		}

@@ -55,7 +55,8 @@ const freshEntries = 8192
 // it was very likely sequenced before this hub can have been told.
 const settledAge = 2 * time.Second
 
-// Wait returns where the entry stands as soon as it is under a signed checkpoint.
+// Wait wakes the sequencer, if it has to, and returns where the entry stands as soon as
+// it is under a signed checkpoint.
 // When ctx ends first it returns ErrReceiptPending: the entry, if its transaction
 // committed, is safe and will be sequenced, so the same request may be made again.
 func (l *Log) Wait(ctx context.Context, id EntryID) (Sequenced, error) {
@@ -69,7 +70,9 @@ func (l *Log) wait(ctx context.Context, id EntryID) (placed, error) {
 		return p, nil
 	}
 	defer l.leave(id, w)
-	if l.now().Sub(id.at()) > settledAge {
+	if l.now().Sub(id.at()) <= settledAge {
+		l.Kick()
+	} else {
 		if err := l.settle(ctx, []EntryID{id}); err != nil && ctx.Err() == nil {
 			return placed{}, err
 		}
@@ -245,6 +248,9 @@ func receipt(e *stored, at Sequenced, tree tlog.Tree, hashes tlog.HashReader) (p
 	text, err := prove(tree, at.Checkpoint, at.Index, e.leaf, hashes)
 	if err != nil {
 		return proof.Receipt{}, fmt.Errorf("proving an entry: %w", err)
+	}
+	if e.said != nil {
+		return proof.ReceiptOf(*e.said, e.body, [32]byte(e.salt), string(text)), nil
 	}
 	r, said, err := proof.NewReceipt(e.body, [32]byte(e.salt), text)
 	if err != nil {

@@ -79,7 +79,6 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, c partners.Caller
 
 // receipt answers with the proof that the step is in the log, once it is.
 func (h *Handler) receipt(w http.ResponseWriter, r *http.Request, entry audit.EntryID) error {
-	h.Log.Kick()
 	ctx, cancel := context.WithTimeout(r.Context(), h.Wait)
 	defer cancel()
 	receipt, err := h.Log.Receipt(ctx, entry)

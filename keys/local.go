@@ -46,8 +46,9 @@ type Local struct {
 	dir   string
 	rings *rings
 
-	mu     sync.Mutex        // guards opened, so that a file is opened once, not at each signature
-	opened map[file]*version // right for ever, since a version's file does not change
+	mu     sync.Mutex        // guards what follows
+	opened map[file]*version // so that a file is opened once; right for ever, since a version's file does not change
+	listed listing           // so that the directory is read once for each change of it
 }
 
 // rings are the two keys derived from the root key. They are two so that no blob

@@ -68,9 +68,42 @@ func files(dir string) ([]file, error) {
 	return found, nil
 }
 
+// listing is what was in the directory when it had been changed last at some time.
+type listing struct {
+	changed time.Time
+	files   []file
+}
+
+// settled is how old a change of a directory must be before its listing is kept: a
+// second change within the same tick of the clock would not show.
+const settled = 2 * time.Second
+
+// list lists the files, anew only if the directory has changed: whatever a process
+// does to a version, it adds or replaces a file.
+func (l *Local) list() ([]file, error) {
+	dir, err := os.Stat(l.dir)
+	if err != nil {
+		return nil, fmt.Errorf("listing keys: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.listed.changed.Equal(dir.ModTime()) && l.listed.files != nil {
+		return l.listed.files, nil
+	}
+	found, err := files(l.dir)
+	if err != nil {
+		return nil, err
+	}
+	l.listed = listing{}
+	if l.Now().Sub(dir.ModTime()) > settled {
+		l.listed = listing{dir.ModTime(), found}
+	}
+	return found, nil
+}
+
 // numbers lists the versions of a key that have a file, newest first.
 func (l *Local) numbers(name string) ([]int, error) {
-	all, err := files(l.dir)
+	all, err := l.list()
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +119,7 @@ func (l *Local) numbers(name string) ([]int, error) {
 }
 
 // valid opens the versions that may be used now, newest first. The directory is
-// read each time, so that a rotation by another process counts at once.
+// asked each time, so that a rotation by another process counts at once.
 func (l *Local) valid(ctx context.Context, name string) ([]*version, error) {
 	if err := check(ctx, name); err != nil {
 		return nil, err

@@ -112,12 +112,11 @@ type admission struct {
 // How requests share the round trip that admits them.
 const (
 	admissionsMost = 256              // requests of a group
-	admissionTrips = 1                // groups at once
 	admissionTime  = 10 * time.Second // for a group, whoever of its callers has left
 )
 
 func newAdmissions(g *Guard) *gather.Lines[*admission] {
-	return &gather.Lines[*admission]{Most: admissionsMost, AtOnce: admissionTrips, Within: admissionTime, Do: g.admitAll}
+	return &gather.Lines[*admission]{Most: admissionsMost, Within: admissionTime, Do: g.admitAll}
 }
 
 // admitAll decides requests that came together in one round trip. What stands against

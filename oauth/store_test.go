@@ -12,6 +12,7 @@ import (
 
 	"handover/internal/pg"
 	"handover/internal/pgtest"
+	"handover/partners"
 )
 
 // spend uses a proof alone, as the guard does.
@@ -80,6 +81,72 @@ func TestAfterACrashNoProofCountsThatMayHaveBeenUsed(t *testing.T) {
 	}
 	if err := h.spend(later); !errors.Is(err, errProofUsed) {
 		t.Errorf("the new memory forgets: %v", err)
+	}
+}
+
+// TestProofsThatComeTogetherAreEachJudgedAlone spends a used proof, one that comes twice,
+// fresh ones, and one of a time that may have been forgotten, in one round trip.
+func TestProofsThatComeTogetherAreEachJudgedAlone(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	used, twice := h.proof("used", 0), h.proof("twice", 0)
+	if err := h.spend(used); err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`UPDATE oauth_memory SET since = $1`, h.clock.now().Add(-30*time.Second))
+	proofs := []dpopProof{twice, used, h.proof("a", 0), h.proof("old", 40*time.Second), twice, h.proof("b", -5*time.Second)}
+	want := []error{nil, errProofUsed, nil, errMemory, errProofUsed, nil}
+	uses := newSpending(proofs)
+	var batch pgx.Batch
+	uses.queue(&batch)
+	if err := h.db.Hub.SendBatch(t.Context(), &batch).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i, err := range uses.answers {
+		if !errors.Is(err, want[i]) {
+			t.Errorf("proof %d: %v, want %v", i, err, want[i])
+		}
+	}
+	if n := h.number(`SELECT count(*) FROM oauth_proof`); n != 4 {
+		t.Errorf("%d proofs are marked as used, want 4", n)
+	}
+	if n := h.number(`SELECT count(*) FROM oauth_ahead WHERE issued > $1`, h.clock.now().Add(4*time.Second)); n != 1 {
+		t.Error("the time of the proof that was ahead is not kept")
+	}
+}
+
+// TestBearersThatComeTogetherAreEachJudgedAlone admits good ones among others.
+func TestBearersThatComeTogetherAreEachJudgedAlone(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	good, other, gone, revoked := h.enrol("camden-outreach"), h.enrol("hackney-housing"), h.enrol("gone"), h.enrol("revoked")
+	registry := partners.NewStore(h.db.Owner, nil)
+	if err := registry.Suspend(t.Context(), gone.partner); err != nil {
+		t.Fatal(err)
+	}
+	h.exec(`UPDATE partner_key SET revoked_at = now() WHERE kid = $1`, revoked.auth.KeyID())
+	bearer := func(a agency, scopes ...partners.Scope) partners.Bearer {
+		return partners.Bearer{Client: a.client, Granted: scopes, AuthKey: a.auth.KeyID()}
+	}
+	crossed := bearer(good)
+	crossed.AuthKey = other.auth.KeyID() // a key of somebody else
+	callers, err := partners.NewStore(h.db.Hub, nil).Admit(t.Context(), []partners.Bearer{
+		bearer(gone), bearer(good, partners.ReferralsSend, partners.HubAdmin), {Client: "nobody"}, bearer(other, partners.AuditRead),
+		bearer(revoked), crossed, bearer(good)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []partners.ID{"", good.partner, "", other.partner, "", "", good.partner}
+	for i, c := range callers {
+		if got := c; (got == nil) != (want[i] == "") || got != nil && got.Partner() != want[i] {
+			t.Errorf("bearer %d is %v, want %q", i, got, want[i])
+		}
+	}
+	if c := callers[1]; !c.Has(partners.ReferralsSend) || c.Has(partners.HubAdmin) || c.Has(partners.AuditRead) {
+		t.Error("her scopes are not those that were granted and are still hers")
+	}
+	if callers[6].Has(partners.ReferralsSend) || !callers[3].Has(partners.AuditRead) {
+		t.Error("scopes are taken from a neighbour")
 	}
 }
 

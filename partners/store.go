@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"handover/keys/jose"
 )
 
 // Store is the registry in the database. Each method is one transition or one
@@ -168,6 +170,7 @@ func (s *Store) QueueKeys(batch *pgx.Batch, issuer ID, kids []string, addressed 
 		return s.scanKeys(rows, func(owner ID, k Key) {
 			if k.Use == Signing {
 				ring.signing = append(ring.signing, k)
+				s.parsed.name(owner, k.PublicKey)
 			} else {
 				ring.sealing[owner] = append(ring.sealing[owner], k)
 			}
@@ -175,6 +178,11 @@ func (s *Store) QueueKeys(batch *pgx.Batch, issuer ID, kids []string, addressed 
 	})
 	return ring
 }
+
+// Guess returns the signing key that an issuer named kid when this hub last read it,
+// or the zero key. It may be out of date, so it decides nothing: it is there to do the
+// arithmetic of a signature before the transaction that reads the key anew.
+func (s *Store) Guess(issuer ID, kid string) jose.PublicKey { return s.parsed.guess(issuer, kid) }
 
 // Keys returns all keys of a partner, newest first, those outlived and revoked
 // among them, or ErrNotThere.

@@ -133,7 +133,7 @@ func TestAPageCostsTheSameHoweverManyReferralsThereAre(t *testing.T) {
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	do(t, err)
 	defer pool.Close()
-	store := referral.NewStore(pool, h.Registry, hubtest.Issuer)
+	store := referral.NewStore(pool, h.Registry, h.Log, hubtest.Issuer)
 
 	cost := map[string]int{}
 	for _, size := range []int{2_000, 20_000} {

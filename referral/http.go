@@ -79,7 +79,6 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, c partners.Cal
 // receipt waits until the entry is under a signed checkpoint. What has no proof yet
 // is not answered with success: the caller repeats the same bytes.
 func (h *Handler) receipt(ctx context.Context, entry audit.EntryID) (proof.Receipt, error) {
-	h.Log.Kick()
 	ctx, cancel := context.WithTimeout(ctx, h.Wait)
 	defer cancel()
 	return h.Log.Receipt(ctx, entry)

@@ -9,21 +9,16 @@ import (
 	"handover/consent/record"
 	"handover/internal/hubtest"
 	"handover/partners"
-	"handover/referral"
 	"handover/referral/packet"
 )
 
-// gathered posts requests of one agency so that they gather in one group: as many as
-// the hub stores at once are held up before them, and let go once the others are in
-// line. Those are refused then, so that the group is next. before is called while all
-// wait.
+// gathered posts requests of one agency so that they gather in one group: another is
+// held up before them, and let go once they are in line. It is refused then, so that
+// the group is next. before is called while all wait.
 func gathered(t *testing.T, h *hubtest.Hub, p hubtest.Pair, requests []hubtest.Sealed, before func()) []hubtest.Answer {
 	t.Helper()
 	gate := p.From.Record(t, hubtest.Subject(), p.Named())
-	plugs := make([]hubtest.Sealed, referral.GroupsMost)
-	for i := range plugs {
-		plugs[i] = p.From.Request(p.To, p.Service, gate).Seal(t)
-	}
+	plug := p.From.Request(p.To, p.Service, gate).Seal(t)
 	tx, err := h.DB.Owner.Begin(t.Context())
 	if err == nil {
 		_, err = tx.Exec(t.Context(), `UPDATE consent_state SET withdrawn_at = now(), withdrawn_by = $2, withdrawal = 'x', withdrawal_digest = 'x' WHERE id = $1`,
@@ -31,26 +26,26 @@ func gathered(t *testing.T, h *hubtest.Hub, p hubtest.Pair, requests []hubtest.S
 	}
 	do(t, err)
 	inLine := make(chan error, 1)
-	admitted := hubtest.Value[int](t, h, `SELECT count(*) FROM oauth_proof`) + len(plugs) + len(requests)
+	admitted := hubtest.Value[int](t, h, `SELECT count(*) FROM oauth_proof`) + 1 + len(requests)
 	go func() {
-		err := hubtest.Blocked(t, h, tx, referral.GroupsMost)
+		err := hubtest.Blocked(t, h, tx, 1)
 		for seen := 0; err == nil && seen < admitted; {
 			err = h.DB.Owner.QueryRow(t.Context(), `SELECT count(*) FROM oauth_proof`).Scan(&seen)
 		}
 		before()
 		inLine <- errors.Join(err, tx.Commit(t.Context()))
 	}()
-	answers := hubtest.Together(len(plugs)+len(requests), func(i int) hubtest.Answer {
-		if err := hubtest.Blocked(t, h, tx, min(i, len(plugs))); err != nil { // one after the other
+	answers := hubtest.Together(1+len(requests), func(i int) hubtest.Answer {
+		if i == 0 {
+			return p.From.Send(t, plug)
+		}
+		if err := hubtest.Blocked(t, h, tx, 1); err != nil {
 			t.Error(err)
 		}
-		if i < len(plugs) {
-			return p.From.Send(t, plugs[i])
-		}
-		return p.From.Send(t, requests[i-len(plugs)])
+		return p.From.Send(t, requests[i-1])
 	})
 	do(t, <-inLine)
-	return answers[len(plugs):]
+	return answers[1:]
 }
 
 // TestRequestsThatArriveTogetherAreEachJudgedAlone mixes good ones with others that
@@ -99,7 +94,7 @@ func TestRequestsThatArriveTogetherAreEachJudgedAlone(t *testing.T) {
 	}
 	logged := h.Logged(t)
 	answers := gathered(t, h, p, packets, func() {})
-	refusals := map[string]int{"consent-withdrawn": referral.GroupsMost} // those that went before
+	refusals := map[string]int{"consent-withdrawn": 1} // the one that went before
 	for i, row := range rows {
 		a := answers[(i*7+3)%len(rows)]
 		switch got := a.Problem().Code; {
@@ -125,7 +120,7 @@ func TestRequestsThatArriveTogetherAreEachJudgedAlone(t *testing.T) {
 			t.Errorf("%s was answered %d times more than it is logged", code, n)
 		}
 	}
-	if at := hubtest.Value[int](t, h, `SELECT count(DISTINCT stored_at) FROM packet WHERE digest <> $1`, stored.Digest); at > referral.GroupsMost {
+	if at := hubtest.Value[int](t, h, `SELECT count(DISTINCT stored_at) FROM packet WHERE digest <> $1`, stored.Digest); at > 1 {
 		t.Errorf("they were stored at %d times: not in a group", at)
 	}
 	sections := hubtest.Value[int](t, h, `SELECT count(*) FROM section s JOIN packet p ON p.seq = s.packet WHERE s.audience <> p.audience OR s.issuer <> p.issuer`)

@@ -25,6 +25,7 @@ import (
 type Store struct {
 	pool     *pgxpool.Pool
 	partners *partners.Store
+	log      *audit.Log
 	hub      string
 	waiting  *waiting
 	intake   *gather.Lines[*arrival]
@@ -32,8 +33,8 @@ type Store struct {
 
 // NewStore returns the referrals over pool, which needs the hub's role and no more.
 // hub is the issuer URL that envelopes must name.
-func NewStore(pool *pgxpool.Pool, registry *partners.Store, hub string) *Store {
-	s := &Store{pool: pool, partners: registry, hub: hub, waiting: newWaiting()}
+func NewStore(pool *pgxpool.Pool, registry *partners.Store, log *audit.Log, hub string) *Store {
+	s := &Store{pool: pool, partners: registry, log: log, hub: hub, waiting: newWaiting()}
 	s.intake = newIntake(s)
 	return s
 }
@@ -73,6 +74,9 @@ func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverif
 	if (claims.Event == packet.Request) != (re == "") || claims.Referral != re {
 		return audit.EntryID{}, ErrWrongEndpoint
 	}
+	// The arithmetic of the signature is done here, beside what other groups do in the
+	// database. What it is worth is decided in the transaction, by the key that counts then.
+	u.Try(s.partners.Guess(c.Partner(), u.KeyID()))
 	a := &arrival{caller: c, u: u}
 	if claims.Event != packet.Request {
 		s.receive(ctx, []*arrival{a})
@@ -92,17 +96,26 @@ func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverif
 // each what became of it: a refused one does not fail its neighbours. A group of more
 // than one holds requests only, since two steps of one referral would decide on the
 // same head.
+//
+// The transaction looks, decides and writes; the log entries of what it writes get
+// their places in it as well, if the log is free, so that packet and proof are one
+// commit.
 func (s *Store) receive(ctx context.Context, group []*arrival) {
 	l := s.look(group)
-	err := pg.Decide(ctx, s.pool, l.issuer, l.batch, func() (*pgx.Batch, error) {
+	var entries *audit.Direct
+	err := pg.Decide(ctx, s.pool, l.issuer, l.batch, func() (write *pgx.Batch, err error) {
 		accepted := s.decide(l, group)
 		if len(accepted) == 0 {
 			return nil, nil
 		}
-		write := &pgx.Batch{}
-		return write, file(write, l, accepted)
-	})
+		write = &pgx.Batch{}
+		entries, err = s.file(write, l, accepted)
+		return write, err
+	}, func() (*pgx.Batch, error) { return entries.Places() })
 	if err == nil {
+		if entries != nil {
+			entries.Committed()
+		}
 		return
 	}
 	if _, ours := errors.AsType[*pgconn.PgError](err); ours && len(group) > 1 {

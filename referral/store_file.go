@@ -12,34 +12,40 @@ import (
 	"handover/referral/packet"
 )
 
-// file queues packets, new states and log entries: three statements for a group of
-// any size.
-func file(b *pgx.Batch, l *look, accepted []*arrival) error {
-	entries := make([]proof.Entry, len(accepted))
+// file queues packets, new states and log entries: two statements for a group of
+// any size, and those that take the log.
+func (s *Store) file(b *pgx.Batch, l *look, accepted []*arrival) (*audit.Direct, error) {
+	about := make([]proof.Entry, len(accepted))
 	for i, a := range accepted {
-		entries[i] = a.logEntry(l.now)
+		about[i] = a.logEntry(l.now)
 	}
-	ids, err := audit.QueueAll(b, entries)
+	entries, err := s.log.Entries(b, about)
 	if err != nil {
-		return fmt.Errorf("logging packets: %w", err)
+		return nil, fmt.Errorf("logging packets: %w", err)
 	}
-	for i, a := range accepted {
-		a.entry = ids[i]
+	for i, id := range entries.IDs() {
+		accepted[i].entry = id
 	}
 	if l.row == nil {
 		args, copies := columns(l, accepted, true)
 		b.Queue(insertReferrals+insertPackets+copies+insertSections, args)
-		return nil
+	} else {
+		move(b, l, accepted[0])
 	}
-	p := accepted[0].opened
-	args, copies := columns(l, accepted, false)
-	args["id"], args["head"], args["digest"], args["state"] = l.row.id, l.row.head, p.Digest(), accepted[0].to
+	entries.Claim(b)
+	return entries, nil
+}
+
+// move queues the packet of an event, and what it does to its referral.
+func move(b *pgx.Batch, l *look, a *arrival) {
+	p := a.opened
+	args, copies := columns(l, []*arrival{a}, false)
+	args["id"], args["head"], args["digest"], args["state"] = l.row.id, l.row.head, p.Digest(), a.to
 	args["asked"] = (l.row.asked || p.Event == packet.Ask) && p.Event != packet.Answer
 	b.Queue(moveReferral+insertPackets+copies+insertSections, args)
 	if p.Event == packet.Withdraw {
 		b.Queue(destroyUnopened, l.row.seq)
 	}
-	return nil
 }
 
 func (a *arrival) logEntry(now time.Time) proof.Entry {

@@ -32,10 +32,11 @@ func NewReceipt(body []byte, salt [32]byte, proof []byte) (Receipt, Entry, error
 	if err != nil {
 		return Receipt{}, Entry{}, err
 	}
-	return newReceipt(e, body, salt, string(proof)), e, nil
+	return ReceiptOf(e, body, salt, string(proof)), e, nil
 }
 
-func newReceipt(e Entry, body []byte, salt [32]byte, proof string) Receipt {
+// ReceiptOf is NewReceipt for who has the entry whose canonical bytes are body.
+func ReceiptOf(e Entry, body []byte, salt [32]byte, proof string) Receipt {
 	return Receipt{
 		Referral:  e.Referral,
 		Reference: Reference(e.Referral),
@@ -76,7 +77,7 @@ func (r Receipt) Verify(key LogKey) (Entry, error) {
 	if _, err := p.Verify(Leaf([32]byte(salt), body), key); err != nil {
 		return Entry{}, err
 	}
-	want := newReceipt(e, body, [32]byte(salt), r.Proof)
+	want := ReceiptOf(e, body, [32]byte(salt), r.Proof)
 	if !want.Time.Equal(r.Time) {
 		return Entry{}, ErrMismatch
 	}

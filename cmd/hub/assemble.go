@@ -174,7 +174,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait,
 		Store: &consent.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}}).Mount(h.routes)
 	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait,
-		Store: referral.NewStore(pool, registry, cfg.Issuer)}).Mount(h.routes)
+		Store: referral.NewStore(pool, registry, h.log, cfg.Issuer)}).Mount(h.routes)
 	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf}).Mount(h.routes)
 	h.router = guard.Middleware(h.routes)
 	return nil

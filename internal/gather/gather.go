@@ -17,22 +17,21 @@ import (
 // Lines are queues that groups are taken from: one for each key, so that nobody waits
 // behind another key's. All fields are set before the first Join.
 type Lines[T any] struct {
-	Most   int                        // items of a group at the most
-	AtOnce int                        // groups of one key that are on their way at once
-	Within time.Duration              // for a group, whoever of its callers has left
-	Key    func(T) string             // nil: all share one line
-	Apart  func(a, b T) bool          // whether b must not be in a group with a; nil: any may
-	Do     func(context.Context, []T) // serves a group and leaves in each item what became of it
+	Most   int               // items of a group at the most
+	Within time.Duration     // for a group, whoever of its callers has left
+	Key    func(T) string    // nil: all share one line
+	Apart  func(a, b T) bool // whether b must not be in a group with a; nil: any may
+
+	// Do serves a group and leaves in each item what became of it. The groups of a line
+	// are served one after the other: two at once would be smaller and cost more.
+	Do func(context.Context, []T)
 
 	mu    sync.Mutex
 	lines map[string]*line[T]
 }
 
-// line is the queue of one key.
-type line[T any] struct {
-	waiting []*waiter[T]
-	running int // groups on their way
-}
+// line is the queue of one key. It is there while anybody waits or is served.
+type line[T any] struct{ waiting []*waiter[T] }
 
 type waiter[T any] struct {
 	item  T
@@ -61,7 +60,7 @@ func (l *Lines[T]) Join(ctx context.Context, item T) error {
 	return nil
 }
 
-// enter puts w into the line of key, and begins another group if one may begin.
+// enter puts w into the line of key, and has a new line served.
 func (l *Lines[T]) enter(ctx context.Context, key string, w *waiter[T]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,15 +71,12 @@ func (l *Lines[T]) enter(ctx context.Context, key string, w *waiter[T]) {
 	if q == nil {
 		q = &line[T]{}
 		l.lines[key] = q
-	}
-	q.waiting = append(q.waiting, w)
-	if q.running < l.AtOnce {
-		q.running++
 		go l.drain(ctx, key, q)
 	}
+	q.waiting = append(q.waiting, w)
 }
 
-// drain serves group after group until the line is empty.
+// drain serves group after group until nobody waits.
 func (l *Lines[T]) drain(ctx context.Context, key string, q *line[T]) {
 	for group := l.take(key, q); group != nil; group = l.take(key, q) {
 		l.serve(ctx, group)
@@ -109,7 +105,7 @@ func (l *Lines[T]) serve(ctx context.Context, group []*waiter[T]) {
 	l.Do(ctx, items)
 }
 
-// take returns the next group of a line, or nil after giving up its place. Who must
+// take returns the next group of a line, or nil after giving up the line. Who must
 // stay apart from one of the group waits for the next.
 func (l *Lines[T]) take(key string, q *line[T]) []*waiter[T] {
 	l.mu.Lock()
@@ -125,9 +121,7 @@ func (l *Lines[T]) take(key string, q *line[T]) []*waiter[T] {
 	}
 	q.waiting = rest
 	if group == nil {
-		if q.running--; q.running == 0 {
-			delete(l.lines, key)
-		}
+		delete(l.lines, key)
 	}
 	return group
 }

@@ -88,8 +88,8 @@ func assemble(t testing.TB, db *pgtest.DB, store keys.Store) *Hub {
 	h.Registry = partners.NewStore(h.DB.Hub, firewall)
 	h.Operator = partners.NewStore(h.DB.Owner, firewall)
 	h.Consents = &consent.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: Issuer}
-	h.Referrals = referral.NewStore(h.DB.Hub, h.Registry, Issuer)
 	h.openLog(t)
+	h.Referrals = referral.NewStore(h.DB.Hub, h.Registry, h.Log, Issuer)
 	h.mount(t)
 	return h
 }

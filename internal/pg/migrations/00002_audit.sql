@@ -70,9 +70,11 @@ CREATE TABLE audit_tile (
     CONSTRAINT audit_tile_place CHECK (level BETWEEN 0 AND 7 AND n >= 0),
     CONSTRAINT audit_tile_whole_hashes CHECK (octet_length(data) BETWEEN 32 AND 8192 AND octet_length(data) % 32 = 0)
 );
--- Hashes do not compress; trying costs time at each checkpoint.
+-- Hashes do not compress; trying costs time at each checkpoint. A tile that is not full
+-- fits into a page, and stays there.
 ALTER TABLE audit_tile ALTER COLUMN data SET STORAGE EXTERNAL;
 ALTER TABLE audit_tile SET (
+    toast_tuple_target = 8160,
     autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500,
     toast.autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_threshold = 500);
 
