@@ -7,10 +7,12 @@
 //   - entry.go seals an entry: an id, a salt of its own, the leaf that commits to
 //     both (audit/proof says how).
 //   - store.go writes it in the caller's transaction (Append, Queue), so that what
-//     is logged and what happened are one commit. All SQL is in this file.
+//     is logged and what happened are one commit. All SQL is in store.go and store_*.go.
+//   - store_direct.go gives entries their places in that same transaction, when the log
+//     is free and as this hub knows it. All others wait in a queue.
 //   - sequencer.go is woken (Kick; pace.go says when), takes the waiting entries, checks the stored
-//     tree against its last checkpoint, extends it (tree.go), signs (signer.go) and
-//     commits, all in one transaction a batch.
+//     tree against its last checkpoint, extends it (extension.go, tree.go), signs
+//     (signer.go) and commits, all in one transaction a batch.
 //   - wait.go tells those who wait, and makes receipts.
 //   - anonymous.go counts the refusals of strangers by the hour.
 //   - http.go serves checkpoint, tiles and proofs (C2SP tlog-tiles).

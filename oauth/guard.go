@@ -129,12 +129,16 @@ func (g *Guard) admitAll(ctx context.Context, group []*admission) {
 	}
 	uses := newSpending(proofs)
 	callers, err := g.partners.Admit(ctx, bearers, uses.queue)
+	var used []error
+	if err == nil {
+		used, err = g.store.judge(ctx, uses)
+	}
 	for i, a := range group {
 		if a.err = err; err == nil {
-			a.caller, a.err = callers[i], uses.answers[i]
+			a.caller, a.err = callers[i], used[i]
 		}
 	}
-	if err == nil && errors.Is(uses.answers[0], errMemoryLost) { // then it is lost to all of them
+	if errors.Is(group[0].err, errMemoryLost) { // then it is lost to all of them
 		err = g.store.remember(ctx, g.now())
 		for _, a := range group {
 			a.err = errors.Join(a.err, err)

@@ -1,10 +1,12 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,27 +49,21 @@ func useOf(kind, owner, name string) use {
 // spending is the single use of proofs that came together.
 type spending struct {
 	proofs []dpopProof
-	// answers is nil for a proof that counts, errProofUsed for one that was used, and
-	// errMemory or errMemoryLost if that cannot be known; with these nothing is marked.
-	answers []error
+	first  map[use]bool // those whose use has been marked now
 }
 
 func newSpending(proofs []dpopProof) *spending {
-	s := &spending{proofs: proofs, answers: make([]error, len(proofs))}
-	for i := range s.answers {
-		s.answers[i] = errMemoryLost // what no row speaks of does not count
-	}
-	return s
+	return &spending{proofs: proofs, first: make(map[use]bool, len(proofs))}
 }
 
 // queue puts the uses into the batch of partners.Store.Admit, so that both are one
-// round trip; the answers are there once it has run. The rows go in by the order of
-// their digests, so that hubs which are sent the same proofs at the same time do not
-// wait for each other in a circle.
+// round trip. The rows go in by the order of their digests, so that hubs which are
+// sent the same proofs at the same time do not wait for each other in a circle.
 func (s *spending) queue(batch *pgx.Batch) {
-	digests, issued := make([][]byte, len(s.proofs)), make([]time.Time, len(s.proofs))
+	ordered := slices.SortedFunc(slices.Values(s.proofs), func(a, b dpopProof) int { return bytes.Compare(a.use[:], b.use[:]) })
+	digests, issued := make([][]byte, len(ordered)), make([]time.Time, len(ordered))
 	var latest dpopProof
-	for i, p := range s.proofs {
+	for i, p := range ordered {
 		digests[i], issued[i] = p.use[:], p.issued
 		if p.ahead && p.issued.After(latest.issued) {
 			latest = p
@@ -75,29 +71,52 @@ func (s *spending) queue(batch *pgx.Batch) {
 	}
 	latest.queueAhead(batch)
 	batch.Queue(`
-		WITH asked AS (SELECT * FROM unnest($1::bytea[], $2::timestamptz[]) WITH ORDINALITY AS a(digest, issued, n)),
-		used AS (
-			INSERT INTO oauth_proof (digest)
-			SELECT asked.digest FROM asked, oauth_memory WHERE since < asked.issued ORDER BY asked.digest
-			ON CONFLICT ON CONSTRAINT oauth_proof_once DO NOTHING RETURNING digest)
-		SELECT asked.n, since < asked.issued, used.digest IS NOT NULL
-		FROM oauth_memory, asked LEFT JOIN used USING (digest) ORDER BY asked.n`, digests, issued).
-		Query(s.read)
+		INSERT INTO oauth_proof (digest)
+		SELECT asked.digest FROM unnest($1::bytea[], $2::timestamptz[]) AS asked(digest, issued), oauth_memory
+		WHERE since < asked.issued
+		ON CONFLICT ON CONSTRAINT oauth_proof_once DO NOTHING RETURNING digest`, digests, issued).
+		Query(func(rows pgx.Rows) error {
+			var digest []byte
+			_, err := pgx.ForEachRow(rows, []any{&digest}, func() error {
+				s.first[use(digest)] = true
+				return nil
+			})
+			return err
+		})
 }
 
-// read reads the answers. Of two proofs that are the same, one row was marked, and the
-// first to come counts.
-func (s *spending) read(rows pgx.Rows) error {
-	seen := map[use]bool{}
+// judge answers for each proof, once the batch has run: nil if it counts, errProofUsed if
+// it was used, errMemory or errMemoryLost if that cannot be known. Of two that are the
+// same, the first to come counts. Why a proof was not marked is asked only then.
+func (s *Store) judge(ctx context.Context, spent *spending) ([]error, error) {
+	answers := make([]error, len(spent.proofs))
+	var refused []int
+	var issued []time.Time
+	for i, p := range spent.proofs {
+		if !spent.first[p.use] {
+			refused = append(refused, i)
+		}
+		delete(spent.first, p.use)
+	}
+	if len(refused) == 0 {
+		return answers, nil
+	}
+	for _, i := range refused {
+		answers[i] = errMemoryLost // unless a row speaks of it
+		issued = append(issued, spent.proofs[i].issued)
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT n, since < issued FROM oauth_memory, unnest($1::timestamptz[]) WITH ORDINALITY AS refused(issued, n)`, issued)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the memory of proofs: %w", err)
+	}
 	var n int
-	var covered, marked bool
-	_, err := pgx.ForEachRow(rows, []any{&n, &covered, &marked}, func() error {
-		u := s.proofs[n-1].use
-		s.answers[n-1] = judge(&covered, marked && !seen[u])
-		seen[u] = true
+	var covered bool
+	_, err = pgx.ForEachRow(rows, []any{&n, &covered}, func() error {
+		answers[refused[n-1]] = judge(&covered, false)
 		return nil
 	})
-	return err
+	return answers, err
 }
 
 // queueAhead keeps the proof's time where a crash cannot take it, if that time is

@@ -23,7 +23,11 @@ func (h *hub) spend(p dpopProof) error {
 	if err := h.db.Hub.SendBatch(h.t.Context(), &batch).Close(); err != nil {
 		return err
 	}
-	return uses.answers[0]
+	answers, err := NewStore(h.db.Hub).judge(h.t.Context(), uses)
+	if err != nil {
+		return err
+	}
+	return answers[0]
 }
 
 // crash does to the memory of proofs what a crash of the server does.
@@ -102,7 +106,11 @@ func TestProofsThatComeTogetherAreEachJudgedAlone(t *testing.T) {
 	if err := h.db.Hub.SendBatch(t.Context(), &batch).Close(); err != nil {
 		t.Fatal(err)
 	}
-	for i, err := range uses.answers {
+	answers, err := h.store.judge(t.Context(), uses)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, err := range answers {
 		if !errors.Is(err, want[i]) {
 			t.Errorf("proof %d: %v, want %v", i, err, want[i])
 		}

@@ -86,9 +86,9 @@ const (
 		            @consents::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[])
 		     AS u(referral, audience, jti, event, digest, envelope, consent, state, expires, entry)
 		     JOIN r ON r.id = u.referral
-		RETURNING seq, referral, audience, digest, log_entry), d AS (
-		INSERT INTO delivery (packet, referral, issuer, audience, state, log_entry)
-		SELECT seq, referral, @issuer, audience, 'stored', log_entry FROM p)`
+		RETURNING seq, referral, audience, digest), d AS (
+		INSERT INTO delivery (packet, referral, issuer, audience, state)
+		SELECT seq, referral, @issuer, audience, 'stored' FROM p)`
 	insertCopies = `, c AS (
 		INSERT INTO section_copy (packet, name, issuer, sealed)
 		SELECT p.seq, u.name, @issuer, u.sealed

@@ -54,10 +54,11 @@ CREATE TABLE delivery (
     referral bigint NOT NULL,
     issuer   text NOT NULL,
     audience text NOT NULL,
-    state    text NOT NULL CONSTRAINT delivery_state CHECK (state IN ('stored', 'delivered', 'opened')),
+    state    text NOT NULL,
     delivered_at timestamptz,
     opened_at timestamptz,
-    log_entry uuid NOT NULL REFERENCES audit_entry
+    log_entry uuid REFERENCES audit_entry, -- of the last transition; that it is stored, the packet's entry says
+    CONSTRAINT delivery_state CHECK (state = 'stored' OR state IN ('delivered', 'opened') AND log_entry IS NOT NULL)
 );
 CREATE INDEX delivery_waiting ON delivery (audience, referral) WHERE state = 'stored';
 
