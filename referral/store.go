@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,8 +51,8 @@ type arrival struct {
 	panic  any   // what deciding it ended with, for its own caller to meet
 }
 
-// catch keeps a panic to the packet that caused it: in a goroutine of the hub's own it
-// would end the hub, and every other partner's requests with it.
+// catch keeps a panic to the packet that caused it: it is no reason to refuse those that
+// came with it.
 func (a *arrival) catch() {
 	if p := recover(); p != nil {
 		a.panic, a.err = p, errors.New("deciding a packet panicked")
@@ -228,10 +227,9 @@ func queueRow(b *pgx.Batch, id, lock string, r *row) {
 	})
 }
 
-// decide judges every packet of the group and returns those to be stored. The
-// signatures, which cost the most, are verified side by side.
+// decide judges every packet of the group and returns those to be stored.
 func (s *Store) decide(l *look, group []*arrival) []*arrival {
-	var verifying sync.WaitGroup
+	var accepted []*arrival
 	for _, a := range group {
 		if before, ok := l.before[a.claims().ID]; ok {
 			if a.stored, a.entry = true, before.entry; before.digest != a.u.Digest() {
@@ -239,22 +237,19 @@ func (s *Store) decide(l *look, group []*arrival) []*arrival {
 			}
 			continue
 		}
-		verifying.Go(func() {
-			defer a.catch()
-			a.opened, a.err = s.open(l, a.u)
-		})
-	}
-	verifying.Wait()
-	var accepted []*arrival
-	for _, a := range group {
-		if a.stored || a.err != nil {
-			continue
-		}
-		if a.to, a.err = judge(l, a.caller, a.opened); a.err == nil {
+		if s.decideOne(l, a); a.err == nil {
 			accepted = append(accepted, a)
 		}
 	}
 	return accepted
+}
+
+// decideOne decides whether one packet may be stored, and leaves the answer in it.
+func (s *Store) decideOne(l *look, a *arrival) {
+	defer a.catch()
+	if a.opened, a.err = s.open(l, a.u); a.err == nil {
+		a.to, a.err = judge(l, a.caller, a.opened)
+	}
 }
 
 // open verifies the packet with the key it names, if that key counted, and holds its
