@@ -3,12 +3,13 @@
 // the same for one row and for fifty.
 //
 // It waits for nobody: whoever comes alone is served at once, and a group is what
-// arrived while another was on its way. So it costs nothing at rest, and the busier
+// arrived while another was on its way, or is about to. So it costs nothing at rest, and the busier
 // the hub is the less each request costs.
 package gather
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -106,8 +107,10 @@ func (l *Lines[T]) serve(ctx context.Context, group []*waiter[T]) {
 }
 
 // take returns the next group of a line, or nil after giving up the line. Who must
-// stay apart from one of the group waits for the next.
+// stay apart from one of the group waits for the next. It lets those run first who can:
+// requests that are just being read are then in the group.
 func (l *Lines[T]) take(key string, q *line[T]) []*waiter[T] {
+	runtime.Gosched()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var group, rest []*waiter[T]
