@@ -120,7 +120,7 @@ func TestRequestsThatArriveTogetherAreEachJudgedAlone(t *testing.T) {
 			t.Errorf("%s was answered %d times more than it is logged", code, n)
 		}
 	}
-	if at := hubtest.Value[int](t, h, `SELECT count(DISTINCT stored_at) FROM packet WHERE digest <> $1`, stored.Digest); at > 3 { // some may be admitted and not in line yet
+	if at := hubtest.Value[int](t, h, `SELECT count(DISTINCT stored_at) FROM packet WHERE digest <> $1`, stored.Digest); at > 2 { // some were admitted and not in line yet
 		t.Errorf("they were stored at %d times: not in a group", at)
 	}
 	sections := hubtest.Value[int](t, h, `SELECT count(*) FROM section s JOIN packet p ON p.seq = s.packet WHERE s.audience <> p.audience OR s.issuer <> p.issuer`)

@@ -30,15 +30,19 @@ func (t *target) spent() cost {
 	return c
 }
 
-// used is the CPU time of one process.
+// used is the CPU time of one process and of those children that have ended: a backend
+// that goes while its server is measured would take its time with it.
 func used(pid int) time.Duration {
 	f := stat(pid)
 	if f == nil {
 		return 0
 	}
-	user, _ := strconv.ParseInt(f[11], 10, 64)
-	system, _ := strconv.ParseInt(f[12], 10, 64)
-	return time.Duration(user+system) * tick
+	var ticks int64
+	for _, field := range f[11:15] { // utime, stime, cutime, cstime (proc_pid_stat(5))
+		n, _ := strconv.ParseInt(field, 10, 64)
+		ticks += n
+	}
+	return time.Duration(ticks) * tick
 }
 
 // tree maps each process to its children.

@@ -3,7 +3,7 @@
 // the same for one row and for fifty.
 //
 // It waits for nobody: whoever comes alone is served at once, and a group is what
-// arrived while another was on its way, or is about to. So it costs nothing at rest, and the busier
+// arrived while another was on its way. So it costs nothing at rest, and the busier
 // the hub is the less each request costs.
 package gather
 
