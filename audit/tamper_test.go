@@ -168,14 +168,14 @@ func TestNoReceiptIsMadeOfWhatWasTampered(t *testing.T) {
 			FROM (SELECT replace(convert_from(body, 'UTF8'), 'requested', 'accepted')::bytea AS body FROM audit_entry WHERE id = at(3)) b WHERE id = at(3)`},
 		{"its place, swapped with another's", `CREATE TEMP TABLE two AS SELECT * FROM audit_leaf WHERE idx IN (3, 4);
 			DELETE FROM audit_leaf WHERE idx IN (3, 4);
-			INSERT INTO audit_leaf SELECT 7 - idx, entry, size FROM two`},
+			INSERT INTO audit_leaf SELECT t.idx, o.entry, t.size FROM two t JOIN two o ON o.idx = 7 - t.idx`},
 		{"another's salt, body and leaf", `UPDATE audit_entry e SET salt = o.salt, body = o.body, leaf = o.leaf
 			FROM audit_entry o WHERE e.id = at(3) AND o.id = at(4)`},
 		{"another's salt, body and leaf, and its place", `UPDATE audit_entry e SET salt = o.salt, body = o.body, leaf = o.leaf
 			FROM audit_entry o WHERE e.id = at(3) AND o.id = at(4);
 			CREATE TEMP TABLE two AS SELECT * FROM audit_leaf WHERE idx IN (3, 4);
 			DELETE FROM audit_leaf WHERE idx IN (3, 4);
-			INSERT INTO audit_leaf SELECT 7 - idx, entry, size FROM two`},
+			INSERT INTO audit_leaf SELECT t.idx, o.entry, t.size FROM two t JOIN two o ON o.idx = 7 - t.idx`},
 		{"a hash beside it", `UPDATE audit_tile SET data = set_byte(data, 70, get_byte(data, 70) # 1) WHERE level = 0 AND n = 0`},
 		{"its own hash in the tile", `UPDATE audit_tile SET data = set_byte(data, 100, get_byte(data, 100) # 1) WHERE level = 0 AND n = 0`},
 		{"its tile, gone", `DELETE FROM audit_tile WHERE level = 0 AND n = 0`},
