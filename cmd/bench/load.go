@@ -24,48 +24,70 @@ type target struct {
 	request          func() ([]byte, error) // a whole HTTP/1.1 request, as bytes
 }
 
-// slice is how long requests are sent before new ones are made: a DPoP proof is good
-// for a minute, and making one costs more than sending it.
-const slice = 2 * time.Second
+// slice is how long requests are sent before it is the other server's turn: a shared
+// machine is slower in one second and faster in the next, and both are to have their
+// part of it. It is far shorter than a DPoP proof is good for.
+const slice = time.Second
 
-// measure drives t with n senders for span, a slice at a time, each sender on a
-// connection of its own, sending the next request when the answer to the last has
-// come. Requests are made while the clock stands. It is an error if any is not
-// answered with 201, or if a sender is left without an answer.
-func (x *bed) measure(ctx context.Context, n int, span time.Duration, t *target) (result, error) {
-	var took []time.Duration
-	var elapsed time.Duration
-	var cpu cost
-	for elapsed < span {
-		requests, err := prepare(int(float64(rateBound(n))*slice.Seconds()), t)
-		if err != nil {
-			return result{}, err
+// tally is what was measured of one target so far.
+type tally struct {
+	took    []time.Duration
+	elapsed time.Duration
+	cpu     cost
+}
+
+// compare drives baseline and hub with n senders, a slice at a time in turns, until
+// each has been driven for span.
+func (x *bed) compare(ctx context.Context, n int, span time.Duration) (theirs, ours result, err error) {
+	var b, h tally
+	for b.elapsed < span {
+		if err := b.measure(ctx, n, x.baseline); err != nil {
+			return result{}, result{}, fmt.Errorf("measuring the baseline: %w", err)
 		}
-		// Making requests leaves garbage, much more for the hub than for the baseline. It is
-		// not collected on the time of the server that is measured.
-		runtime.GC()
-		kept := debug.SetGCPercent(-1)
-		before, begin := t.spent(), time.Now()
-		mine, err := drive(ctx, t.address, n, begin.Add(slice), requests)
-		if err != nil {
-			return result{}, err
+		if err := h.measure(ctx, n, x.hub); err != nil {
+			return result{}, result{}, fmt.Errorf("measuring the hub: %w", err)
 		}
-		took = append(took, mine...)
-		elapsed += time.Since(begin)
-		debug.SetGCPercent(kept)
-		after := t.spent()
-		cpu.server += after.server - before.server
-		cpu.postgres += after.postgres - before.postgres
+	}
+	return b.result(), h.result(), nil
+}
+
+// measure drives t with n senders for a slice, each sender on a connection of its own,
+// sending the next request when the answer to the last has come. Requests are made
+// while the clock stands. It is an error if any is not answered with 201, if none is,
+// or if a sender is left without an answer.
+func (m *tally) measure(ctx context.Context, n int, t *target) error {
+	requests, err := prepare(int(float64(rateBound(n))*slice.Seconds()), t)
+	if err != nil {
+		return err
+	}
+	// Making requests leaves garbage, much more for the hub than for the baseline. It is
+	// not collected on the time of the server that is measured.
+	runtime.GC()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	before, begin := t.spent(), time.Now()
+	took, err := drive(ctx, t.address, n, begin.Add(slice), requests)
+	if err != nil {
+		return err
 	}
 	if len(took) == 0 {
-		return result{}, errors.New("nothing was accepted")
+		return errors.New("nothing was accepted")
 	}
-	slices.Sort(took)
+	m.took = append(m.took, took...)
+	m.elapsed += time.Since(begin)
+	after := t.spent()
+	m.cpu.server += after.server - before.server
+	m.cpu.postgres += after.postgres - before.postgres
+	return nil
+}
+
+func (m *tally) result() result {
+	slices.Sort(m.took)
+	count := len(m.took)
 	return result{
-		rate: float64(len(took)) / elapsed.Seconds(),
-		p50:  took[len(took)/2].Round(10 * time.Microsecond), p99: took[len(took)*99/100].Round(10 * time.Microsecond),
-		cpu: cost{cpu.server / time.Duration(len(took)), cpu.postgres / time.Duration(len(took))},
-	}, nil
+		rate: float64(count) / m.elapsed.Seconds(),
+		p50:  m.took[count/2].Round(10 * time.Microsecond), p99: m.took[count*99/100].Round(10 * time.Microsecond),
+		cpu: cost{m.cpu.server / time.Duration(count), m.cpu.postgres / time.Duration(count)},
+	}
 }
 
 // rateBound is a rate that n senders stay under.

@@ -26,8 +26,8 @@ func main() {
 	}
 	var o options
 	flag.StringVar(&o.hub, "hub", "bin/hub", "the hub's binary")
-	flag.DurationVar(&o.span, "span", 5*time.Second, "how long each measurement lasts at the least")
-	flag.IntVar(&o.rounds, "rounds", 3, "how often hub and baseline take turns")
+	flag.DurationVar(&o.span, "span", 5*time.Second, "how long hub and baseline are each driven in a measurement, at the least")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often each number of senders is measured")
 	senders := flag.String("senders", "1,16,64", "how many senders at once, one number or several")
 	flag.StringVar(&o.dir, "dir", "", "a folder for the hub to use and keep, instead of one that is thrown away")
 	flag.Parse()
@@ -85,13 +85,9 @@ func bench(ctx context.Context, o options) error {
 			if err != nil {
 				return err
 			}
-			b, err := x.measure(ctx, n, o.span, x.baseline)
+			b, h, err := x.compare(ctx, n, o.span)
 			if err != nil {
-				return fmt.Errorf("measuring the baseline: %w", err)
-			}
-			h, err := x.measure(ctx, n, o.span, x.hub)
-			if err != nil {
-				return fmt.Errorf("measuring the hub: %w", err)
+				return err
 			}
 			fmt.Printf("round %d, %2d senders, one ES256 verify %d µs: baseline %s; hub %s\n",
 				round+1, n, verify.Microseconds(), b, h)
