@@ -32,10 +32,11 @@ type Unverified struct {
 	Statement
 	packet   Packet
 	sealedTo map[string]string // section to kid
+	manifest error             // what Open answers if body and envelope do not fit
 }
 
 // Read takes a packet apart: size, strict JSON, the JOSE gate over the envelope and
-// over every section. It costs no public-key operation, so garbage is cheap.
+// over every section, and the digests of the manifest. It costs no public-key operation, so garbage is cheap.
 func Read(body []byte) (Unverified, error) {
 	if len(body) > PacketLimit {
 		return Unverified{}, ErrTooLarge
@@ -64,6 +65,7 @@ func Read(body []byte) (Unverified, error) {
 			return Unverified{}, err
 		}
 	}
+	u.manifest = p.holds(s.claims.Sections)
 	return u, nil
 }
 
@@ -97,34 +99,33 @@ func (u Unverified) Open(key jose.PublicKey, hub string, now time.Time) (Opened,
 	if err := e.fresh(hub, now); err != nil {
 		return Opened{}, err
 	}
-	o := Opened{Envelope: e, packet: u.packet, sealedTo: u.sealedTo}
-	if err := o.manifestHolds(); err != nil {
-		return Opened{}, err
+	if u.manifest != nil {
+		return Opened{}, u.manifest
 	}
-	return o, nil
+	return Opened{Envelope: e, packet: u.packet, sealedTo: u.sealedTo}, nil
 }
 
-// manifestHolds checks that envelope and body name the same sections with the same
+// holds checks that envelope and body name the same sections with the same
 // digests. One signature thus covers them all: none can be added, dropped, swapped
 // or taken from another packet.
-func (o Opened) manifestHolds() error {
-	if len(o.packet.Sections) != len(o.Sections) {
+func (p Packet) holds(manifest map[string]Sealing) error {
+	if len(p.Sections) != len(manifest) {
 		return ErrManifest
 	}
 	copies := 0
-	for name, seal := range o.Sections {
-		if jwe, ok := o.packet.Sections[name]; !ok || Digest(jwe) != seal.Ciphertext {
+	for name, seal := range manifest {
+		if jwe, ok := p.Sections[name]; !ok || Digest(jwe) != seal.Ciphertext {
 			return ErrManifest
 		}
 		if seal.Copy == "" {
 			continue
 		}
 		copies++
-		if jwe, ok := o.packet.Copies[name]; !ok || Digest(jwe) != seal.Copy {
+		if jwe, ok := p.Copies[name]; !ok || Digest(jwe) != seal.Copy {
 			return ErrManifest
 		}
 	}
-	if copies != len(o.packet.Copies) {
+	if copies != len(p.Copies) {
 		return ErrManifest
 	}
 	return nil
