@@ -2,6 +2,8 @@ package audit
 
 import (
 	"context"
+	"crypto"
+	"io"
 	"strconv"
 	"testing"
 
@@ -12,9 +14,8 @@ import (
 	"handover/internal/pg"
 )
 
-// direct writes n entries as a caller of Entries does. held is called when the log has
-// been claimed, before the entries get their places.
-func (r *rig) direct(n int, held func()) []EntryID {
+// directly writes n entries as a caller of Entries does.
+func (r *rig) directly(n int) []EntryID {
 	r.t.Helper()
 	entries := make([]proof.Entry, n)
 	for i := range entries {
@@ -26,23 +27,15 @@ func (r *rig) direct(n int, held func()) []EntryID {
 		b = &pgx.Batch{}
 		d, err = r.Entries(b, entries)
 		if err == nil {
-			d.Claim(b)
+			d.Place(b)
 		}
 		return b, err
-	}, func() (*pgx.Batch, error) {
-		held()
-		return d.Places()
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	d.Committed()
 	return d.IDs()
-}
-
-func (r *rig) directly(n int) []EntryID {
-	r.t.Helper()
-	return r.direct(n, func() {})
 }
 
 // healthy lets r pass for a hub whose sequencer runs, without one that would take
@@ -107,7 +100,8 @@ func TestTheLogsRoleEndsWithTheTransaction(t *testing.T) {
 	}
 	conn.Release()
 	r.directly(1)
-	r.direct(1, func() { r.learnNothing() })
+	r.learnNothing()
+	r.directly(1)
 	var role, seqscan string
 	for range r.db.Hub.Stat().TotalConns() {
 		if err := r.db.Hub.QueryRow(t.Context(), `SELECT current_user, current_setting('enable_seqscan')`).Scan(&role, &seqscan); err != nil {
@@ -153,6 +147,11 @@ func TestWhatCannotBePlacedAtOnceWaits(t *testing.T) {
 			r.running = false
 			return func() {}
 		},
+		"the key is slow to answer": func(r *rig) func() {
+			free := make(chan struct{})
+			r.Log.signer.key = slowKey{r.Log.signer.key, free}
+			return func() { close(free) }
+		},
 		"this hub knows no tree yet": func(r *rig) func() {
 			r.learnNothing()
 			return func() {}
@@ -172,6 +171,17 @@ func TestWhatCannotBePlacedAtOnceWaits(t *testing.T) {
 			r.wantDirect(ids)
 		})
 	}
+}
+
+// slowKey signs nothing until it is free.
+type slowKey struct {
+	crypto.Signer
+	free <-chan struct{}
+}
+
+func (k slowKey) Sign(random io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	<-k.free
+	return k.Signer.Sign(random, digest, o)
 }
 
 // TestNothingIsPlacedBehindATreeThatWasChanged: a changed tile or a checkpoint set back

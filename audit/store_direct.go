@@ -15,28 +15,35 @@ const insertEntries = `
 	SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[],
 	                     $7::bytea[], $8::bytea[], $9::bytea[])`
 
+// signTime is how long a transaction that holds locks waits for the signature of its
+// checkpoint: a key that lives elsewhere may be slow to answer.
+const signTime = 250 * time.Millisecond
+
 // Direct appends entries and gives them their places in one and the same transaction,
 // so that whoever waits for a receipt waits for one commit and not for two. It does so
 // when the log is free at that moment and as this hub knows it; otherwise the entries
 // wait for the sequencer like all others. Its methods go into the caller's
 // transaction in this order:
 //
-//	Entries   with the first statements that write
-//	Claim     last in that batch: from here on the role is the log's
-//	Places    the next batch, and the last
+//	Entries   in the batch that writes
+//	Place     last in that batch: from here on the role is the log's
 //	Committed after the commit
 type Direct struct {
 	log     *Log
 	entries []stored
-	free    bool // the log is ours until the transaction ends
-	head    *head
-	made    *extension
-	ready   chan struct{} // closed when made is set, if it will be
+	making  chan *extension // of the tree this hub knows; nil comes if none can be made
+	made    *extension      // what came
+	placed  bool            // the database found that tree, and the entries have their places
 }
 
 // Entries queues the writing of entries into b. Their ids are those of IDs.
+//
+// From here on the entries get their places behind the tree that this hub knows, in
+// memory, beside whatever else the caller prepares. If the stored tree turns out to be
+// another, that work and its signature are forgotten: a checkpoint is stored only by a
+// statement that has found the log as the checkpoint continues it.
 func (l *Log) Entries(b *pgx.Batch, entries []proof.Entry) (*Direct, error) {
-	d := &Direct{log: l, entries: make([]stored, len(entries)), head: newHead()}
+	d := &Direct{log: l, entries: make([]stored, len(entries)), making: make(chan *extension, 1)}
 	ids, at := make([]EntryID, len(entries)), make([]time.Time, len(entries))
 	partner, other := make([]string, len(entries)), make([]string, len(entries))
 	act, outcome := make([]string, len(entries)), make([]string, len(entries))
@@ -51,7 +58,22 @@ func (l *Log) Entries(b *pgx.Batch, entries []proof.Entry) (*Direct, error) {
 		d.entries[i] = stored{id: s.id, leaf: s.leaf, salt: s.salt[:], body: s.body, said: &s.e}
 	}
 	b.Queue(insertEntries, ids, at, partner, other, act, outcome, salt, body, leaf)
+	go func() { d.making <- l.extendKnown(d.entries) }()
 	return d, nil
+}
+
+// extendKnown gives entries their places behind the tree that this hub knows, or
+// returns nil if it cannot: the sequencer will say why.
+func (l *Log) extendKnown(entries []stored) *extension {
+	from := l.lastKnown()
+	if from.note == nil || l.Healthy() != nil {
+		return nil
+	}
+	x, err := l.extend(from, entries)
+	if err != nil {
+		return nil
+	}
+	return x
 }
 
 // IDs are the ids of the entries, in the order they were given in.
@@ -63,48 +85,33 @@ func (d *Direct) IDs() []EntryID {
 	return ids
 }
 
-// Claim queues the taking of the log, if nobody has it, and the reading of its head.
-// It waits for nobody: in a queue for the lock, locks that others wait for would be
-// held the longer. The plans of what follows go by index always (see store.session).
+// Place queues what gives the entries their places if nobody has the log and its stored
+// head is, byte for byte, the one they were placed behind, and what leaves them to the
+// sequencer otherwise: when another transaction has the log, or another hub has extended
+// it since, or the sequencer is not in order.
 //
-// While the database is busy with all that, the entries get their places behind the
-// tree that this hub knows, in memory. If it turns out not to be the stored one, that
-// work and its signature are forgotten: a checkpoint leaves this process only by a
-// transaction that has found the log as the checkpoint continues it.
-func (d *Direct) Claim(b *pgx.Batch) {
-	b.Queue(`SELECT set_config('role', $1, true), set_config('enable_seqscan', 'off', true), pg_try_advisory_xact_lock($2)`,
-		pg.RoleLog, int64(sequencerLock)).
-		QueryRow(func(row pgx.Row) error { return row.Scan(nil, nil, &d.free) })
-	d.head.queue(b)
-	d.ready = make(chan struct{})
-	go func() {
-		defer close(d.ready)
-		if from := d.log.lastKnown(); from.note != nil && d.log.Healthy() == nil {
-			d.made, _ = d.log.extend(from, d.entries) // the sequencer will say what is wrong
-		}
-	}()
-}
-
-// Places returns what gives the entries their places, or else leaves them to the
-// sequencer: when another transaction has the log, or another hub has extended it since,
-// or the sequencer is not in order.
-func (d *Direct) Places() (*pgx.Batch, error) {
-	<-d.ready
-	b := &pgx.Batch{}
-	if d.made != nil && d.free && d.made.from.is(*d.head) {
-		d.made.queue(b)
-		return b, nil
+// It waits for nobody: in a queue for the lock, locks that others wait for would be
+// held the longer. The lock is tried by a statement of its own, because the one after
+// it must take its snapshot when the lock is held. The plans go by index always (see
+// store.session).
+func (d *Direct) Place(b *pgx.Batch) {
+	select {
+	case d.made = <-d.making:
+	case <-time.After(signTime):
 	}
-	d.made = nil
-	b.Queue(`SELECT set_config('role', $1, true)`, pg.RoleHub)
-	b.Queue(`INSERT INTO audit_pending (entry) SELECT unnest($1::uuid[])`, d.IDs())
-	return b, nil
+	if d.made == nil {
+		b.Queue(`INSERT INTO audit_pending (entry) SELECT unnest($1::uuid[])`, d.IDs())
+		return
+	}
+	b.Queue(`SELECT set_config('role', $1, true), set_config('enable_seqscan', 'off', true),
+		set_config('hub.log_free', pg_try_advisory_xact_lock($2)::text, true)`, pg.RoleLog, int64(sequencerLock))
+	d.made.queueIfNext(b, &d.placed)
 }
 
 // Committed tells those who wait for the entries. Call it once the transaction has
 // been committed.
 func (d *Direct) Committed() {
-	if d.made != nil {
+	if d.placed {
 		d.log.committed(*d.made)
 	}
 }

@@ -130,28 +130,62 @@ func (c *session) commit(ctx context.Context, x extension) error {
 }
 
 // queue queues the places of the entries, the changed tiles, the checkpoint, and the
-// news for the other hubs.
+// news for the other hubs. The log's lock is held, and x continues the stored tree.
 func (x extension) queue(b *pgx.Batch) {
+	b.Queue(`WITH head AS (SELECT true AS fits), `+extendSQL, x.args()...)
+}
+
+// queueIfNext is queue for a transaction that has only tried to get the log's lock
+// (hub.log_free is the answer) and has not seen the stored tree. If anything stands
+// against it, the entries go to the sequencer's queue. fits is set to what was found.
+func (x extension) queueIfNext(b *pgx.Batch, fits *bool) {
+	levels, ns, data := tileColumns(x.from.tiles)
+	b.Queue(`
+		WITH edge AS (
+			SELECT count(*) AS stored, count(*) FILTER (WHERE t.data = known.data) AS same
+			FROM generate_series(0, $10::int) AS l(level)
+			CROSS JOIN LATERAL (SELECT level, n, data FROM audit_tile
+				WHERE level = l.level AND n = $1::bigint >> (8 * (l.level + 1)) OFFSET 0) t
+			LEFT JOIN unnest($11::smallint[], $12::bigint[], $13::bytea[]) AS known(level, n, data)
+				ON known.level = t.level AND known.n = t.n),
+		head AS MATERIALIZED (
+			SELECT coalesce(current_setting('hub.log_free')::boolean AND stored = $14 AND same = $14
+				AND coalesce((SELECT max(idx) + 1 FROM audit_leaf), 0) = $1
+				AND (SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1) = $15, false) AS fits
+			FROM edge),
+		waits AS (
+			INSERT INTO audit_pending (entry) SELECT unnest($3::uuid[]) FROM head WHERE NOT fits), `+extendSQL,
+		append(x.args(), maxTileLevel, levels, ns, data, len(levels), x.from.note)...).
+		QueryRow(func(row pgx.Row) error { return row.Scan(fits, nil) })
+}
+
+// extendSQL writes an extension if head fits.
+const extendSQL = `
+	leaf AS (
+		INSERT INTO audit_leaf (idx, entry, size)
+		SELECT $1::bigint + u.ord - 1, u.entry, $2 FROM head, unnest($3::uuid[]) WITH ORDINALITY AS u(entry, ord) WHERE fits),
+	tile AS (
+		INSERT INTO audit_tile (level, n, data)
+		SELECT u.* FROM head, unnest($4::smallint[], $5::bigint[], $6::bytea[]) AS u WHERE fits
+		ON CONFLICT ON CONSTRAINT audit_tile_pkey DO UPDATE SET data = excluded.data),
+	checkpoint AS (
+		INSERT INTO audit_checkpoint (size, note) SELECT $2, $7 FROM head WHERE fits)
+	SELECT fits, CASE WHEN fits THEN pg_notify($8, $9) END FROM head`
+
+func (x extension) args() []any {
 	ids := make([]EntryID, len(x.entries))
 	for i, e := range x.entries {
 		ids[i] = e.id
 	}
-	levels, ns, data := make([]int16, 0, len(x.tiles)), make([]int64, 0, len(x.tiles)), make([][]byte, 0, len(x.tiles))
-	for at, d := range x.tiles {
+	levels, ns, data := tileColumns(x.tiles)
+	return []any{x.grown.first, x.to.tree.N, ids, levels, ns, data, x.to.note, channel, strconv.FormatInt(x.to.tree.N, 10)}
+}
+
+func tileColumns(tiles map[place][]byte) (levels []int16, ns []int64, data [][]byte) {
+	for at, d := range tiles {
 		levels, ns, data = append(levels, int16(at.level)), append(ns, at.n), append(data, d)
 	}
-	b.Queue(`
-		WITH leaf AS (
-			INSERT INTO audit_leaf (idx, entry, size)
-			SELECT $1::bigint + u.ord - 1, u.entry, $2 FROM unnest($3::uuid[]) WITH ORDINALITY AS u(entry, ord)),
-		tile AS (
-			INSERT INTO audit_tile (level, n, data)
-			SELECT * FROM unnest($4::smallint[], $5::bigint[], $6::bytea[])
-			ON CONFLICT ON CONSTRAINT audit_tile_pkey DO UPDATE SET data = excluded.data),
-		checkpoint AS (
-			INSERT INTO audit_checkpoint (size, note) VALUES ($2, $7))
-		SELECT pg_notify($8, $9)`,
-		x.grown.first, x.to.tree.N, ids, levels, ns, data, x.to.note, channel, strconv.FormatInt(x.to.tree.N, 10))
+	return levels, ns, data
 }
 
 // channel is where each new checkpoint's size is announced to all hubs.

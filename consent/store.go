@@ -32,7 +32,7 @@ func Lock(batch *pgx.Batch, ids ...string) *Grants {
 		SELECT c.id::text, c.recorder, c.subject, c.agreement, c.purpose, c.recipients, c.sections, c.withheld,
 		       c.valid_from, c.expires_at, c.digest, s.withdrawn_at IS NOT NULL
 		FROM consent c JOIN consent_state s ON s.id = c.id
-		WHERE c.id = ANY ($1::uuid[]) FOR SHARE OF s`, ids).Query(func(rows pgx.Rows) error {
+		WHERE c.id = ANY ($1::text[]::uuid[]) FOR SHARE OF s`, ids).Query(func(rows pgx.Rows) error {
 		var g Grant
 		c := &g.claims
 		var from, to time.Time

@@ -129,7 +129,7 @@ func (s *Store) LockTerms(batch *pgx.Batch, from ID, asked ...Asked) *TermSet {
 	batch.Queue(`
 		SELECT now(), p.id, p.category, p.status = 'active', coalesce(s.id::text, ''),
 		       coalesce(s.status, ''), coalesce(s.capacity, ''), s.purposes, s.areas
-		FROM partner p LEFT JOIN service s ON s.partner = p.id AND s.id = ANY ($2::uuid[])
+		FROM partner p LEFT JOIN service s ON s.partner = p.id AND s.id = ANY ($2::text[]::uuid[])
 		WHERE p.id = ANY ($1)`, to, services).Query(func(rows pgx.Rows) error {
 		var id ID
 		var r recipient

@@ -110,7 +110,7 @@ func (s *Store) receive(ctx context.Context, group []*arrival) {
 		write = &pgx.Batch{}
 		entries, err = s.file(write, l, accepted)
 		return write, err
-	}, func() (*pgx.Batch, error) { return entries.Places() })
+	})
 	if err == nil {
 		if entries != nil {
 			entries.Committed()
@@ -193,12 +193,13 @@ func (a *arrival) claims() packet.Claims { return a.u.Unverified() }
 
 // queueStored queues the question what the issuer has stored under the jtis, and what
 // time it is. Each jti is looked up by the whole unique key: asked for as a set, the
-// plan read all that the issuer ever stored.
+// plan read all that the issuer ever stored. (text[]::uuid[], here and elsewhere: the
+// driver encodes an array of strings as text[] ten times as fast as it does as uuid[].)
 func queueStored(b *pgx.Batch, issuer string, jtis []string, now *time.Time) map[string]filed {
 	found := map[string]filed{}
 	b.Queue(`
 		SELECT now(), asked.jti::text, coalesce(p.digest, ''), p.log_entry
-		FROM unnest($2::uuid[]) AS asked(jti) LEFT JOIN LATERAL (
+		FROM unnest($2::text[]::uuid[]) AS asked(jti) LEFT JOIN LATERAL (
 			SELECT digest, log_entry FROM packet WHERE issuer = $1 AND jti = asked.jti OFFSET 0) p ON true`, issuer, jtis).
 		Query(func(rows pgx.Rows) error {
 			var jti string

@@ -13,7 +13,7 @@ import (
 )
 
 // file queues packets, new states and log entries: two statements for a group of
-// any size, and those that take the log.
+// any size, and those that place the entries.
 func (s *Store) file(b *pgx.Batch, l *look, accepted []*arrival) (*audit.Direct, error) {
 	about := make([]proof.Entry, len(accepted))
 	for i, a := range accepted {
@@ -32,7 +32,7 @@ func (s *Store) file(b *pgx.Batch, l *look, accepted []*arrival) (*audit.Direct,
 	} else {
 		move(b, l, accepted[0])
 	}
-	entries.Claim(b)
+	entries.Place(b)
 	return entries, nil
 }
 
@@ -82,8 +82,8 @@ const (
 	insertPackets = `, p AS (
 		INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, consent, state, expires_at, stored_at, log_entry)
 		SELECT r.seq, @issuer, u.audience, u.jti, u.event, u.digest, u.envelope, u.consent, u.state, u.expires, @now, u.entry
-		FROM unnest(@referrals::text[], @audiences::text[], @jtis::uuid[], @events::text[], @digests::text[], @envelopes::text[],
-		            @consents::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[])
+		FROM unnest(@referrals::text[], @audiences::text[], @jtis::text[]::uuid[], @events::text[], @digests::text[], @envelopes::text[],
+		            @consents::text[]::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[])
 		     AS u(referral, audience, jti, event, digest, envelope, consent, state, expires, entry)
 		     JOIN r ON r.id = u.referral
 		RETURNING seq, referral, audience, digest), d AS (
