@@ -68,7 +68,13 @@ func Open(ctx context.Context, url string, role string, max int32) (*pgxpool.Poo
 	maps.Copy(cfg.ConnConfig.RuntimeParams, session())
 	if role != "" {
 		cfg.ConnConfig.RuntimeParams["role"] = role
-		cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return confirm(ctx, conn, role) }
+	}
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		encodeTexts(conn)
+		if role == "" {
+			return nil
+		}
+		return confirm(ctx, conn, role)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
