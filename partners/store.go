@@ -80,9 +80,15 @@ type Bearer struct {
 // the next token. once may queue more statements (the replay check of the requests'
 // DPoP proofs), which run in the same round trip and the same transaction.
 func (s *Store) Admit(ctx context.Context, bearers []Bearer, once func(*pgx.Batch)) ([]*Caller, error) {
-	clients, keys := make([]string, len(bearers)), make([]string, len(bearers))
+	type credential struct{ client, key string }
+	holders := map[credential][]int{} // a token serves many requests: each is asked for once
 	for i, b := range bearers {
-		clients[i], keys[i] = b.Client, b.AuthKey
+		c := credential{b.Client, b.AuthKey}
+		holders[c] = append(holders[c], i)
+	}
+	clients, keys := make([]string, 0, len(holders)), make([]string, 0, len(holders))
+	for c := range holders {
+		clients, keys = append(clients, c.client), append(keys, c.key)
 	}
 	callers := make([]*Caller, len(bearers))
 	var batch pgx.Batch
@@ -90,19 +96,20 @@ func (s *Store) Admit(ctx context.Context, bearers []Bearer, once func(*pgx.Batc
 		once(&batch)
 	}
 	batch.Queue(`
-		SELECT asked.n, c.partner, p.category, c.scopes
-		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(client, key, n)
+		SELECT asked.client, asked.key, c.partner, p.category, c.scopes
+		FROM unnest($1::text[], $2::text[]) AS asked(client, key)
 		CROSS JOIN LATERAL (SELECT id, partner, scopes FROM partner_client WHERE id = asked.client AND active OFFSET 0) c
 		CROSS JOIN LATERAL (SELECT category FROM partner WHERE id = c.partner AND status = 'active' OFFSET 0) p
 		WHERE asked.key = '' OR EXISTS (SELECT FROM partner_key k WHERE k.client = c.id AND k.kid = asked.key
 		      AND k.revoked_at IS NULL AND now() < k.not_after)`, clients, keys).
 		Query(func(rows pgx.Rows) error {
-			var n int
+			var held credential
 			var c Caller
-			_, err := pgx.ForEachRow(rows, []any{&n, &c.partner, &c.category, &c.scopes}, func() error {
-				b := bearers[n-1]
-				callers[n-1] = &Caller{client: b.Client, partner: c.partner, category: c.category,
-					scopes: slices.DeleteFunc(slices.Clone(b.Granted), func(g Scope) bool { return !slices.Contains(c.scopes, g) })}
+			_, err := pgx.ForEachRow(rows, []any{&held.client, &held.key, &c.partner, &c.category, &c.scopes}, func() error {
+				for _, i := range holders[held] {
+					callers[i] = &Caller{client: held.client, partner: c.partner, category: c.category,
+						scopes: slices.DeleteFunc(slices.Clone(bearers[i].Granted), func(g Scope) bool { return !slices.Contains(c.scopes, g) })}
+				}
 				return nil
 			})
 			return err
