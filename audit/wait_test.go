@@ -15,6 +15,7 @@ import (
 
 	"handover/audit/proof"
 	"handover/internal/fault"
+	"handover/internal/ids"
 	"handover/internal/strict"
 )
 
@@ -187,7 +188,7 @@ func TestAReceiptSaysWhatTheEntrySays(t *testing.T) {
 	r.mustSequence()
 	got := r.mustReceipt(id)
 	want := proof.Receipt{
-		Referral: e.Referral, Reference: proof.Reference(e.Referral), Event: e.Event, Envelope: e.Envelope,
+		Referral: e.Referral, Reference: ids.Reference(e.Referral), Event: e.Event, Envelope: e.Envelope,
 		State: e.State, Consent: e.Consent, Time: e.Time.UTC().Truncate(time.Microsecond),
 		Entry: got.Entry, Salt: got.Salt, Proof: got.Proof,
 	}

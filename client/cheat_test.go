@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"handover/client"
-	"handover/referral/packet"
+	"handover/internal/ids"
 )
 
 // lie changes the JSON of the answers whose path has that ending.
@@ -156,7 +156,7 @@ func TestHubThatLiesIsFoundOut(t *testing.T) {
 		"a consent whose signature is another's": {p0, func(p *pair) func(map[string]any) {
 			return func(m map[string]any) {
 				forged := p.consent.Record[:len(p.consent.Record)-8] + "AAAAAAAA"
-				m["record"], m["digest"] = forged, packet.Digest(forged)
+				m["record"], m["digest"] = forged, ids.Digest(forged)
 			}
 		}, consent, client.ErrForged},
 		"a withdrawal whose signature is another's": {p0, func(p *pair) func(map[string]any) {

@@ -14,6 +14,7 @@ import (
 
 	"handover/audit/proof"
 	"handover/client"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/referral/packet"
 )
@@ -72,7 +73,7 @@ func (h *fakeHub) packet(w http.ResponseWriter, r *http.Request) {
 func (h *fakeHub) summary(id string) map[string]any {
 	f := h.referrals[id]
 	c := f.claims[0]
-	return map[string]any{"id": id, "reference": packet.Reference(id), "sender": f.sender, "recipient": f.recipient,
+	return map[string]any{"id": id, "reference": ids.Reference(id), "sender": f.sender, "recipient": f.recipient,
 		"state": f.state, "transport": "stored", "asked": false, "purpose": c.Purpose, "urgency": c.Urgency, "service": c.Service,
 		"area": c.Area, "head": f.steps[len(f.steps)-1]["digest"], "created": time.Now(), "changed": time.Now()}
 }
@@ -183,7 +184,7 @@ func agreed(t testing.TB, c *client.Client) client.RecordedConsent {
 	t.Helper()
 	got, err := c.RecordConsent(t.Context(), client.Consent{Purpose: "housing",
 		Recipients: []string{"camden-outreach", "westside-aid"}, Sections: []string{"need", "note"},
-		Method: "verbal-in-person", Notice: client.Notice{Version: "1", Digest: packet.Digest("notice"), Language: "en"}})
+		Method: "verbal-in-person", Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
 	if err != nil {
 		t.Fatal(err)
 	}

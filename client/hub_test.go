@@ -21,6 +21,7 @@ import (
 	"handover/audit/proof"
 	"handover/client"
 	"handover/consent/record"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/referral/packet"
 )
@@ -225,7 +226,7 @@ func (h *fakeHub) readConsent(w http.ResponseWriter, r *http.Request) {
 	if c.withdrawal != "" {
 		state = "withdrawn"
 	}
-	answer(w, 200, map[string]any{"id": r.PathValue("id"), "record": c.token, "digest": packet.Digest(c.token),
+	answer(w, 200, map[string]any{"id": r.PathValue("id"), "record": c.token, "digest": ids.Digest(c.token),
 		"state": state, "recorded_at": time.Now(), "withdrawal": c.withdrawal, "receipt": c.receipt})
 }
 
@@ -234,7 +235,7 @@ func (h *fakeHub) withdraw(w http.ResponseWriter, r *http.Request) {
 	c := h.consents[r.PathValue("id")]
 	c.withdrawal = string(body)
 	c.receipt = h.log.add(proof.Entry{Act: "consent.withdraw", Partner: caller(r), Consent: r.PathValue("id"),
-		Digest: packet.Digest(string(body)), State: "withdrawn"})
+		Digest: ids.Digest(string(body)), State: "withdrawn"})
 	h.consents[r.PathValue("id")] = c
 	answer(w, 201, c.receipt)
 }

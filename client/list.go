@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"handover/referral/packet"
+	"handover/internal/ids"
 )
 
 // Filter narrows a list. The zero Filter lists what is open.
@@ -125,7 +125,7 @@ var referencePattern = regexp.MustCompile(`^R-[0-9A-Z]{4}-[0-9A-Z]{4}$`)
 // then all. A reference that two of them share is refused.
 func (c *Client) Resolve(ctx context.Context, name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if packet.IsDigest(name) {
+	if ids.IsDigest(name) {
 		return name, nil
 	}
 	reference := strings.NewReplacer("O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(name))
@@ -139,7 +139,7 @@ func (c *Client) Resolve(ctx context.Context, name string) (string, error) {
 				if err != nil {
 					return "", err
 				}
-				if s.Reference == reference && packet.Reference(s.ID) == reference {
+				if s.Reference == reference && ids.Reference(s.ID) == reference {
 					found[s.ID] = true
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"handover/internal/ids"
 	"handover/referral/packet"
 )
 
@@ -52,7 +53,7 @@ type Event struct {
 // Referral reads a referral that you sent or received. Its code of refusal is
 // referral-not-found; a chain that does not hold is ErrForged.
 func (c *Client) Referral(ctx context.Context, id string) (Referral, error) {
-	if !packet.IsDigest(id) {
+	if !ids.IsDigest(id) {
 		return Referral{}, notThere()
 	}
 	r, err := get[Referral](ctx, c, "/v1/referrals/"+id, nil)
@@ -97,7 +98,7 @@ func (r Referral) fits(id string) error {
 	first, last := r.Chain[0].opened, r.Chain[len(r.Chain)-1]
 	same := r.ID == id && r.Sender == first.Issuer && r.Recipient == first.Audience && r.Purpose == first.Purpose &&
 		r.Urgency == first.Urgency && r.Service == first.Service && r.Area == first.Area &&
-		r.Head == last.Digest && r.State == last.State && r.Reference == packet.Reference(id)
+		r.Head == last.Digest && r.State == last.State && r.Reference == ids.Reference(id)
 	if !same {
 		return fmt.Errorf("%w: the summary says otherwise", ErrForged)
 	}
@@ -107,7 +108,7 @@ func (r Referral) fits(id string) error {
 // History is the chain of a referral with the receipt of every step, all of it
 // verified, the receipts against the pinned log key.
 func (c *Client) History(ctx context.Context, id string) ([]Event, error) {
-	if !packet.IsDigest(id) {
+	if !ids.IsDigest(id) {
 		return nil, notThere()
 	}
 	answer, err := get[struct {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"handover/audit/proof"
 	"handover/consent/record"
+	"handover/internal/ids"
 	"handover/internal/strict"
 	"handover/referral/packet"
 )
@@ -71,7 +71,7 @@ func verifyReceipt(document []byte, t Trust) (Findings, error) {
 	f.check("receipt", bad, "in the log %s as entry %d of %d: the inclusion proof leads to a tree that the log's key signed",
 		t.LogKey.Origin(), at.index, at.size)
 	if bad == "" {
-		f.holds("entry", "%s", describe(entry.Act, entry.Partner, proof.Reference(entry.Referral), entry.State, entry.Consent, entry.Time))
+		f.holds("entry", "%s", describe(entry.Act, entry.Partner, ids.Reference(entry.Referral), entry.State, entry.Consent, entry.Time))
 		f.holds("entry", "everything else that the receipt says is what the entry says")
 	}
 	f.limit(limitView)

@@ -6,6 +6,7 @@ import (
 
 	"handover/audit/proof"
 	"handover/consent/record"
+	"handover/internal/ids"
 	"handover/referral/packet"
 )
 
@@ -112,7 +113,7 @@ func (x *examination) event(number int, e BundleEvent) bool {
 	}
 	good := "follows the step before, by its digest, and leads to the state %s"
 	if number == 1 {
-		good = "opens the referral " + packet.Reference(x.bundle.Referral) + ", in the state %s"
+		good = "opens the referral " + ids.Reference(x.bundle.Referral) + ", in the state %s"
 	}
 	x.check(about, bad, good, x.held.state)
 	x.receipt(about, e.Receipt, envelope)

@@ -13,9 +13,9 @@ import (
 	"handover/audit/proof"
 	"handover/consent/record"
 	"handover/internal/hubtest"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/partners"
-	"handover/referral/packet"
 )
 
 func TestAWithdrawalThatIsNotOneChangesNothing(t *testing.T) {
@@ -62,7 +62,7 @@ func TestAWithdrawalThatIsNotOneChangesNothing(t *testing.T) {
 		{"for a staging hub", 422, "consent-stale", s.by, claim(func(w *record.WithdrawalClaims) { w.Hub = "https://staging.hub.example" })},
 		{"signed in the future", 422, "consent-stale", s.by, claim(func(w *record.WithdrawalClaims) { w.IssuedAt += 70 })},
 		{"of another record", 403, "no-consent", s.by, postWithdrawal(other.ID, signed(record.WithdrawalType, none, s.by.Signing.Signer()))},
-		{"of another text", 403, "no-consent", s.by, claim(func(w *record.WithdrawalClaims) { w.Digest = packet.Digest("another text") })},
+		{"of another text", 403, "no-consent", s.by, claim(func(w *record.WithdrawalClaims) { w.Digest = ids.Digest("another text") })},
 		{"of a record that she cannot see", 404, "consent-not-found", s.by, postWithdrawal(foreign.ID, s.by.Withdrawal(t, foreign))},
 		{"by someone whom it does not name", 404, "consent-not-found", s.third, postWithdrawal(c.ID, s.third.Withdrawal(t, c))},
 		{"of no record", 404, "consent-not-found", s.by, postWithdrawal(uuid.NewString(), signed(record.WithdrawalType, none, s.by.Signing.Signer()))},
@@ -97,7 +97,7 @@ func TestWhoeverSeesARecordCanWithdrawIt(t *testing.T) {
 		row.by.Do(t, postWithdrawal(row.c.ID, token)).Into(t, http.StatusCreated, &receipt)
 		e, err := receipt.Verify(key)
 		want := proof.Entry{V: e.V, ID: e.ID, Time: e.Time, Act: "consent.withdraw", Partner: string(row.by.ID), Client: row.by.Client,
-			Consent: row.c.ID, Digest: packet.Digest(token), State: "withdrawn"}
+			Consent: row.c.ID, Digest: ids.Digest(token), State: "withdrawn"}
 		if diff := cmp.Diff(want, e); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +logged):\n%s", name, err, diff)
 		}

@@ -14,6 +14,7 @@ import (
 	"handover/audit/proof"
 	"handover/internal/codes"
 	"handover/internal/httpd"
+	"handover/internal/ids"
 	"handover/partners"
 	"handover/referral/packet"
 )
@@ -95,7 +96,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, c partners.Caller
 	}
 	id := mux.Vars(r)["referral"]
 	about := c.Entry("refused")
-	if packet.IsDigest(id) {
+	if ids.IsDigest(id) {
 		about.Referral = id
 	}
 	if o.valid() {

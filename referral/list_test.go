@@ -42,8 +42,8 @@ func listed(t *testing.T, a *hubtest.Agency, path string) map[string]referral.Su
 	return byID
 }
 
-// ids are the referrals of all pages from path on, in order.
-func ids(t *testing.T, a *hubtest.Agency, path string) (all []string) {
+// everyID is the referrals of all pages from path on, in order.
+func everyID(t *testing.T, a *hubtest.Agency, path string) (all []string) {
 	t.Helper()
 	for path != "" {
 		var found []referral.Summary
@@ -87,7 +87,7 @@ func TestPagesAreNewestFirstAndLeaveNothingOut(t *testing.T) {
 		{p.From, "/v1/referrals?role=sent&state=all&limit=3", newest},
 		{p.From, "/v1/inbox?state=all", nil},
 	} {
-		if diff := cmp.Diff(row.want, ids(t, row.by, row.path)); diff != "" {
+		if diff := cmp.Diff(row.want, everyID(t, row.by, row.path)); diff != "" {
 			t.Errorf("%s of %s (-want +got):\n%s", row.path, row.by.ID, diff)
 		}
 	}
@@ -144,14 +144,14 @@ func TestListingsAtOnceDeliverEachPacketOnce(t *testing.T) {
 		p.Step(t, p.From, packet.Message, s.Digest, s.Digest) // a second packet to deliver
 	}
 	p.To.Token(t)
-	list := func(int) int { return len(ids(t, p.To, "/v1/inbox")) }
+	list := func(int) int { return len(everyID(t, p.To, "/v1/inbox")) }
 	// Each has read what waits, and none has written that it is delivered.
 	for _, found := range hubtest.Convoy(t, h, posters, posters, list, `LOCK TABLE audit_pending IN SHARE MODE`) {
 		if found != referrals {
 			t.Errorf("a list shows %d referrals, want %d", found, referrals)
 		}
 	}
-	ids(t, p.To, "/v1/inbox")
+	everyID(t, p.To, "/v1/inbox")
 	delivered := map[string]int{}
 	for _, e := range h.Entries(t, 0) {
 		if e.Act == "packet.deliver" {

@@ -16,6 +16,7 @@ import (
 	"handover/audit/proof"
 	"handover/internal/httpd"
 	"handover/internal/hubtest"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/partners"
 	"handover/referral"
@@ -251,7 +252,7 @@ func TestAnOpeningThatIsNotWellFormedIsRefused(t *testing.T) {
 		`{"sections":["risk"],"reason":"triage"}`:                                                       "section-not-found",
 		`{"sections":["need","risk"],"reason":"triage"}`:                                                "section-not-found",
 		fmt.Sprintf(`{"envelope":%q,"sections":["note"],"reason":"triage"}`, bare.Digest):               "section-not-found",
-		fmt.Sprintf(`{"envelope":%q,"sections":["need"],"reason":"triage"}`, packet.Digest("another")):  "referral-not-found",
+		fmt.Sprintf(`{"envelope":%q,"sections":["need"],"reason":"triage"}`, ids.Digest("another")):     "referral-not-found",
 		`{"envelope":"\u0000","sections":["need"],"reason":"triage"}`:                                   "referral-not-found",
 		fmt.Sprintf(`{"envelope":%q,"sections":["need"],"reason":"triage"}`, strings.Repeat("A", 1000)): "referral-not-found",
 	} {

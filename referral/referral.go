@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"handover/internal/fault"
-	"handover/referral/packet"
 )
 
 // What can be refused about a referral, besides the refusals of packet, partners
@@ -52,6 +51,3 @@ var (
 // Grace is how long after a referral's end its sections can still be opened by the
 // partner who took it.
 const Grace = 30 * 24 * time.Hour
-
-// Reference is the short form people read to each other.
-func Reference(id string) string { return packet.Reference(id) }

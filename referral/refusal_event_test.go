@@ -11,6 +11,7 @@ import (
 
 	"handover/consent/record"
 	"handover/internal/hubtest"
+	"handover/internal/ids"
 	"handover/partners"
 	"handover/referral/packet"
 )
@@ -98,7 +99,7 @@ func TestAStepThatDoesNotFollowIsRefused(t *testing.T) {
 			}, accept)},
 		{name: "of no referral", status: 404, code: "referral-not-found",
 			spoil: step(func(_ *testing.T, s scene, _ hubtest.Sealed) (*hubtest.Agency, hubtest.Draft) {
-				return s.To, s.To.Event(s.From, packet.Accept, packet.Digest("nothing"), packet.Digest("nothing"))
+				return s.To, s.To.Event(s.From, packet.Accept, ids.Digest("nothing"), ids.Digest("nothing"))
 			}, accept)},
 		{name: "meant for another hub", status: 422, code: "wrong-hub",
 			spoil: step(func(t *testing.T, s scene, r hubtest.Sealed) (*hubtest.Agency, hubtest.Draft) {
@@ -205,7 +206,7 @@ func TestAReferralBetweenOthersLooksLikeNone(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	p, third := h.Pair(t, partners.BoroughOutreach), h.Pair(t, partners.BoroughOutreach)
-	there, missing := p.Sent(t).Digest, packet.Digest("missing")
+	there, missing := p.Sent(t).Digest, ids.Digest("missing")
 	p.To.Open(t, there, "", "need")
 	calls := map[string]func(id string) hubtest.Call{
 		"read": func(id string) hubtest.Call { return hubtest.Call{Method: "GET", Path: "/v1/referrals/" + id} },

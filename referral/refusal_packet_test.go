@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"handover/internal/hubtest"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/partners"
 	"handover/referral/packet"
@@ -123,7 +124,7 @@ func TestAPacketOfAnotherFormIsRefused(t *testing.T) {
 	for name, value := range map[string]any{
 		"hub": nil, "jti": uuid.NewString(), "event": "approve", "sub": "Jane Doe", "purpose": "curiosity", "urgency": "soon",
 		"service": "the refuge", "area": "E09000034", "basis": nil, "sections": nil, "reason": "other", "outcome": "housed",
-		"re": packet.Digest("x"), "prev": packet.Digest("x"), "aud": "UPPER", "onward_from": "x",
+		"re": ids.Digest("x"), "prev": ids.Digest("x"), "aud": "UPPER", "onward_from": "x",
 		"act": string(bytes.Repeat([]byte("a"), 65)),
 	} {
 		rows = append(rows, refusal{name: "claim " + name, status: 422, code: "envelope-claim",

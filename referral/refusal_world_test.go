@@ -8,8 +8,8 @@ import (
 
 	"handover/consent/record"
 	"handover/internal/hubtest"
+	"handover/internal/ids"
 	"handover/partners"
-	"handover/referral/packet"
 )
 
 // Steps 6 to 8 of docs/packet.md: the recipient and the service, firewall and
@@ -157,7 +157,7 @@ func TestWithoutHerConsentNothingIsSent(t *testing.T) {
 		})),
 		row("another digest", "no-consent", "", onConsent(func(_ *testing.T, s scene) hubtest.Consent {
 			c := s.Consent
-			c.Digest = packet.Digest("another text")
+			c.Digest = ids.Digest("another text")
 			return c
 		})),
 		row("withdrawn", "consent-withdrawn", "", onConsent(func(t *testing.T, s scene) hubtest.Consent {

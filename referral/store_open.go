@@ -12,9 +12,9 @@ import (
 	"handover/consent"
 	"handover/consent/record"
 	"handover/internal/codes"
+	"handover/internal/ids"
 	"handover/internal/pg"
 	"handover/partners"
-	"handover/referral/packet"
 )
 
 // Opening asks for sections of one packet of a referral.
@@ -88,7 +88,7 @@ func (s *Store) Open(ctx context.Context, c partners.Caller, id string, o Openin
 // find reads which packet is meant. What it reads never changes, so it needs no
 // lock; what can change is read again under one.
 func (s *Store) find(ctx context.Context, c partners.Caller, id string, o Opening) (*held, error) {
-	if !packet.IsDigest(id) || o.Envelope != "" && !packet.IsDigest(o.Envelope) {
+	if !ids.IsDigest(id) || o.Envelope != "" && !ids.IsDigest(o.Envelope) {
 		return nil, ErrNotThere // some of what is no id the database would refuse as an error of ours
 	}
 	h := &held{}

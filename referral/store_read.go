@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"handover/audit"
+	"handover/internal/ids"
 	"handover/internal/pg"
 	"handover/partners"
-	"handover/referral/packet"
 )
 
 // Summary is a referral as its two parties list it. Times are the hub's.
@@ -123,7 +123,7 @@ func (s *Store) List(ctx context.Context, c partners.Caller, side Side, f Filter
 	read.Queue(summaryColumns+page, args).Query(func(rows pgx.Rows) error {
 		var m Summary
 		_, err := pgx.ForEachRow(rows, m.columns(), func() error {
-			m.Reference = Reference(m.ID)
+			m.Reference = ids.Reference(m.ID)
 			found = append(found, m)
 			return nil
 		})
@@ -204,7 +204,7 @@ type Step struct {
 // Read returns a referral with its whole chain, oldest first, to one of its two
 // parties, and logs that she read it; or ErrNotThere.
 func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Summary, []Step, error) {
-	if !packet.IsDigest(id) {
+	if !ids.IsDigest(id) {
 		return Summary{}, nil, ErrNotThere
 	}
 	var m Summary
@@ -232,7 +232,7 @@ func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Summary
 		if m.ID == "" {
 			return nil, ErrNotThere
 		}
-		m.Reference = Reference(m.ID)
+		m.Reference = ids.Reference(m.ID)
 		write := &pgx.Batch{}
 		e := c.Entry("referral.read")
 		e.Time, e.Referral, e.Other = now, id, m.other(c)

@@ -13,7 +13,6 @@ package proof
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
@@ -114,27 +113,4 @@ func Leaf(salt [32]byte, body []byte) []byte {
 	h.Write(salt[:])
 	h.Write(body)
 	return h.Sum([]byte{leafVersion})
-}
-
-// crockford is the alphabet people can read aloud: no I, L, O or U.
-const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-// Reference returns the short form of a referral id that people see, such as
-// R-7K3F-9Q2M: the id's first 40 bits in Crockford base32. It is for reading out
-// over the telephone, not for deciding anything. It is "" for what is not a
-// referral id.
-func Reference(referral string) string {
-	id, err := base64.RawURLEncoding.Strict().DecodeString(referral)
-	if err != nil || len(id) != sha256.Size {
-		return ""
-	}
-	var bits uint64
-	for _, b := range id[:5] {
-		bits = bits<<8 | uint64(b)
-	}
-	out := []byte("R-____-____")
-	for i, at := range []int{2, 3, 4, 5, 7, 8, 9, 10} {
-		out[at] = crockford[bits>>(35-5*i)&31]
-	}
-	return string(out)
 }

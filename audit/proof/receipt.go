@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"time"
+
+	"handover/internal/ids"
 )
 
 // MediaType is the media type of a Receipt.
@@ -39,7 +41,7 @@ func NewReceipt(body []byte, salt [32]byte, proof []byte) (Receipt, Entry, error
 func ReceiptOf(e Entry, body []byte, salt [32]byte, proof string) Receipt {
 	return Receipt{
 		Referral:  e.Referral,
-		Reference: Reference(e.Referral),
+		Reference: ids.Reference(e.Referral),
 		Event:     e.Event,
 		Envelope:  e.Envelope,
 		State:     e.State,

@@ -217,21 +217,6 @@ func TestAnEntryInAnotherSpellingIsRefused(t *testing.T) {
 	}
 }
 
-func TestReferenceIsReadOutLoud(t *testing.T) {
-	for referral, want := range map[string]string{
-		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA": "R-0000-0000",
-		"__________________________________________8": "R-ZZZZ-ZZZZ",
-		"CAAAAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA": "R-1000-0001",
-		"":     "",
-		"AAAA": "",
-		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB": "",
-	} {
-		if got := Reference(referral); got != want {
-			t.Errorf("Reference(%q) = %q, want %q", referral, got, want)
-		}
-	}
-}
-
 func FuzzParseProof(f *testing.F) {
 	b := newBench(f, 1, 21)
 	for _, at := range [][2]int64{{0, 1}, {13, 21}, {20, 21}} {

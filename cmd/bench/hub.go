@@ -24,6 +24,7 @@ import (
 	"github.com/google/uuid"
 
 	"handover/consent/record"
+	"handover/internal/ids"
 	"handover/internal/strict"
 	"handover/keys/jose"
 	"handover/referral/packet"
@@ -228,7 +229,7 @@ func (x *bed) enrol(m *member, code string) (err error) {
 			return err
 		}
 	}
-	claims, err := strict.Marshal(map[string]any{"hub": x.issuer, "code_digest": packet.Digest(code), "iat": time.Now().Unix(),
+	claims, err := strict.Marshal(map[string]any{"hub": x.issuer, "code_digest": ids.Digest(code), "iat": time.Now().Unix(),
 		"keys": map[string]jose.PublicKey{"authentication": m.auth.Public(), "signing": m.signing.Public(), "encryption": m.encryption.Public()}})
 	if err != nil {
 		return err
@@ -300,13 +301,13 @@ func (x *bed) consent() error {
 	claims := record.Claims{Hub: x.issuer, Issuer: x.sender.id, ID: uuid.Must(uuid.NewV7()).String(), IssuedAt: now,
 		Subject: x.subject, Jurisdiction: "GB-ENG", Agreement: "agreed", Method: "verbal-in-person", Purpose: "housing",
 		Recipients: []string{x.recipient.id}, Sections: []string{"need", "safe-contact"}, Onward: "none",
-		Notice:  record.Notice{Version: "1", Digest: packet.Digest("notice"), Language: "en"},
+		Notice:  record.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"},
 		GivenAt: now, ValidFrom: now, Expires: now + 86400}
 	token, err := claims.Sign(x.sender.signing.Signer())
 	if err != nil {
 		return err
 	}
-	x.basis = packet.Basis{Consent: claims.ID, Digest: packet.Digest(token)}
+	x.basis = packet.Basis{Consent: claims.ID, Digest: ids.Digest(token)}
 	headers, err := x.authorize("POST", "/v1/consents")
 	if err != nil {
 		return err

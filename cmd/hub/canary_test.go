@@ -17,8 +17,8 @@ import (
 
 	"handover/client"
 	"handover/client/profile"
+	"handover/internal/ids"
 	"handover/internal/pg"
-	"handover/referral/packet"
 )
 
 // herName is a string that no program writes by accident. It stands for her name.
@@ -71,7 +71,7 @@ func (r running) plant(t *testing.T) string {
 	ctx := t.Context()
 	consent, err := outreach.RecordConsent(ctx, client.Consent{Purpose: "housing", Method: "verbal-in-person",
 		Recipients: []string{"canary-housing", "canary-outreach"}, Sections: []string{"need", "note"},
-		Notice: client.Notice{Version: "1", Digest: packet.Digest("notice"), Language: "en"}})
+		Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
 	if err != nil {
 		t.Fatal(err)
 	}

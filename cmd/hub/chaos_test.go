@@ -20,9 +20,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"handover/client"
+	"handover/internal/ids"
 	"handover/internal/pg"
 	"handover/internal/pgtest"
-	"handover/referral/packet"
 )
 
 // TestChaos kills hub and PostgreSQL with SIGKILL while agencies send, four times over,
@@ -229,7 +229,7 @@ func (h *victim) furnish() []*sender {
 		}
 		consent, err := c.RecordConsent(h.t.Context(), client.Consent{Purpose: "housing", Method: "verbal-in-person",
 			Recipients: []string{"storm-housing"}, Sections: []string{"need"},
-			Notice: client.Notice{Version: "1", Digest: packet.Digest("notice"), Language: "en"}})
+			Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
 		if err != nil {
 			h.t.Fatal(err)
 		}

@@ -13,8 +13,8 @@ import (
 	"handover/client"
 	"handover/client/profile"
 	"handover/internal/codes"
+	"handover/internal/ids"
 	"handover/partners"
-	"handover/referral/packet"
 )
 
 // demo makes and introduces the sample exchange. Every agency and woman in it is
@@ -165,7 +165,7 @@ func (d *demo) refer(ctx context.Context) error {
 	consent, err := c.RecordConsent(ctx, client.Consent{
 		Purpose: "housing", Recipients: []string{"larkfield-housing", "camden-outreach"},
 		Sections: []string{"need", "safe-contact", "risk", "note"}, Withheld: []string{"health"}, Method: "verbal-in-person",
-		Notice: client.Notice{Version: "sample-1", Digest: packet.Digest("Sample notice."), Language: "en"},
+		Notice: client.Notice{Version: "sample-1", Digest: ids.Digest("Sample notice."), Language: "en"},
 	})
 	if err != nil {
 		return fmt.Errorf("recording the sample consent: %w", err)

@@ -4,17 +4,14 @@
 package record
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"handover/internal/codes"
 	"handover/internal/fault"
+	"handover/internal/ids"
 	"handover/internal/strict"
 	"handover/keys/jose"
 )
@@ -136,7 +133,7 @@ func (s Statement[T]) Unverified() T { return s.claims }
 func (s Statement[T]) KeyID() string { return s.signed.KeyID() }
 
 // Digest is the base64url SHA-256 of the statement.
-func (s Statement[T]) Digest() string { return digest(s.token) }
+func (s Statement[T]) Digest() string { return ids.Digest(s.token) }
 
 func parse[T any](token, typ string) (Statement[T], error) {
 	signed, err := jose.ParseSigned(token, Limit, typ)
@@ -193,15 +190,15 @@ func (c Claims) fault() string {
 	switch {
 	case c.Hub == "":
 		return "hub"
-	case !isName(c.Issuer):
+	case !ids.IsName(c.Issuer):
 		return "iss"
-	case !isUUIDv7(c.ID):
+	case !ids.IsUUIDv7(c.ID):
 		return "jti"
 	case c.IssuedAt <= 0:
 		return "iat"
-	case len(c.Act) > 64:
+	case c.Act != "" && !ids.IsUser(c.Act):
 		return "act"
-	case !isRandom(c.Subject, 16):
+	case !ids.IsSubject(c.Subject):
 		return "sub"
 	case c.Jurisdiction != "GB-ENG":
 		return "jurisdiction"
@@ -213,7 +210,7 @@ func (c Claims) fault() string {
 		return "purpose"
 	case !Onwards().Has(c.Onward):
 		return "onward"
-	case c.Notice.Version == "" || len(c.Notice.Version) > 40 || !isRandom(c.Notice.Digest, 32) || !isLanguage(c.Notice.Language):
+	case c.Notice.Version == "" || len(c.Notice.Version) > 40 || !ids.IsDigest(c.Notice.Digest) || !isLanguage(c.Notice.Language):
 		return "notice"
 	case c.GivenAt <= 0 || c.GivenAt > c.IssuedAt+int64(Skew/time.Second):
 		return "given_at"
@@ -232,7 +229,7 @@ func (c Claims) reach() string {
 		return "recipients"
 	}
 	for _, r := range c.Recipients {
-		if !isName(strings.TrimPrefix(r, CategoryPrefix)) {
+		if !ids.IsName(strings.TrimPrefix(r, CategoryPrefix)) {
 			return "recipients"
 		}
 	}
@@ -257,36 +254,6 @@ func (c Claims) reach() string {
 
 func hasTwice(list []string) bool {
 	return len(slices.Compact(slices.Sorted(slices.Values(list)))) != len(list)
-}
-
-func digest(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-// isRandom reports whether s is n bytes in the one base64url spelling. The length is
-// compared too, because the decoder skips line breaks wherever they stand.
-func isRandom(s string, n int) bool {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == n && len(s) == base64.RawURLEncoding.EncodedLen(n)
-}
-
-// isUUID reports whether s is a UUID in its one spelling (RFC 9562 §4). The parser
-// alone takes braces, or any two characters in their place, a URN and capitals too.
-func isUUID(s string) bool {
-	id, err := uuid.Parse(s)
-	return err == nil && id.String() == s
-}
-
-// isUUIDv7 reports whether s is a UUIDv7 in its one spelling (RFC 9562 §5.7).
-func isUUIDv7(s string) bool {
-	id, err := uuid.Parse(s)
-	return err == nil && id.String() == s && id.Version() == 7 && id.Variant() == uuid.RFC4122
-}
-
-// isName reports whether s could be a partner's id or the name of a category.
-func isName(s string) bool {
-	return s != "" && len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 // languagePattern is subtags of letters and digits joined by hyphens.

@@ -35,7 +35,7 @@ func badValues() map[string][]any {
 		"iss":          {nil, "", "Charity", "a b", "*", strings.Repeat("a", 41), "category:housing"},
 		"jti":          notUUIDv7,
 		"iat":          {nil, 0, -1},
-		"act":          {strings.Repeat("u", 65)},
+		"act":          {strings.Repeat("u", 65), "Ada Sample", "ada@agency.example"},
 		"sub":          {nil, "", "Jane Roe", "999 000 0018", subject + "==", subject + "\n", subject[:21] + "R", subject[:20], strings.Repeat("A", 20) + "\r\n", subject + "AA"},
 		"jurisdiction": {nil, "", "GB", "GB-SCT", "gb-eng", "GB-WLS"},
 		"agreement":    {nil, "", "yes", "Agreed", "withdrawn", "expired", "not-asked-unsafe"},

@@ -1,6 +1,9 @@
 package record
 
-import "handover/keys/jose"
+import (
+	"handover/internal/ids"
+	"handover/keys/jose"
+)
 
 // WithdrawalClaims are what a withdrawal states: that she takes back exactly one
 // record. It gives no reason, because she needs none.
@@ -24,7 +27,7 @@ type Withdrawal struct {
 func (w Withdrawal) Token() string { return w.token }
 
 // Fingerprint is the base64url SHA-256 of the signed withdrawal.
-func (w Withdrawal) Fingerprint() string { return digest(w.token) }
+func (w Withdrawal) Fingerprint() string { return ids.Digest(w.token) }
 
 // ParseWithdrawal takes a withdrawal apart and checks its form.
 func ParseWithdrawal(token string) (Statement[WithdrawalClaims], error) {
@@ -58,17 +61,17 @@ func (w WithdrawalClaims) fault() string {
 	switch {
 	case w.Hub == "":
 		return "hub"
-	case !isName(w.Issuer):
+	case !ids.IsName(w.Issuer):
 		return "iss"
-	case !isUUIDv7(w.ID):
+	case !ids.IsUUIDv7(w.ID):
 		return "jti"
 	case w.IssuedAt <= 0:
 		return "iat"
-	case len(w.Act) > 64:
+	case w.Act != "" && !ids.IsUser(w.Act):
 		return "act"
-	case !isUUID(w.Consent):
+	case !ids.IsUUID(w.Consent):
 		return "consent"
-	case !isRandom(w.Digest, 32):
+	case !ids.IsDigest(w.Digest):
 		return "digest"
 	}
 	return ""

@@ -32,7 +32,7 @@ const everything = "*"
 // way. A withdrawal cancels referrals because referral reads the consent's state,
 // never because consent calls up.
 func arrows() []arrow {
-	pureInternal := []string{"internal/fault", "internal/strict", "internal/codes"}
+	pureInternal := []string{"internal/fault", "internal/strict", "internal/codes", "internal/ids"}
 	pure := func(tree string, to ...string) arrow { return arrow{tree, append(to, pureInternal...)} }
 	return []arrow{
 		{"cmd/hub", []string{everything}},
@@ -57,6 +57,7 @@ func arrows() []arrow {
 		pure("keys/jose"),
 		pure("internal/fault"),
 		pure("internal/strict"),
+		pure("internal/ids"),
 		pure("internal/codes"),
 	}
 }
@@ -66,7 +67,7 @@ func arrows() []arrow {
 func pureTrees() []string {
 	return []string{
 		"referral/packet", "consent/record", "audit/proof", "keys/jose",
-		"internal/fault", "internal/strict", "internal/codes",
+		"internal/fault", "internal/strict", "internal/codes", "internal/ids",
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"handover/audit/proof"
 	"handover/consent/record"
 	"handover/internal/codes"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/partners"
 	"handover/referral/packet"
@@ -71,7 +72,7 @@ func (a *Agency) Consent(t testing.TB, subject string, recipients []string, chan
 	c := record.Claims{Hub: Issuer, Issuer: string(a.ID), ID: uuid.Must(uuid.NewV7()).String(), IssuedAt: now,
 		Subject: subject, Jurisdiction: "GB-ENG", Agreement: "agreed", Method: "verbal-in-person",
 		Purpose: "housing", Recipients: recipients, Sections: codes.Sections().Codes(), Onward: "none",
-		Notice:  record.Notice{Version: "1", Digest: packet.Digest("notice"), Language: "en"},
+		Notice:  record.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"},
 		GivenAt: now - 60, ValidFrom: now - 60, Expires: now + 3600}
 	for _, f := range change {
 		f(&c)
@@ -80,7 +81,7 @@ func (a *Agency) Consent(t testing.TB, subject string, recipients []string, chan
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Consent{Claims: c, Token: token, Digest: packet.Digest(token)}
+	return Consent{Claims: c, Token: token, Digest: ids.Digest(token)}
 }
 
 // PostConsent posts a consent record as the agency.
@@ -200,7 +201,7 @@ func (d Draft) Seal(t testing.TB, change ...func(*Draft)) Sealed {
 // Wrap reads back what a packet states, whether or not it is a good one.
 func Wrap(t testing.TB, p packet.Packet) Sealed {
 	t.Helper()
-	s := Sealed{Packet: p, Body: must(p.Bytes()), Digest: packet.Digest(p.Envelope)}
+	s := Sealed{Packet: p, Body: must(p.Bytes()), Digest: ids.Digest(p.Envelope)}
 	if e, err := packet.ParseEnvelope(p.Envelope); err == nil {
 		s.Claims = e.Unverified()
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"handover/internal/hubtest"
+	"handover/internal/ids"
 	"handover/partners"
 	"handover/referral/packet"
 )
@@ -91,7 +92,7 @@ func (r route) call(ids map[string]string) hubtest.Call {
 
 // nothing are ids under which there is nothing.
 func nothing() map[string]string {
-	return map[string]string{"partner": "nobody", "consent": uuid.NewString(), "referral": packet.Digest("nothing"),
+	return map[string]string{"partner": "nobody", "consent": uuid.NewString(), "referral": ids.Digest("nothing"),
 		"code": "unheard-of", "tile": "0/000"}
 }
 
@@ -269,8 +270,8 @@ func TestNothingThatIsPutIntoAnAddressFailsTheHub(t *testing.T) {
 	p := h.Pair(t, partners.BoroughOutreach)
 	id := p.Consent.ID
 	for _, odd := range []string{"%00", "%FF", "%ED%A0%80", "'", "%0A", "..", "%2e%2e", strings.Repeat("a", 1000), "%25", "-", "%7B" + id + "%7D",
-		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", packet.Digest("x") + "%00",
-		packet.Digest("x")[:42] + "%0A"} {
+		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", ids.Digest("x") + "%00",
+		ids.Digest("x")[:42] + "%0A"} {
 		for _, r := range routes() {
 			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd}
 			a := p.From.Do(t, r.call(ids))

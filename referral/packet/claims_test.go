@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"handover/internal/codes"
+	"handover/internal/ids"
 	"handover/referral/packet"
 )
 
@@ -27,7 +28,7 @@ type presence struct {
 }
 
 func presences() []presence {
-	digest := packet.Digest("some envelope")
+	digest := ids.Digest("some envelope")
 	all := everyEvent
 	return []presence{
 		{"hub", all, nil, hub},
@@ -58,7 +59,7 @@ func honest(t testing.TB, e packet.Event) members {
 	if names := dataOf(e); len(names) > 0 {
 		c.Basis, c.Sections = basisOf(), map[string]packet.Sealing{}
 		for name := range names {
-			c.Sections[name] = packet.Sealing{Ciphertext: packet.Digest("ct"), Plaintext: packet.Digest("pt")}
+			c.Sections[name] = packet.Sealing{Ciphertext: ids.Digest("ct"), Plaintext: ids.Digest("pt")}
 		}
 	}
 	return membersOf(t, c)
@@ -111,7 +112,7 @@ func TestEveryClaimIsWhereItBelongsAndNowhereElse(t *testing.T) {
 }
 
 func TestClaimOfTheWrongFormIsRefusedByName(t *testing.T) {
-	digest := packet.Digest("x")
+	digest := ids.Digest("x")
 	notDigests := []any{"x", digest[1:], digest + "A", digest[:42] + "_", digest + "=", digest[:20] + "\n" + digest[20:],
 		digest + "\r\n", strings.Repeat("A", 42), strings.Repeat("A", 42) + "\n", "+" + digest[1:], strings.Repeat("0", 64)}
 	notUUIDs := []any{"7", strings.ToUpper("0199a000-0000-7000-8000-0000000000ab"), "urn:uuid:" + jti, "{" + jti + "}",
@@ -145,7 +146,7 @@ func TestClaimOfTheWrongFormIsRefusedByName(t *testing.T) {
 		{"fail", "reason", []any{"no-capacity", "died"}},
 		{"withdraw", "reason", []any{"no-capacity", "unsafe"}},
 		{"complete", "outcome", []any{"done", "other", "no-capacity"}},
-		{"accept", "act", []any{strings.Repeat("u", 65)}},
+		{"accept", "act", []any{strings.Repeat("u", 65), "Ada Sample", "ada@agency.example"}},
 	} {
 		for _, bad := range row.bad {
 			t.Run(string(row.event)+" "+row.claim, func(t *testing.T) {
@@ -188,7 +189,7 @@ func TestClaimAtItsLimitIsAccepted(t *testing.T) {
 
 func TestManifestThatIsNotOneIsRefused(t *testing.T) {
 	line := func(change func(m members)) members {
-		m := members{"ct": packet.Digest("ct"), "pt": packet.Digest("pt")}
+		m := members{"ct": ids.Digest("ct"), "pt": ids.Digest("pt")}
 		change(m)
 		return m
 	}
@@ -243,7 +244,7 @@ func TestManifestThatIsNotOneIsRefused(t *testing.T) {
 }
 
 func TestBasisIsThereExactlyWhenContentIs(t *testing.T) {
-	digest := packet.Digest("the consent record")
+	digest := ids.Digest("the consent record")
 	for _, e := range everyEvent {
 		m := honest(t, e)
 		if m["sections"] == nil {

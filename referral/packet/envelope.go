@@ -1,14 +1,10 @@
 package packet
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"handover/internal/codes"
+	"handover/internal/ids"
 	"handover/internal/strict"
 	"handover/keys/jose"
 )
@@ -66,36 +62,6 @@ type Sealing struct {
 	Class      string `json:"class,omitempty"` // data class of an attachment
 }
 
-// Digest returns the base64url SHA-256 of s, the way every digest of the format is
-// written.
-func Digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-// IsDigest reports whether s has the form of a digest, in its one spelling.
-func IsDigest(s string) bool { return isBytes(s, sha256.Size) }
-
-// isBytes reports whether s is n bytes of base64url in their one spelling. The
-// length is compared too, because the decoder skips line breaks wherever they stand.
-func isBytes(s string, n int) bool {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == n && len(s) == base64.RawURLEncoding.EncodedLen(n)
-}
-
-// isUUID reports whether s is a UUID in its one spelling (RFC 9562 §4). The parser
-// alone takes braces, or any two characters in their place, a URN and capitals too.
-func isUUID(s string) bool {
-	id, err := uuid.Parse(s)
-	return err == nil && id.String() == s
-}
-
-// isUUIDv7 reports whether s is a UUIDv7 in its one spelling (RFC 9562 §5.7).
-func isUUIDv7(s string) bool {
-	id, err := uuid.Parse(s)
-	return err == nil && id.String() == s && id.Version() == 7 && id.Variant() == uuid.RFC4122
-}
-
 // Statement is an envelope taken apart but not yet believed.
 type Statement struct {
 	token  string
@@ -132,7 +98,7 @@ func (s Statement) KeyID() string { return s.signed.KeyID() }
 
 // Digest is the envelope's digest: its identity in the chain, and for a request
 // the id of the referral.
-func (s Statement) Digest() string { return Digest(s.token) }
+func (s Statement) Digest() string { return ids.Digest(s.token) }
 
 // Envelope is an envelope whose signature has been verified. Only Statement.Verify
 // makes one.
@@ -198,11 +164,11 @@ func (c Claims) fault() string {
 	switch {
 	case c.Hub == "":
 		return "hub"
-	case !isPartner(c.Issuer):
+	case !ids.IsName(c.Issuer):
 		return "iss"
-	case !isPartner(c.Audience) || c.Audience == c.Issuer:
+	case !ids.IsName(c.Audience) || c.Audience == c.Issuer:
 		return "aud"
-	case !isUUIDv7(c.ID):
+	case !ids.IsUUIDv7(c.ID):
 		return "jti"
 	case c.IssuedAt <= 0:
 		return "iat"
@@ -210,7 +176,7 @@ func (c Claims) fault() string {
 		return "exp"
 	case !known:
 		return "event"
-	case len(c.Act) > 64:
+	case c.Act != "" && !ids.IsUser(c.Act):
 		return "act"
 	case r.reasons != nil && !r.reasons.Has(c.Reason), r.reasons == nil && c.Reason != "":
 		return "reason"
@@ -228,9 +194,9 @@ func (c Claims) fault() string {
 func (c Claims) routing() string {
 	if c.Event != Request {
 		switch {
-		case !IsDigest(c.Referral):
+		case !ids.IsDigest(c.Referral):
 			return "re"
-		case !IsDigest(c.Prev):
+		case !ids.IsDigest(c.Prev):
 			return "prev"
 		case c.Subject != "":
 			return "sub"
@@ -252,17 +218,17 @@ func (c Claims) routing() string {
 		return "re"
 	case c.Prev != "":
 		return "prev"
-	case !IsSubject(c.Subject):
+	case !ids.IsSubject(c.Subject):
 		return "sub"
 	case !codes.Purposes().Has(c.Purpose):
 		return "purpose"
 	case !codes.Urgencies().Has(c.Urgency):
 		return "urgency"
-	case !isUUID(c.Service):
+	case !ids.IsUUID(c.Service):
 		return "service"
 	case !codes.IsArea(c.Area):
 		return "area"
-	case c.OnwardFrom != "" && !IsDigest(c.OnwardFrom):
+	case c.OnwardFrom != "" && !ids.IsDigest(c.OnwardFrom):
 		return "onward_from"
 	}
 	return ""
@@ -270,14 +236,14 @@ func (c Claims) routing() string {
 
 // manifest checks the list of sections and the basis they need.
 func (c Claims) manifest(r rule) string {
-	if len(c.Sections) > MaxSections || (c.Event == Request && len(c.Sections) == 0) {
+	if c.Event == Request && len(c.Sections) == 0 {
 		return "sections"
 	}
 	for name, seal := range c.Sections {
 		if !codes.Sections().Has(name) || seal.Class != "" || (!r.sections && name != "note") {
 			return "sections"
 		}
-		if !IsDigest(seal.Ciphertext) || !IsDigest(seal.Plaintext) || (seal.Copy != "" && !IsDigest(seal.Copy)) {
+		if !ids.IsDigest(seal.Ciphertext) || !ids.IsDigest(seal.Plaintext) || (seal.Copy != "" && !ids.IsDigest(seal.Copy)) {
 			return "sections"
 		}
 	}
@@ -287,31 +253,8 @@ func (c Claims) manifest(r rule) string {
 	if (c.Basis == nil) != (len(c.Sections) == 0) {
 		return "basis"
 	}
-	if c.Basis != nil && (!isUUID(c.Basis.Consent) || !IsDigest(c.Basis.Digest)) {
+	if c.Basis != nil && (!ids.IsUUID(c.Basis.Consent) || !ids.IsDigest(c.Basis.Digest)) {
 		return "basis"
 	}
 	return ""
-}
-
-// IsSubject reports whether s has the form of a subject reference: 128 random bits
-// in base64url. Anything a person could have chosen (a name, a number) has another
-// form, so it cannot reach the hub by mistake in this place.
-func IsSubject(s string) bool { return isBytes(s, 16) }
-
-// isPartner reports whether s could be a partner's id.
-func isPartner(s string) bool {
-	return s != "" && len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
-}
-
-// Reference returns the short form of a referral's id that people read to each
-// other: R-XXXX-XXXX, the first 40 bits in Crockford's base 32. It is no key:
-// it says nothing about her, and nothing is looked up by it alone. What is no id has
-// the reference "".
-func Reference(referral string) string {
-	b, err := base64.RawURLEncoding.DecodeString(referral)
-	if err != nil || !IsDigest(referral) {
-		return ""
-	}
-	s := crockford.EncodeToString(b[:5])
-	return "R-" + s[:4] + "-" + s[4:]
 }

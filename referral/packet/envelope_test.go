@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/referral/packet"
 )
@@ -110,9 +111,9 @@ func TestClaimsThatAreNotStrictJSONAreRefused(t *testing.T) {
 		{"a name twice", tail(`"act":"user-8"`)},
 		{"a name twice, once escaped", tail(`"\u0061ct":"user-8"`)},
 		{"an unknown claim", tail(`"nbf":1`)},
-		{"an unknown claim in the basis", tail(`"basis":{"consent":"` + consent + `","digest":"` + packet.Digest("r") + `","override":"x"}`)},
-		{"an override for a basis", tail(`"basis":{"override":"` + consent + `","digest":"` + packet.Digest("r") + `"}`)},
-		{"an unknown member of a section", tail(`"sections":{"note":{"ct":"` + packet.Digest("c") + `","pt":"` + packet.Digest("p") + `","size":9}}`)},
+		{"an unknown claim in the basis", tail(`"basis":{"consent":"` + consent + `","digest":"` + ids.Digest("r") + `","override":"x"}`)},
+		{"an override for a basis", tail(`"basis":{"override":"` + consent + `","digest":"` + ids.Digest("r") + `"}`)},
+		{"an unknown member of a section", tail(`"sections":{"note":{"ct":"` + ids.Digest("c") + `","pt":"` + ids.Digest("p") + `","size":9}}`)},
 		{"a section twice", tail(`"sections":{"note":{},"note":{}}`)},
 		{"a claim in capitals", strings.Replace(good, `"iss"`, `"ISS"`, 1)},
 		{"a claim in other case", tail(`"Reason":"other"`)},
@@ -271,12 +272,12 @@ func TestEnvelopeIsKnownByItsDigest(t *testing.T) {
 		token := honest(t, e).sign(t, signingP256())
 		s := must(packet.ParseEnvelope(token))
 		v := verified(t, token, signingP256())
-		if s.Digest() != packet.Digest(token) || v.Digest() != packet.Digest(token) || v.Token() != token || s.KeyID() != signingP256().KeyID() {
+		if s.Digest() != ids.Digest(token) || v.Digest() != ids.Digest(token) || v.Token() != token || s.KeyID() != signingP256().KeyID() {
 			t.Errorf("%s: digest %s and %s, kid %s", e, s.Digest(), v.Digest(), s.KeyID())
 		}
-		want := packet.Digest("the request")
+		want := ids.Digest("the request")
 		if e == packet.Request {
-			want = packet.Digest(token)
+			want = ids.Digest(token)
 		}
 		if v.ReferralID() != want {
 			t.Errorf("%s belongs to %s, want %s", e, v.ReferralID(), want)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"handover/internal/fault"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/referral/packet"
 )
@@ -76,7 +77,7 @@ func claimsOf(e packet.Event) packet.Claims {
 	if e == packet.Request {
 		c.Subject, c.Purpose, c.Urgency, c.Service, c.Area = subject, "housing", "urgent", service, "E09000012"
 	} else {
-		c.Referral, c.Prev = packet.Digest("the request"), packet.Digest("the newest envelope")
+		c.Referral, c.Prev = ids.Digest("the request"), ids.Digest("the newest envelope")
 	}
 	switch e {
 	case packet.Decline:
@@ -107,7 +108,7 @@ func dataOf(e packet.Event) map[string]packet.Content {
 
 // basisOf is the basis that a packet with content needs.
 func basisOf() *packet.Basis {
-	return &packet.Basis{Consent: consent, Digest: packet.Digest("the consent record")}
+	return &packet.Basis{Consent: consent, Digest: ids.Digest("the consent record")}
 }
 
 // sealed is an honest packet of the event, with copies.
@@ -139,7 +140,7 @@ func sealRaw(t testing.TB, plain string, to jose.PrivateKey) (string, packet.Sea
 	if err != nil {
 		t.Fatal(err)
 	}
-	return jwe, packet.Sealing{Ciphertext: packet.Digest(jwe), Plaintext: packet.Digest(plain)}
+	return jwe, packet.Sealing{Ciphertext: ids.Digest(jwe), Plaintext: ids.Digest(plain)}
 }
 
 // members are claims as JSON members, which can be left out or be anything.

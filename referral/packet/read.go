@@ -1,20 +1,18 @@
 package packet
 
 import (
-	"encoding/base32"
 	"maps"
 	"slices"
 	"time"
 
 	"handover/internal/codes"
+	"handover/internal/ids"
 	"handover/internal/strict"
 	"handover/keys/jose"
 )
 
 // MediaType is that of a packet.
 const MediaType = "application/vnd.handover.packet+json"
-
-var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 
 // Packet is the wire form.
 type Packet struct {
@@ -114,14 +112,14 @@ func (p Packet) holds(manifest map[string]Sealing) error {
 	}
 	copies := 0
 	for name, seal := range manifest {
-		if jwe, ok := p.Sections[name]; !ok || Digest(jwe) != seal.Ciphertext {
+		if jwe, ok := p.Sections[name]; !ok || ids.Digest(jwe) != seal.Ciphertext {
 			return ErrManifest
 		}
 		if seal.Copy == "" {
 			continue
 		}
 		copies++
-		if jwe, ok := p.Copies[name]; !ok || Digest(jwe) != seal.Copy {
+		if jwe, ok := p.Copies[name]; !ok || ids.Digest(jwe) != seal.Copy {
 			return ErrManifest
 		}
 	}

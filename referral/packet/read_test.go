@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"handover/internal/fault"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/referral/packet"
 )
@@ -311,7 +312,7 @@ func TestOpenedTellsWhatItCarries(t *testing.T) {
 	c := claimsOf("request")
 	c.Basis, c.Sections = basisOf(), map[string]packet.Sealing{}
 	for name, jwe := range mixed.Sections {
-		c.Sections[name] = packet.Sealing{Ciphertext: packet.Digest(jwe), Plaintext: packet.Digest(name)}
+		c.Sections[name] = packet.Sealing{Ciphertext: ids.Digest(jwe), Plaintext: ids.Digest(name)}
 	}
 	mixed.Envelope, mixed.Copies = membersOf(t, c).sign(t, signingEd25519()), nil
 	if o, err = open(bytesOf(t, mixed), signingEd25519().Public(), hub, now); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
+	"handover/internal/ids"
 	"handover/internal/strict"
 	"handover/keys/jose"
 )
@@ -108,11 +109,11 @@ func (p *Packet) seal(c *Claims, name string, data Content, to To) error {
 	if err != nil {
 		return ErrSection.With("section", printable(name))
 	}
-	seal := Sealing{Plaintext: Digest(string(plain))}
+	seal := Sealing{Plaintext: ids.Digest(string(plain))}
 	if p.Sections[name], err = jose.Encrypt(plain, to.Recipient, contentType); err != nil {
 		return fmt.Errorf("sealing a section: %w", err)
 	}
-	seal.Ciphertext = Digest(p.Sections[name])
+	seal.Ciphertext = ids.Digest(p.Sections[name])
 	if to.Copy != nil {
 		if p.Copies == nil {
 			p.Copies = map[string]string{}
@@ -120,7 +121,7 @@ func (p *Packet) seal(c *Claims, name string, data Content, to To) error {
 		if p.Copies[name], err = jose.Encrypt(plain, *to.Copy, contentType); err != nil {
 			return fmt.Errorf("sealing a copy: %w", err)
 		}
-		seal.Copy = Digest(p.Copies[name])
+		seal.Copy = ids.Digest(p.Copies[name])
 	}
 	c.Sections[name] = seal
 	return nil

@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"handover/internal/codes"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/referral/packet"
 )
@@ -206,7 +207,7 @@ func TestSealMakesNoPacketThatWouldBeRefused(t *testing.T) {
 		t.Error("sealed without a signing key")
 	}
 	listed := claimsOf("accept")
-	listed.Sections = map[string]packet.Sealing{"note": {Ciphertext: packet.Digest("ct"), Plaintext: packet.Digest("pt")}}
+	listed.Sections = map[string]packet.Sealing{"note": {Ciphertext: ids.Digest("ct"), Plaintext: ids.Digest("pt")}}
 	p, err := packet.Seal(listed, nil, recipient, signingEd25519().Signer(), now)
 	if err != nil {
 		t.Error(err)

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"handover/internal/ids"
 	"handover/internal/strict"
 	"handover/keys/jose"
 )
@@ -12,7 +13,7 @@ import (
 func (e Envelope) Unseal(name, jwe string, key jose.PrivateKey) (Content, error) {
 	refused := ErrUnseal.With("section", printable(name))
 	seal, ok := e.Sections[name]
-	if d := Digest(jwe); !ok || (d != seal.Ciphertext && d != seal.Copy) {
+	if d := ids.Digest(jwe); !ok || (d != seal.Ciphertext && d != seal.Copy) {
 		return nil, refused
 	}
 	encrypted, err := jose.ParseEncrypted(jwe, SectionLimit)
@@ -20,7 +21,7 @@ func (e Envelope) Unseal(name, jwe string, key jose.PrivateKey) (Content, error)
 		return nil, refused
 	}
 	plain, err := encrypted.Decrypt(key)
-	if err != nil || Digest(string(plain)) != seal.Plaintext {
+	if err != nil || ids.Digest(string(plain)) != seal.Plaintext {
 		return nil, refused
 	}
 	var c content
@@ -28,7 +29,7 @@ func (e Envelope) Unseal(name, jwe string, key jose.PrivateKey) (Content, error)
 		return nil, refused
 	}
 	belongs := c.Issuer == e.Issuer && c.Audience == e.Audience && c.ID == e.ID && c.Section == name
-	if !belongs || !isBytes(c.Salt, saltSize) || c.Data.Kind() != '{' {
+	if !belongs || !ids.IsBytes(c.Salt, saltSize) || c.Data.Kind() != '{' {
 		return nil, refused
 	}
 	return Content(c.Data), nil

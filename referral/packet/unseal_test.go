@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/referral/packet"
 )
@@ -84,11 +85,11 @@ func TestSectionOpensOnlyAsItWasSigned(t *testing.T) {
 	risk, riskLine := sealRaw(t, plaintext("risk", salt, `{"a":1}`), mine)
 	again, _ := sealRaw(t, plaintext("need", salt, `{}`), mine)
 	lied := packet.Sealing{Ciphertext: needLine.Ciphertext, Plaintext: riskLine.Plaintext}
-	garbage := packet.Sealing{Ciphertext: packet.Digest("no JWE"), Plaintext: needLine.Plaintext}
-	nothing := packet.Sealing{Ciphertext: packet.Digest(""), Plaintext: needLine.Plaintext}
-	broken := packet.Sealing{Ciphertext: packet.Digest(flipTag(need)), Plaintext: needLine.Plaintext}
+	garbage := packet.Sealing{Ciphertext: ids.Digest("no JWE"), Plaintext: needLine.Plaintext}
+	nothing := packet.Sealing{Ciphertext: ids.Digest(""), Plaintext: needLine.Plaintext}
+	broken := packet.Sealing{Ciphertext: ids.Digest(flipTag(need)), Plaintext: needLine.Plaintext}
 	long := sectionOf(t, packet.SectionLimit+1)
-	tooLong := packet.Sealing{Ciphertext: packet.Digest(long), Plaintext: needLine.Plaintext}
+	tooLong := packet.Sealing{Ciphertext: ids.Digest(long), Plaintext: needLine.Plaintext}
 	both := map[string]packet.Sealing{"need": needLine, "risk": riskLine}
 	for _, row := range []struct {
 		name     string

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/referral/packet"
 )
@@ -56,11 +57,11 @@ func unreadable(t testing.TB) []made {
 	other, _ := sealRaw(t, plaintext("risk", salt, data), recipientX25519())
 	wrong, wrongLine := sealRaw(t, good, recipientP256())
 	broken := line
-	broken.Ciphertext = packet.Digest(flipTag(jwe))
+	broken.Ciphertext = ids.Digest(flipTag(jwe))
 	lied := line
-	lied.Plaintext = packet.Digest(good + " ")
+	lied.Plaintext = ids.Digest(good + " ")
 	moved := line
-	moved.Ciphertext = packet.Digest(other)
+	moved.Ciphertext = ids.Digest(other)
 	return []made{
 		holds("other-sender", "The content names another sender.", `"iss":"charity"`, `"iss":"gp-practice"`),
 		holds("other-recipient", "The content was sealed for another partner.", `"aud":"borough"`, `"aud":"police"`),
@@ -88,5 +89,5 @@ func otherKid(t testing.TB, packed func(what, why, jwe string, line packet.Seali
 		t.Fatal(err)
 	}
 	return packed("other-kid", "The section names another key; the kid is part of what is sealed.", jwe,
-		packet.Sealing{Ciphertext: packet.Digest(jwe), Plaintext: packet.Digest(plain)})
+		packet.Sealing{Ciphertext: ids.Digest(jwe), Plaintext: ids.Digest(plain)})
 }

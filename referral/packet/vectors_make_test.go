@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/referral/packet"
 )
@@ -68,7 +69,7 @@ func accepted(t testing.TB) []made {
 	answer := map[string]packet.Content{"note": note["note"], "housing": packet.Content(`{"eligible":"unknown"}`)}
 	empty := map[string]packet.Content{"need": packet.Content(`{}`)}
 	onward := requestWithBasis()
-	onward.OnwardFrom = packet.Digest("the referral before")
+	onward.OnwardFrom = ids.Digest("the referral before")
 	anonymous := claimsOf("accept")
 	anonymous.Act = ""
 	edge := claimsOf("accept")
@@ -133,7 +134,7 @@ func ok(t testing.TB, what, why string, c packet.Claims, data map[string]packet.
 	}
 	e := verified(t, p.Envelope, signer)
 	v := vector{Why: why, Expect: "ok", Now: now.Unix(), Hub: hub, Signer: must(signer.Public().MarshalJSON()), Packet: string(bytesOf(t, p)),
-		Envelope: e.Digest(), Referral: e.ReferralID(), Reference: packet.Reference(e.ReferralID()),
+		Envelope: e.Digest(), Referral: e.ReferralID(), Reference: ids.Reference(e.ReferralID()),
 		Recipient: recipient.JWK(), Copies: copies.JWK()}
 	for name, d := range data {
 		if v.Data == nil {
@@ -219,8 +220,8 @@ func misclaimed(t testing.TB) []made {
 	wrong := func(claimed string, event packet.Event, what, why string, value any) {
 		all = append(all, claim(claimed, what, why, honest(t, event).with(claimed, value)))
 	}
-	wrong("re", "request", "foreign", "A request opens a referral, so it names none.", packet.Digest("x"))
-	wrong("prev", "request", "foreign", "A request is the first of its chain.", packet.Digest("x"))
+	wrong("re", "request", "foreign", "A request opens a referral, so it names none.", ids.Digest("x"))
+	wrong("prev", "request", "foreign", "A request is the first of its chain.", ids.Digest("x"))
 	wrong("reason", "accept", "foreign", "An accept gives no reason.", "other")
 	wrong("outcome", "accept", "foreign", "Only complete has an outcome.", "housed")
 	wrong("reason", "decline", "other-list", "could-not-reach is a reason to fail and not to decline.", "could-not-reach")
@@ -233,13 +234,13 @@ func misclaimed(t testing.TB) []made {
 	wrong("sub", "request", "name", "sub is 128 random bits and never a name.", "Jane Roe")
 	wrong("sub", "request", "trailing-bits", "base64url has one spelling: no bits behind the last byte.", subject[:21]+"R")
 	wrong("area", "request", "scotland", "area is an English local authority's GSS code.", "S12000036")
-	wrong("re", "accept", "line-break", "A digest has one spelling: no line break within.", packet.Digest("x")[:20]+"\n"+packet.Digest("x")[20:])
+	wrong("re", "accept", "line-break", "A digest has one spelling: no line break within.", ids.Digest("x")[:20]+"\n"+ids.Digest("x")[20:])
 	wrong("act", "accept", "too-long", "act has at most 64 characters.", strings.Repeat("u", 65))
-	wrong("sections", "request", "unknown-class", "There is no such class of data.", members{"everything": members{"ct": packet.Digest("c"), "pt": packet.Digest("p")}})
+	wrong("sections", "request", "unknown-class", "There is no such class of data.", members{"everything": members{"ct": ids.Digest("c"), "pt": ids.Digest("p")}})
 	wrong("sections", "request", "none", "A request carries at least one section.", nil)
 	wrong("sections", "ask", "no-note", "ask carries a note.", nil)
 	wrong("sections", "message", "more-than-note", "message carries a note and nothing else.", members{
-		"note": members{"ct": packet.Digest("c"), "pt": packet.Digest("p")}, "health": members{"ct": packet.Digest("c"), "pt": packet.Digest("p")}})
+		"note": members{"ct": ids.Digest("c"), "pt": ids.Digest("p")}, "health": members{"ct": ids.Digest("c"), "pt": ids.Digest("p")}})
 	wrong("basis", "request", "missing", "A packet with sections names the consent it relies on.", nil)
 	wrong("basis", "accept", "foreign", "A packet without sections relies on no consent.", basisOf())
 	return all

@@ -19,6 +19,7 @@ import (
 
 	"handover/internal/codes"
 	"handover/internal/fault"
+	"handover/internal/ids"
 	"handover/internal/strict"
 	"handover/keys/jose"
 	"handover/referral/packet"
@@ -70,8 +71,8 @@ func (v vector) run(t testing.TB) error {
 	if err != nil {
 		return err
 	}
-	if v.Expect == "ok" && (o.Digest() != v.Envelope || o.ReferralID() != v.Referral || packet.Reference(o.ReferralID()) != v.Reference) {
-		t.Errorf("envelope %s of referral %s, reference %s", o.Digest(), o.ReferralID(), packet.Reference(o.ReferralID()))
+	if v.Expect == "ok" && (o.Digest() != v.Envelope || o.ReferralID() != v.Referral || ids.Reference(o.ReferralID()) != v.Reference) {
+		t.Errorf("envelope %s of referral %s, reference %s", o.Digest(), o.ReferralID(), ids.Reference(o.ReferralID()))
 	}
 	opened, copied := map[string]json.RawMessage{}, map[string]json.RawMessage{}
 	for _, name := range o.Names() {
