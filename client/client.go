@@ -25,8 +25,8 @@ type LogKey = proof.LogKey
 // ParseLogKey reads a LogKey from its text.
 func ParseLogKey(text string) (LogKey, error) { return proof.ParseLogKey(text) }
 
-// Content is the plaintext of a section, one JSON object. Printed, it shows its
-// length only; to get at it, convert it to []byte or encode it as JSON.
+// Content is the plaintext of a section, one JSON object. Printed, logged or encoded as
+// JSON, it shows its length only; to get at it, convert it to []byte.
 type Content = packet.Content
 
 // Options are what a Client is made of. Hub, Partner, ClientID, Keys and LogKey

@@ -73,7 +73,20 @@ func (a *app) open(ctx context.Context, name string, o client.Opening, step int)
 	if _, err := p.KeepReceipt(receipt, opened.Receipt); err != nil {
 		return err
 	}
-	return a.show(opened, func(w io.Writer) { writeContent(w, opened) })
+	return a.show(asDocuments(opened), func(w io.Writer) { writeContent(w, opened) })
+}
+
+// asDocuments is opened with its sections as the JSON that they are: content by itself
+// prints as its length alone.
+func asDocuments(opened client.Opened) any {
+	sections := make(map[string]jsontext.Value, len(opened.Sections))
+	for name, content := range opened.Sections {
+		sections[name] = jsontext.Value(content)
+	}
+	return struct {
+		client.Opened
+		Sections map[string]jsontext.Value `json:"sections"`
+	}{opened, sections}
 }
 
 // writeContent prints what was sealed: how to reach her safely before anything else.

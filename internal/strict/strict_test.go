@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"handover/internal/strict"
@@ -81,6 +82,15 @@ func TestUnmarshalTakesOneSpelling(t *testing.T) {
 		{"a list for a map", `{"map":[]}`},
 		{"an array", `[]`},
 		{"text", `"name"`},
+		{"null", `null`},
+		{"null for a string", `{"name":null}`},
+		{"null for a number", `{"name":"a","count":null}`},
+		{"null for a list", `{"list":null}`},
+		{"null in a list", `{"list":[null]}`},
+		{"null for a map", `{"map":null}`},
+		{"null in a map", `{"map":{"a":null}}`},
+		{"null for an object", `{"inner":null}`},
+		{"null within", `{"inner":{"digest":null}}`},
 		{"cut short", `{"name":"a"`},
 		{"nested without end", strings.Repeat(`{"inner":`, 20000)},
 	} {
@@ -169,4 +179,17 @@ func FuzzStrict(f *testing.F) {
 			t.Fatalf("%q: strict reads %s, encoding/json %s", text, written, other)
 		}
 	})
+}
+
+// TestNullIsTheirs: a document that is only carried may hold null, and so may a text.
+func TestNullIsTheirs(t *testing.T) {
+	var d struct {
+		Name string         `json:"name"`
+		Raw  jsontext.Value `json:"raw"`
+	}
+	for _, raw := range []string{`null`, `{"a":null}`, `[null]`} {
+		if err := strict.Unmarshal([]byte(`{"name":"null","raw":`+raw+`}`), &d); err != nil || d.Name != "null" || string(d.Raw) != raw {
+			t.Errorf("%s: %+v, %v", raw, d, err)
+		}
+	}
 }

@@ -47,8 +47,9 @@ func (c Content) GoString() string { return c.String() }
 // Format gives the length, whatever the verb.
 func (c Content) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
-// MarshalJSON gives the content as the JSON document it is.
-func (c Content) MarshalJSON() ([]byte, error) { return c, nil }
+// MarshalJSON gives the length: JSON is what a log handler makes of a struct that holds
+// content somewhere. Who means the document itself says so: jsontext.Value(c).
+func (c Content) MarshalJSON() ([]byte, error) { return []byte(`"` + c.String() + `"`), nil }
 
 // To names the keys that a packet's sections are sealed to.
 type To struct {

@@ -254,9 +254,10 @@ func TestContentNeverPrints(t *testing.T) {
 	}
 	var log bytes.Buffer
 	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
-		slog.New(h).With("with", secret).WithGroup("group").Info("sealed", "content", secret, "pointer", &secret, slog.Group("in", "content", secret))
+		slog.New(h).With("with", secret).WithGroup("group").Info("sealed", "content", secret, "pointer", &secret, slog.Group("in", "content", secret),
+			"struct", struct{ Need packet.Content }{secret}, "map", map[string]packet.Content{"need": secret}, "list", []packet.Content{secret})
 	}
-	if n := strings.Count(log.String(), shows); strings.Contains(log.String(), canary) || n != 8 {
+	if n := strings.Count(log.String(), shows); strings.Contains(log.String(), canary) || n != 14 {
 		t.Errorf("the log says %s", log.String())
 	}
 }
