@@ -53,11 +53,11 @@ func (r *Ring) Signing(kid string, t time.Time) (Key, bool) {
 
 // Sealing returns the encryption keys of a partner to which content may be sealed
 // at t, newest first.
-func (r *Ring) Sealing(to ID, t time.Time) []Key {
-	var current []Key
+func (r *Ring) Sealing(to ID, t time.Time) []jose.PublicKey {
+	var current []jose.PublicKey
 	for _, k := range r.sealing[to] {
 		if k.ValidAt(t) {
-			current = append(current, k)
+			current = append(current, k.PublicKey)
 		}
 	}
 	return current

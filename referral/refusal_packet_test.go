@@ -237,6 +237,24 @@ func TestWhatTheEnvelopeDidNotSignIsNotCarried(t *testing.T) {
 	})
 }
 
+// named is the public part of a new encryption key on curve, under kid.
+func named(t *testing.T, curve jose.Curve, kid string) jose.PublicKey {
+	t.Helper()
+	key, err := jose.Generate(jose.ECDHESA256KW, curve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := key.Public().MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := jose.ParsePublicKey(bytes.ReplaceAll(jwk, []byte(key.KeyID()), []byte(kid)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public
+}
+
 func TestASectionThatTheRecipientCannotOpenIsRefusedAndTheProblemNamesHerKey(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
@@ -258,6 +276,14 @@ func TestASectionThatTheRecipientCannotOpenIsRefusedAndTheProblemNamesHerKey(t *
 		},
 		"sealed to the sender's own key": func(_ *testing.T, p hubtest.Pair, d *hubtest.Draft) string {
 			d.To.Recipient = p.From.Sealing.Public()
+			return p.To.Sealing.KeyID()
+		},
+		"sealed to a key of another curve under her key's name": func(t *testing.T, p hubtest.Pair, d *hubtest.Draft) string {
+			curve := jose.X25519
+			if p.To.Sealing.Public().Curve() == curve {
+				curve = jose.P256
+			}
+			d.To.Recipient = named(t, curve, p.To.Sealing.KeyID())
 			return p.To.Sealing.KeyID()
 		},
 	} {

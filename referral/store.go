@@ -3,7 +3,6 @@ package referral
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -266,16 +265,13 @@ func (s *Store) open(l *look, u packet.Unverified) (packet.Opened, error) {
 		return packet.Opened{}, err
 	}
 	current := l.keys.Sealing(partners.ID(p.Audience), l.now)
-	for _, kid := range p.SealedTo() {
-		if slices.ContainsFunc(current, func(k partners.Key) bool { return k.KeyID() == kid }) {
-			continue
-		}
-		if len(current) == 0 {
-			return packet.Opened{}, partners.ErrRecipientInactive
-		}
-		return packet.Opened{}, ErrRecipientKey.With("key", current[0].KeyID())
+	switch {
+	case p.FitsOne(current):
+		return p, nil
+	case len(current) == 0:
+		return packet.Opened{}, partners.ErrRecipientInactive
 	}
-	return p, nil
+	return packet.Opened{}, ErrRecipientKey.With("key", current[0].KeyID())
 }
 
 // judge decides whether the packet may be stored, and returns the state that the

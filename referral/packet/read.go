@@ -29,8 +29,8 @@ func (p Packet) Bytes() ([]byte, error) { return strict.Marshal(p) }
 type Unverified struct {
 	Statement
 	packet   Packet
-	sealedTo map[string]string // section to kid
-	manifest error             // what Open answers if body and envelope do not fit
+	sealed   map[string]jose.Encrypted // the sections
+	manifest error                     // what Open answers if body and envelope do not fit
 }
 
 // Read takes a packet apart: size, strict JSON, the JOSE gate over the envelope and
@@ -47,19 +47,17 @@ func Read(body []byte) (Unverified, error) {
 	if err != nil {
 		return Unverified{}, err
 	}
-	u := Unverified{Statement: s, packet: p, sealedTo: map[string]string{}}
+	u := Unverified{Statement: s, packet: p, sealed: map[string]jose.Encrypted{}}
 	if len(p.Sections) > MaxSections || len(p.Copies) > MaxSections {
 		return Unverified{}, ErrTooLarge
 	}
 	for name, jwe := range p.Sections {
-		kid, err := sealed(name, jwe)
-		if err != nil {
+		if u.sealed[name], err = parseSealed(name, jwe); err != nil {
 			return Unverified{}, err
 		}
-		u.sealedTo[name] = kid
 	}
 	for name, jwe := range p.Copies {
-		if _, err := sealed(name, jwe); err != nil {
+		if _, err := parseSealed(name, jwe); err != nil {
 			return Unverified{}, err
 		}
 	}
@@ -67,15 +65,15 @@ func Read(body []byte) (Unverified, error) {
 	return u, nil
 }
 
-func sealed(name, jwe string) (kid string, err error) {
+func parseSealed(name, jwe string) (jose.Encrypted, error) {
 	if len(jwe) > SectionLimit {
-		return "", ErrTooLarge
+		return jose.Encrypted{}, ErrTooLarge
 	}
 	e, err := jose.ParseEncrypted(jwe, SectionLimit)
 	if err != nil {
-		return "", ErrSection.With("section", printable(name))
+		return jose.Encrypted{}, ErrSection.With("section", printable(name))
 	}
-	return e.KeyID(), nil
+	return e, nil
 }
 
 // Opened is a packet that has been verified as a whole: signed by its issuer, meant
@@ -83,8 +81,8 @@ func sealed(name, jwe string) (kid string, err error) {
 // Unverified.Open makes one.
 type Opened struct {
 	Envelope
-	packet   Packet
-	sealedTo map[string]string
+	packet Packet
+	sealed map[string]jose.Encrypted
 }
 
 // Open verifies the packet with the issuer's key, for the hub that reads it, at the
@@ -100,7 +98,7 @@ func (u Unverified) Open(key jose.PublicKey, hub string, now time.Time) (Opened,
 	if u.manifest != nil {
 		return Opened{}, u.manifest
 	}
-	return Opened{Envelope: e, packet: u.packet, sealedTo: u.sealedTo}, nil
+	return Opened{Envelope: e, packet: u.packet, sealed: u.sealed}, nil
 }
 
 // holds checks that envelope and body name the same sections with the same
@@ -137,9 +135,15 @@ func (o Opened) Sealed(name string) (jwe, copy string) {
 	return o.packet.Sections[name], o.packet.Copies[name]
 }
 
-// SealedTo lists the kids that the sections name, each once.
-func (o Opened) SealedTo() []string {
-	return slices.Compact(slices.Sorted(maps.Values(o.sealedTo)))
+// FitsOne returns whether every section could be opened with one of keys: it names the
+// key and was sealed on its curve.
+func (o Opened) FitsOne(keys []jose.PublicKey) bool {
+	for _, e := range o.sealed {
+		if !slices.ContainsFunc(keys, func(k jose.PublicKey) bool { return e.Fits(k) == nil }) {
+			return false
+		}
+	}
+	return true
 }
 
 // printable keeps a section's name out of a message unless it is one of the codes: a

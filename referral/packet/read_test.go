@@ -257,7 +257,7 @@ func TestPacketCarriesExactlyWhatWasSigned(t *testing.T) {
 			row.change(&cheat)
 			o, err := open(bytesOf(t, cheat), signingEd25519().Public(), hub, now)
 			refused(t, err, packet.ErrManifest)
-			if o.Digest() != "" || o.Issuer != "" || len(o.SealedTo()) != 0 {
+			if o.Digest() != "" || o.Issuer != "" || len(o.Names()) != 0 {
 				t.Error("a refused packet is returned")
 			}
 		})
@@ -300,8 +300,13 @@ func TestOpenedTellsWhatItCarries(t *testing.T) {
 		t.Errorf("names %v, want %v", o.Names(), want)
 	}
 	// The copies are to her own key, which is none of the recipient's.
-	if want := []string{recipientX25519().KeyID()}; !slices.Equal(o.SealedTo(), want) {
-		t.Errorf("sealed to %v, want %v", o.SealedTo(), want)
+	x25519, p256 := recipientX25519().Public(), recipientP256().Public()
+	if !o.FitsOne([]jose.PublicKey{p256, x25519}) || o.FitsOne([]jose.PublicKey{p256}) || o.FitsOne(nil) {
+		t.Error("the sections are sealed to the one key")
+	}
+	impostor := renamed(t, recipientP256(), x25519.KeyID())
+	if o.FitsOne([]jose.PublicKey{impostor}) {
+		t.Error("the sections fit a key of another curve with the same kid")
 	}
 	if jwe, own := o.Sealed("risk"); jwe != "" || own != "" {
 		t.Error("a section that is not there is returned")
@@ -318,7 +323,7 @@ func TestOpenedTellsWhatItCarries(t *testing.T) {
 	if o, err = open(bytesOf(t, mixed), signingEd25519().Public(), hub, now); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{recipientP256().KeyID(), recipientX25519().KeyID()}; !slices.Equal(o.SealedTo(), want) {
-		t.Errorf("sealed to %v, want %v", o.SealedTo(), want)
+	if !o.FitsOne([]jose.PublicKey{x25519, p256}) || o.FitsOne([]jose.PublicKey{x25519}) {
+		t.Error("each section is sealed to a key of its own")
 	}
 }
