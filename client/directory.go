@@ -75,14 +75,3 @@ func (c *Client) Clock(ctx context.Context) (time.Duration, error) {
 	}
 	return at.Sub(c.now().Truncate(time.Second)), nil
 }
-
-// isName reports whether s has the characters of a partner's id, so that a slip of
-// the keyboard is not taken for one nor put into an address.
-func isName(s string) bool {
-	for _, b := range []byte(s) {
-		if b != '-' && (b < 'a' || b > 'z') && (b < '0' || b > '9') {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 40
-}

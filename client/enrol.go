@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"handover/audit/proof"
+	"handover/internal/ids"
 	"handover/internal/strict"
 	"handover/keys/jose"
 )
@@ -73,7 +74,7 @@ func Enrol(ctx context.Context, e Enrolling) (Enrolment, error) {
 		return Enrolment{}, err
 	}
 	r, err = c.do(ctx, call{method: http.MethodPost, path: "/v1/enrol", body: body,
-		mediaType: "application/json", stranger: true, once: true})
+		mediaType: "application/json", stranger: true})
 	if err != nil {
 		return Enrolment{}, err
 	}
@@ -86,7 +87,7 @@ func Enrol(ctx context.Context, e Enrolling) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
-	if answer.Issuer != hub || answer.ClientID == "" || !isName(answer.Partner) {
+	if answer.Issuer != hub || answer.ClientID == "" || !ids.IsName(answer.Partner) {
 		return Enrolment{}, fmt.Errorf("%w: it names another hub, or no client", ErrAnswer)
 	}
 	return Enrolment{Hub: hub, Partner: answer.Partner, ClientID: answer.ClientID,

@@ -25,7 +25,6 @@ type call struct {
 	body      []byte
 	mediaType string
 	stranger  bool // no token: the address is open to everybody
-	once      bool // not repeated unless the hub said that it did nothing
 }
 
 type response struct {
@@ -60,7 +59,7 @@ func (c *Client) do(ctx context.Context, k call) (response, error) {
 		if err == nil {
 			err = problemOf(r)
 		}
-		pause, again := pauseAfter(k, attempt, r, err)
+		pause, again := pauseAfter(attempt, r, err)
 		if !again || ctx.Err() != nil {
 			return response{}, err
 		}
@@ -71,13 +70,13 @@ func (c *Client) do(ctx context.Context, k call) (response, error) {
 }
 
 // pauseAfter decides whether a call that failed is sent again, and after how long.
-func pauseAfter(k call, attempt int, r response, err error) (time.Duration, bool) {
+func pauseAfter(attempt int, r response, err error) (time.Duration, bool) {
 	pause := jitter(min(firstPause<<(attempt-1), longestPause))
 	p, answered := errors.AsType[*Problem](err)
 	if !answered {
 		var untrusted *tls.CertificateVerificationError
 		lost := errors.As(err, new(*url.Error)) && !errors.As(err, &untrusted)
-		return pause, lost && !k.once && attempt < maxBroken
+		return pause, lost && attempt < maxBroken
 	}
 	if attempt >= maxAttempts || (p.Status != http.StatusTooManyRequests && p.Status != http.StatusServiceUnavailable) {
 		return 0, false

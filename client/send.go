@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"handover/audit/proof"
+	"handover/internal/ids"
 	"handover/referral/packet"
 )
 
@@ -56,7 +57,7 @@ func (c *Client) seal(ctx context.Context, claims packet.Claims, sections map[st
 	claims.Hub, claims.Issuer = c.hub, c.partner
 	var to packet.To
 	if len(sections) > 0 {
-		if !isName(claims.Audience) {
+		if !ids.IsName(claims.Audience) {
 			return nil, local(packet.ErrClaim.With("claim", "aud"))
 		}
 		key, err := c.sealingKey(ctx, claims.Audience)

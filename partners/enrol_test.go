@@ -79,6 +79,31 @@ func TestAnEnrolledPartnerTakesPart(t *testing.T) {
 	}
 }
 
+// TestALostAnswerToAnEnrolmentIsAskedForAgain: the same system is told the same, and
+// nothing is done twice. Another system learns nothing from the code.
+func TestALostAnswerToAnEnrolmentIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	a, code := h.Invited(t, "rosewood", partners.Housing)
+	first := enrol(t, h, code, a.Statement(t, code))
+	content := h.Content(t)
+	if again := enrol(t, h, code, a.Statement(t, code)); again.Status != http.StatusCreated || string(again.Body) != string(first.Body) {
+		t.Errorf("asked again: %d %s; at first %s", again.Status, again.Body, first.Body)
+	}
+	another := a.Enrolment(code) // of the same system, but with one new key
+	another.Keys.Encryption = hubtest.Key(t, partners.Encryption).Public()
+	if got := enrol(t, h, code, hubtest.SignAs(t, partners.EnrolmentType, another, a.Signing.Signer())); got.Problem().Code != "invitation-invalid" {
+		t.Errorf("with another key: %d %s", got.Status, got.Body)
+	}
+	if diff := cmp.Diff(content, h.Content(t)); diff != "" {
+		t.Errorf("left something behind:\n%s", diff)
+	}
+	h.Exec(t, `UPDATE invitation SET expires_at = now() WHERE partner = 'rosewood'`)
+	if late := enrol(t, h, code, a.Statement(t, code)); late.Problem().Code != "invitation-invalid" {
+		t.Errorf("after the code's time: %d %s", late.Status, late.Body)
+	}
+}
+
 // TestACheatOrAMistakeEnrolsNobodyAndLeavesTheCodeUsable spoils one thing of an
 // enrolment that is otherwise right.
 func TestACheatOrAMistakeEnrolsNobodyAndLeavesTheCodeUsable(t *testing.T) {
@@ -198,8 +223,13 @@ func TestACodeThatIsNotGoodEnrolsNobody(t *testing.T) {
 	late, lateCode := h.Invited(t, "late", partners.Housing)
 	h.Exec(t, `UPDATE invitation SET expires_at = now() WHERE partner = 'late'`)
 	fresh, freshCode := h.Invited(t, "fresh", partners.Housing)
+	suspended, suspendedCode := h.Invited(t, "suspended", partners.Housing)
+	h.Exec(t, `UPDATE partner SET status = 'suspended' WHERE id = 'suspended'`)
 	for name, answer := range map[string]func() hubtest.Answer{
-		"used":    func() hubtest.Answer { return enrol(t, h, usedCode, fresh.Statement(t, usedCode)) },
+		"used": func() hubtest.Answer { return enrol(t, h, usedCode, fresh.Statement(t, usedCode)) },
+		"of a suspended partner": func() hubtest.Answer {
+			return enrol(t, h, suspendedCode, suspended.Statement(t, suspendedCode))
+		},
 		"expired": func() hubtest.Answer { return enrol(t, h, lateCode, late.Statement(t, lateCode)) },
 		"unknown": func() hubtest.Answer { return enrol(t, h, "nonsense", fresh.Statement(t, "nonsense")) },
 		"empty":   func() hubtest.Answer { return enrol(t, h, "", fresh.Statement(t, "")) },
@@ -216,7 +246,7 @@ func TestACodeThatIsNotGoodEnrolsNobody(t *testing.T) {
 			t.Errorf("%s left something behind:\n%s", name, diff)
 		}
 	}
-	for counted := 0; counted != 6; { // written by the log a moment later
+	for counted := 0; counted != 7; { // written by the log a moment later
 		counted = hubtest.Value[int](t, h, `SELECT coalesce(sum(count), 0) FROM audit_anonymous WHERE code = 'invitation-invalid'`)
 	}
 }

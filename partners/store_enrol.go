@@ -22,8 +22,9 @@ const keyLife = 2 * 365 * 24 * time.Hour
 // Enrol redeems a one-time code with the statement of the partner's new system:
 // its keys are registered, its client made, and an invited partner takes part from
 // then on. The code, the statement and the keys are decided in one transaction; a
-// refused enrolment leaves the code usable. Errors: ErrInvitation, ErrEnrolment,
-// ErrKeyTaken.
+// refused enrolment leaves the code usable. A system whose answer was lost asks again
+// with the same code and keys, and is told the same. Errors: ErrInvitation,
+// ErrEnrolment, ErrKeyTaken.
 func (s *Store) Enrol(ctx context.Context, hub, code, statement string) (Client, error) {
 	digest := sha256.Sum256([]byte(code))
 	var client Client
@@ -32,9 +33,11 @@ func (s *Store) Enrol(ctx context.Context, hub, code, statement string) (Client,
 		err := tx.QueryRow(ctx, `
 			UPDATE invitation SET used_at = now()
 			WHERE code_digest = $1 AND used_at IS NULL AND now() < expires_at
+			      AND partner NOT IN (SELECT id FROM partner WHERE status = 'suspended')
 			RETURNING partner, now()`, digest[:]).Scan(&client.Partner, &now)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrInvitation
+			client, err = enrolled(ctx, tx, hub, digest, statement)
+			return err
 		}
 		if err != nil {
 			return fmt.Errorf("redeeming an invitation: %w", err)
@@ -52,6 +55,43 @@ func (s *Store) Enrol(ctx context.Context, hub, code, statement string) (Client,
 		return Client{}, err
 	}
 	return client, nil
+}
+
+// enrolled returns the client that the code made for the keys of the statement, or
+// ErrInvitation. It changes nothing. A code that somebody else has used tells nobody
+// anything: whoever asks has signed with a key that was enrolled.
+func enrolled(ctx context.Context, tx pgx.Tx, hub string, code [sha256.Size]byte, statement string) (Client, error) {
+	var c Client
+	var now time.Time
+	err := tx.QueryRow(ctx, `
+		SELECT partner, now() FROM invitation
+		WHERE code_digest = $1 AND used_at IS NOT NULL AND now() < expires_at`, code[:]).Scan(&c.Partner, &now)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Client{}, ErrInvitation
+	}
+	if err != nil {
+		return Client{}, fmt.Errorf("looking for an enrolment: %w", err)
+	}
+	e, err := OpenEnrolment(statement, hub, base64.RawURLEncoding.EncodeToString(code[:]), now)
+	if err != nil {
+		return Client{}, ErrInvitation
+	}
+	var thumbprints []string
+	for _, k := range e.byUse() {
+		thumbprints = append(thumbprints, k.Thumbprint())
+	}
+	err = tx.QueryRow(ctx, `
+		SELECT c.id, c.scopes, c.active FROM partner_client c
+		WHERE c.partner = $1 AND (SELECT count(*) FROM partner_key k
+			WHERE k.log_entry = c.log_entry AND k.thumbprint = ANY ($2)) = 3`, c.Partner, thumbprints).
+		Scan(&c.ID, &c.Scopes, &c.Active)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Client{}, ErrInvitation
+	}
+	if err != nil {
+		return Client{}, fmt.Errorf("looking for an enrolment: %w", err)
+	}
+	return c, nil
 }
 
 func (s *Store) register(ctx context.Context, tx pgx.Tx, c *Client, e Enrolment, now time.Time) error {
