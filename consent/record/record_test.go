@@ -25,7 +25,7 @@ func badValues() map[string][]any {
 	notUUIDv7 := []any{nil, "", "7", strings.ToUpper("0199a000-0000-7000-8000-0000000000ab"), "urn:uuid:" + jti, "{" + jti + "}",
 		"'" + jti + "'", strings.ReplaceAll(jti, "-", ""), "0199a000-0000-4000-8000-0000000000cc", "0199a000-0000-7000-0000-0000000000cc",
 		"00000000-0000-0000-0000-000000000000"}
-	list := func(values ...any) any { return values }
+	list := func(values ...any) any { return append([]any{}, values...) }
 	many := make([]any, 33)
 	for i := range many {
 		many[i] = fmt.Sprintf("partner-%d", i)

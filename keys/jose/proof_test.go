@@ -97,7 +97,7 @@ func TestProofCheatsAreRefused(t *testing.T) {
 		{"an alg that is not the header's", with(jwk(key, `,"alg":"EdDSA"`)), ErrAlgorithm, refuses},
 		{"a use of sealing", with(jwk(key, `,"use":"enc"`)), ErrKey, refuses},
 		{"a string for a key", with(`"` + key.pub.x + `"`), ErrKey, refuses},
-		{"null for a key", with(`null`), ErrKey, refuses},
+		{"null for a key", with(`null`), ErrHeader, refuses},
 		{"no key", whole(`{"typ":"dpop+jwt","alg":"ES256"}`), ErrHeader, refuses},
 		{"a kid beside the key", whole(`{"typ":"dpop+jwt","alg":"ES256","kid":"root","jwk":` + jwk(key, ``) + `}`), ErrHeader, refuses},
 		{"a kid in the place of the key", whole(`{"typ":"dpop+jwt","alg":"ES256","kid":"root"}`), ErrHeader, refuses},

@@ -143,7 +143,7 @@ func TestSignedHeaderCheatsAreRefused(t *testing.T) {
 		{"header not UTF-8", with(",\"note\":\"\xff\""), ErrHeader, accepts},
 		{"kid not UTF-8", whole("{\"alg\":\"ES256\",\"typ\":\"" + testType + "\",\"kid\":\"\xff\"}"), ErrHeader, accepts},
 		{"byte order mark", whole("\ufeff" + `{"alg":"ES256","typ":"` + testType + `","kid":"` + kid + `"}`), ErrHeader, refuses},
-		{"null header", whole(`null`), ErrType, refuses},
+		{"null header", whole(`null`), ErrHeader, refuses},
 		{"no typ", whole(`{"alg":"ES256","kid":"` + kid + `"}`), ErrType, accepts},
 		{"empty typ", whole(`{"alg":"ES256","typ":"","kid":"` + kid + `"}`), ErrHeader, accepts},
 		{"null typ", whole(`{"alg":"ES256","typ":null,"kid":"` + kid + `"}`), ErrHeader, accepts},
