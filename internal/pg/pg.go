@@ -35,6 +35,9 @@ func session() map[string]string {
 		"idle_in_transaction_session_timeout": "10s",
 		"statement_timeout":                   "15s",
 		"lock_timeout":                        "5s",
+		// What a statement reads must be what was committed before it got its locks: with one
+		// snapshot for the whole transaction it would decide on what others have changed since.
+		"default_transaction_isolation": "read committed",
 		// Statements are prepared once and reach their rows by key whatever the values, so one
 		// plan serves them all. Left to itself the server plans those with array parameters
 		// anew each time, which cost more than running them.

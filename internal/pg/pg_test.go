@@ -129,10 +129,11 @@ func TestResetsLeadBackToTheRole(t *testing.T) {
 func TestConnectionsAreBoundedWhateverTheAddressSays(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	loose := db.URL + "&timezone=Asia%2FTokyo&statement_timeout=0&idle_in_transaction_session_timeout=0&role=" + pg.Login
+	loose := db.URL + "&timezone=Asia%2FTokyo&statement_timeout=0&idle_in_transaction_session_timeout=0&default_transaction_isolation=serializable&role=" + pg.Login
 	want := map[string]string{
 		"application_name": "handover", "TimeZone": "UTC", "search_path": "public, pg_temp",
 		"idle_in_transaction_session_timeout": "10s", "statement_timeout": "15s", "lock_timeout": "5s",
+		"transaction_isolation": "read committed",
 	}
 	for _, role := range []string{pg.RoleHub, pg.RoleLog, ""} {
 		pool, err := pg.Open(t.Context(), loose, role, 1)
