@@ -192,6 +192,7 @@ func TestNothingIsPlacedBehindATreeThatWasChanged(t *testing.T) {
 		"a tile":              `UPDATE audit_tile SET data = overlay(data placing '\x00'::bytea from 5 for 1)`,
 		"a leaf gone":         `DELETE FROM audit_leaf WHERE idx = (SELECT max(idx) FROM audit_leaf)`,
 		"a checkpoint gone":   `DELETE FROM audit_checkpoint WHERE size = (SELECT max(size) FROM audit_checkpoint)`,
+		"a checkpoint's size": `UPDATE audit_checkpoint SET size = size + 1000 WHERE size = (SELECT max(size) FROM audit_checkpoint)`,
 		"a checkpoint forged": `UPDATE audit_checkpoint SET note = 'x' WHERE size = (SELECT max(size) FROM audit_checkpoint)`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -140,8 +140,9 @@ func (x extension) queue(b *pgx.Batch) {
 // (hub.log_free is the answer) and has not seen the stored tree. If anything stands
 // against it, the entries go to the sequencer's queue. fits is set to what was found.
 //
-// It announces nothing: nobody but this hub waits for these entries, and an
-// announcement costs the server half as much as the places do.
+// It announces nothing: those who posted these entries wait at this hub, and an
+// announcement costs the server half as much as the places do. Who has posted the same
+// packet to another hub as well is answered there at its next poll.
 func (x extension) queueIfNext(b *pgx.Batch, fits *bool) {
 	levels, ns, data := tileColumns(x.from.tiles)
 	b.Queue(`
@@ -155,7 +156,7 @@ func (x extension) queueIfNext(b *pgx.Batch, fits *bool) {
 		head AS MATERIALIZED (
 			SELECT coalesce(current_setting('hub.log_free')::boolean AND stored = $12 AND same = $12
 				AND coalesce((SELECT max(idx) + 1 FROM audit_leaf), 0) = $1
-				AND (SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1) = $13, false) AS fits
+				AND (SELECT (size, note) FROM audit_checkpoint ORDER BY size DESC LIMIT 1) = ($1, $13::bytea), false) AS fits
 			FROM edge),
 		waits AS (
 			INSERT INTO audit_pending (entry) SELECT unnest($3::uuid[]) FROM head WHERE NOT fits), `+extendSQL,

@@ -24,9 +24,9 @@ type Opening struct {
 // read on the way.
 type Opened struct {
 	Referral string             `json:"referral"`
-	Envelope string             `json:"envelope"` // digest
-	From     string             `json:"from"`     // who signed it
-	Sections map[string]Content `json:"sections"`
+	Envelope string             `json:"envelope"`        // digest
+	From     string             `json:"from"`            // who signed it
+	Sections map[string]Content `json:"sections"`        // as JSON their lengths: see Content
 	Doubt    string             `json:"doubt,omitempty"` // why the signature does not count any more
 	Receipt  Receipt            `json:"receipt"`
 }

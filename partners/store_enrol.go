@@ -57,9 +57,9 @@ func (s *Store) Enrol(ctx context.Context, hub, code, statement string) (Client,
 	return client, nil
 }
 
-// enrolled returns the client that the code made for the keys of the statement, or
-// ErrInvitation. It changes nothing. A code that somebody else has used tells nobody
-// anything: whoever asks has signed with a key that was enrolled.
+// enrolled returns the client that was made for the keys of the statement, if the code
+// has been used by its partner, or ErrInvitation. It changes nothing. A used code tells
+// nobody anything: whoever asks has signed with a key that was enrolled.
 func enrolled(ctx context.Context, tx pgx.Tx, hub string, code [sha256.Size]byte, statement string) (Client, error) {
 	var c Client
 	var now time.Time
@@ -82,7 +82,7 @@ func enrolled(ctx context.Context, tx pgx.Tx, hub string, code [sha256.Size]byte
 	}
 	err = tx.QueryRow(ctx, `
 		SELECT c.id, c.scopes, c.active FROM partner_client c
-		WHERE c.partner = $1 AND (SELECT count(*) FROM partner_key k
+		WHERE c.partner = $1 AND c.active AND (SELECT count(*) FROM partner_key k
 			WHERE k.log_entry = c.log_entry AND k.thumbprint = ANY ($2)) = 3`, c.Partner, thumbprints).
 		Scan(&c.ID, &c.Scopes, &c.Active)
 	if errors.Is(err, pgx.ErrNoRows) {
