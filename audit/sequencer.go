@@ -55,7 +55,7 @@ func newLog(s *store, signer Signer, now func() time.Time) *Log {
 	}
 }
 
-// Kick wakes the sequencer. Call it after a commit that appended. It never blocks;
+// Kick wakes the sequencer. Call it after a commit that appended, unless Receipt follows. It never blocks;
 // without it an entry is found by the next poll.
 func (l *Log) Kick() {
 	l.pace.kick()

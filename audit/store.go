@@ -42,7 +42,7 @@ func (s sealed) args() []any {
 // Append writes e in the caller's transaction: the entry is in the log exactly if
 // that transaction commits. The caller sets everything but V and ID; Time is the
 // database's time of the transaction. Append comes last: nothing may be decided
-// after it. After the commit, call Log.Kick, and Log.Receipt for the proof.
+// after it. After the commit, call Log.Receipt for the proof, or Log.Kick if nobody asks for one.
 func Append(ctx context.Context, tx pgx.Tx, e proof.Entry) (EntryID, error) {
 	s, err := seal(e)
 	if err != nil {

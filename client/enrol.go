@@ -47,7 +47,8 @@ type Enrolment struct {
 // part from then on. The statement is signed by the new signing key, which shows
 // that it is held, and names hub and code, so that it is of use nowhere else. Codes
 // of refusal: invitation-invalid, enrolment-invalid, key-taken. A refused code stays
-// usable.
+// usable; and if the answer is lost, the same code with the same keys is told the same
+// until the code expires.
 func Enrol(ctx context.Context, e Enrolling) (Enrolment, error) {
 	hub, host, err := parseHub(e.Hub)
 	if err != nil {

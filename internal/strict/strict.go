@@ -1,8 +1,8 @@
 // Package strict reads and writes JSON without benefit of the doubt: duplicate
 // names, unknown members, trailing data, names in another case, null for what is not
-// there and invalid UTF-8 are refused. Two readers that disagree about one document are an attack
-// (a signature checked over one meaning, a decision made on the other); a reader
-// that accepts a single spelling leaves no room for it.
+// there and invalid UTF-8 are refused. Two readers that disagree about one document
+// are an attack (a signature checked over one meaning, a decision made on the other);
+// a reader that accepts a single spelling leaves no room for it.
 package strict
 
 import (

@@ -34,7 +34,8 @@ type Unverified struct {
 }
 
 // Read takes a packet apart: size, strict JSON, the JOSE gate over the envelope and
-// over every section, and the digests of the manifest. It costs no public-key operation, so garbage is cheap.
+// over every section, and the digests of the manifest. It costs no public-key
+// operation, so garbage is cheap.
 func Read(body []byte) (Unverified, error) {
 	if len(body) > PacketLimit {
 		return Unverified{}, ErrTooLarge
@@ -101,8 +102,8 @@ func (u Unverified) Open(key jose.PublicKey, hub string, now time.Time) (Opened,
 	return Opened{Envelope: e, packet: u.packet, sealed: u.sealed}, nil
 }
 
-// holds checks that envelope and body name the same sections with the same
-// digests. One signature thus covers them all: none can be added, dropped, swapped
+// holds checks that the envelope's manifest and the body name the same sections with
+// the same digests. One signature thus covers them all: none can be added, dropped, swapped
 // or taken from another packet.
 func (p Packet) holds(manifest map[string]Sealing) error {
 	if len(p.Sections) != len(manifest) {
@@ -135,8 +136,9 @@ func (o Opened) Sealed(name string) (jwe, copy string) {
 	return o.packet.Sections[name], o.packet.Copies[name]
 }
 
-// FitsOne returns whether every section could be opened with one of keys: it names the
-// key and was sealed on its curve.
+// FitsOne reports whether every section names one of keys and was sealed on its curve.
+// One that does not could never be opened by the recipient, who would be told of a
+// referral that she cannot read.
 func (o Opened) FitsOne(keys []jose.PublicKey) bool {
 	for _, e := range o.sealed {
 		if !slices.ContainsFunc(keys, func(k jose.PublicKey) bool { return e.Fits(k) == nil }) {
