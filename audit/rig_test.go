@@ -96,12 +96,21 @@ func (r *rig) run() (stop func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
+	for len(done) == 0 && !r.isRunning() { // until then, whoever waits is told that nobody sequences
+		time.Sleep(time.Millisecond)
+	}
 	stop = sync.OnceValue(func() error {
 		cancel()
 		return <-done
 	})
 	r.t.Cleanup(func() { _ = stop() })
 	return stop
+}
+
+func (r *rig) isRunning() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running
 }
 
 // runToEnd runs the sequencer until it gives up by itself.
