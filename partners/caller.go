@@ -3,6 +3,7 @@ package partners
 import (
 	"context"
 	"slices"
+	"time"
 
 	"handover/audit/proof"
 )
@@ -23,6 +24,11 @@ const (
 	HubAdmin         Scope = "hub:admin"
 )
 
+// Scopes lists every scope.
+func Scopes() []Scope {
+	return []Scope{ReferralsSend, ReferralsReceive, ConsentsWrite, ConsentsOverride, ServicesWrite, AuditRead, PartnerAdmin, HubAdmin}
+}
+
 // SystemScopes lists what a partner's own system may be granted. Overrides and
 // administration are acts of people, so no system token carries them.
 func SystemScopes() []Scope {
@@ -37,7 +43,9 @@ type Caller struct {
 	category Category
 	client   string
 	user     string
+	role     Role
 	scopes   []Scope
+	proved   time.Time
 }
 
 // Partner is the agency the caller acts for.
@@ -46,11 +54,22 @@ func (c Caller) Partner() ID { return c.partner }
 // Category is that agency's category.
 func (c Caller) Category() Category { return c.category }
 
-// Client is the id of the agency's system that sent the request.
+// Client is the id of the agency's system that sent the request, or "" for a person in
+// the hub's own pages.
 func (c Caller) Client() string { return c.client }
 
 // User is the opaque id of the person who acts, or "" for a system alone.
 func (c Caller) User() string { return c.user }
+
+// Role is the role of the person who acts, or "" for a system alone.
+func (c Caller) Role() Role { return c.role }
+
+// Recent is how long a proof of who she is stands for acts that need one.
+const Recent = 15 * time.Minute
+
+// ProvedSince reports whether the person who acts proved who she is at t or later. A
+// system alone never has.
+func (c Caller) ProvedSince(t time.Time) bool { return c.user != "" && !c.proved.Before(t) }
 
 // Has reports whether the caller's token carries the scope and her partner still
 // grants it.

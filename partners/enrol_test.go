@@ -318,7 +318,7 @@ func TestASuspensionCountsAtTheNextRequest(t *testing.T) {
 			func() error { return h.Operator.Resume(t.Context(), a.ID) }},
 		{"its system is switched off", exec(h, `UPDATE partner_client SET active = false`), exec(h, `UPDATE partner_client SET active = true`)},
 		{"the key that the token was got with is revoked", exec(h, `UPDATE partner_key SET revoked_at = now() WHERE use = 'authentication'`),
-			exec(h, `UPDATE partner_key SET revoked_at = NULL`)},
+			func() error { return nil }}, // a revocation stands
 	} {
 		if answer := a.Get(t, "/v1/inbox"); answer.Status != http.StatusOK {
 			t.Fatalf("before %s: %d %s", row.name, answer.Status, answer.Body)

@@ -3,8 +3,10 @@ package partners
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -19,6 +21,7 @@ import (
 // recorded like what is done.
 type Gate struct {
 	Log *audit.Log
+	Now func() time.Time // default: time.Now
 }
 
 // Allow admits to h only a caller with the scope; scope "" admits any caller. Each
@@ -38,6 +41,27 @@ func (g *Gate) Allow(scope Scope, h func(http.ResponseWriter, *http.Request, Cal
 		}
 		return g.refuse(r.Context(), c, h(w, r, c))
 	})
+}
+
+// Proven is Allow for the acts of a person who has proved a moment ago that it is she:
+// administration, overrides. It stops whoever finds her signed-in screen, or has her
+// refresh token. The challenge is that of RFC 9470 §3.
+func (g *Gate) Proven(scope Scope, h func(http.ResponseWriter, *http.Request, Caller) error) http.Handler {
+	return g.Allow(scope, func(w http.ResponseWriter, r *http.Request, c Caller) error {
+		if !c.ProvedSince(g.now().Add(-Recent)) {
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`DPoP error="insufficient_user_authentication", max_age=%d`, int(Recent.Seconds())))
+			return ErrStepUp
+		}
+		return h(w, r, c)
+	})
+}
+
+func (g *Gate) now() time.Time {
+	now := g.Now
+	if now == nil {
+		now = time.Now
+	}
+	return now()
 }
 
 // Authenticated lets any caller through to next, for routes that know no domain.
@@ -168,7 +192,7 @@ func (h *Handler) redeem(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	httpd.JSON(w, http.StatusCreated, map[string]any{
-		"partner": c.Partner, "client_id": c.ID, "scopes": c.Scopes, "issuer": h.Issuer,
+		"partner": c.Partner, "client_id": c.ID, "scopes": c.SystemScopes(), "issuer": h.Issuer,
 	})
 	return nil
 }

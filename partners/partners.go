@@ -71,26 +71,6 @@ const (
 	Suspended Status = "suspended"
 )
 
-// Role is what a user may do at her own partner.
-type Role string
-
-// The roles of a user.
-const (
-	Caseworker    Role = "caseworker"
-	Manager       Role = "manager"
-	Administrator Role = "administrator"
-	Auditor       Role = "auditor"
-)
-
-// Valid reports whether r is one of the roles.
-func (r Role) Valid() bool {
-	switch r {
-	case Caseworker, Manager, Administrator, Auditor:
-		return true
-	}
-	return false
-}
-
 // Partner is an agency that has joined.
 type Partner struct {
 	ID       ID        `json:"id"`
@@ -107,6 +87,8 @@ var (
 		"This needs a valid DPoP-bound access token. Get a new token and send it with a fresh proof.")
 	ErrScope = fault.New(fault.Forbidden, "insufficient-scope", fault.Sender,
 		"Your token does not carry the scope that this needs. Ask for a token with it, or ask your administrator for the right.")
+	ErrStepUp = fault.New(fault.Unauthenticated, "step-up-required", fault.Sender,
+		"This needs you to have proved who you are a moment ago. Sign in again, then repeat it.")
 	ErrNotThere = fault.New(fault.NotFound, "not-found", fault.Sender,
 		"There is nothing here that you may see. Check the address and the id.")
 	ErrPartnerInvalid = fault.New(fault.Unprocessable, "partner-invalid", fault.Sender,

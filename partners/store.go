@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,12 +29,18 @@ func NewStore(pool *pgxpool.Pool, firewall *Firewall) *Store {
 
 // Client is a partner's own system as the authorization server knows it.
 type Client struct {
-	ID      string
-	Partner ID
-	Scopes  []Scope
-	Active  bool  // whether client and partner both take part now
-	Keys    []Key // its authentication keys that are valid now
+	ID        string
+	Partner   ID
+	Name      string
+	Scopes    []Scope  // all that it may carry, for itself or for a person
+	Grants    []string // RFC 7591 §2 grant_types
+	Redirects []string // RFC 7591 §2 redirect_uris
+	Active    bool     // whether client and partner both take part now
+	Keys      []Key    // its authentication keys that are valid now
 }
+
+// SystemScopes are the scopes that the system may carry for itself, with no person.
+func (c Client) SystemScopes() []Scope { return both(SystemScopes(), c.Scopes) }
 
 // ErrUnknownClient is for the authorization server alone, which answers an unknown
 // client and a wrong key alike.
@@ -46,10 +51,10 @@ func (s *Store) Client(ctx context.Context, id string) (Client, error) {
 	c := Client{ID: id}
 	var batch pgx.Batch
 	batch.Queue(`
-		SELECT c.partner, c.scopes, c.active AND p.status = 'active'
+		SELECT c.partner, c.name, c.scopes, c.grant_types, c.redirect_uris, c.active AND p.status = 'active'
 		FROM partner_client c JOIN partner p ON p.id = c.partner
 		WHERE c.id = $1`, id).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&c.Partner, &c.Scopes, &c.Active)
+		return row.Scan(&c.Partner, &c.Name, &c.Scopes, &c.Grants, &c.Redirects, &c.Active)
 	})
 	batch.Queue(`
 		SELECT partner, kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
@@ -65,59 +70,6 @@ func (s *Store) Client(ctx context.Context, id string) (Client, error) {
 		return Client{}, fmt.Errorf("reading a client: %w", err)
 	}
 	return c, nil
-}
-
-// Bearer is what an access token says of whoever sends it.
-type Bearer struct {
-	Client  string
-	Granted []Scope // with the token
-	AuthKey string  // the authentication key that the token was issued to; "" if by none
-}
-
-// Admit makes the Callers of requests that came together, one for each bearer, nil for
-// one that may not act. Partner, client and authentication key are judged now, in the
-// database, so a suspension or a revoked key counts at the next request and not at
-// the next token. once may queue more statements (the replay check of the requests'
-// DPoP proofs), which run in the same round trip and the same transaction.
-func (s *Store) Admit(ctx context.Context, bearers []Bearer, once func(*pgx.Batch)) ([]*Caller, error) {
-	type credential struct{ client, key string }
-	holders := map[credential][]int{} // a token serves many requests: each is asked for once
-	for i, b := range bearers {
-		c := credential{b.Client, b.AuthKey}
-		holders[c] = append(holders[c], i)
-	}
-	clients, keys := make([]string, 0, len(holders)), make([]string, 0, len(holders))
-	for c := range holders {
-		clients, keys = append(clients, c.client), append(keys, c.key)
-	}
-	callers := make([]*Caller, len(bearers))
-	var batch pgx.Batch
-	if once != nil {
-		once(&batch)
-	}
-	batch.Queue(`
-		SELECT asked.client, asked.key, c.partner, p.category, c.scopes
-		FROM unnest($1::text[], $2::text[]) AS asked(client, key)
-		CROSS JOIN LATERAL (SELECT id, partner, scopes FROM partner_client WHERE id = asked.client AND active OFFSET 0) c
-		CROSS JOIN LATERAL (SELECT category FROM partner WHERE id = c.partner AND status = 'active' OFFSET 0) p
-		WHERE asked.key = '' OR EXISTS (SELECT FROM partner_key k WHERE k.client = c.id AND k.kid = asked.key
-		      AND k.revoked_at IS NULL AND now() < k.not_after)`, clients, keys).
-		Query(func(rows pgx.Rows) error {
-			var held credential
-			var c Caller
-			_, err := pgx.ForEachRow(rows, []any{&held.client, &held.key, &c.partner, &c.category, &c.scopes}, func() error {
-				for _, i := range holders[held] {
-					callers[i] = &Caller{client: held.client, partner: c.partner, category: c.category,
-						scopes: slices.DeleteFunc(slices.Clone(bearers[i].Granted), func(g Scope) bool { return !slices.Contains(c.scopes, g) })}
-				}
-				return nil
-			})
-			return err
-		})
-	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
-		return nil, fmt.Errorf("admitting callers: %w", err)
-	}
-	return callers, nil
 }
 
 // LockTerms queues the reading of what stands between one partner and those asked

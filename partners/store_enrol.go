@@ -19,6 +19,10 @@ import (
 // keyLife is how long a newly enrolled key counts.
 const keyLife = 2 * 365 * 24 * time.Hour
 
+// LoopbackRedirect is where the command line of a partner's first system waits for the
+// code of a person who signs in; the port is its own choice (RFC 8252 §7.3).
+const LoopbackRedirect = "http://127.0.0.1/callback"
+
 // Enrol redeems a one-time code with the statement of the partner's new system:
 // its keys are registered, its client made, and an invited partner takes part from
 // then on. The code, the statement and the keys are decided in one transaction; a
@@ -96,15 +100,18 @@ func enrolled(ctx context.Context, tx pgx.Tx, hub string, code [sha256.Size]byte
 
 func (s *Store) register(ctx context.Context, tx pgx.Tx, c *Client, e Enrolment, now time.Time) error {
 	c.ID = string(c.Partner) + "." + strings.ToLower(rand.Text()[:5])
-	c.Scopes, c.Active = SystemScopes(), true
+	c.Scopes, c.Active = PeopleScopes(), true // among them all that it may carry for itself
 	entry, err := logNow(ctx, tx, proof.Entry{Act: "partner.enrol", Partner: string(c.Partner), Client: c.ID,
 		Digest: e.Keys.Signing.Thumbprint(), Target: e.Keys.Encryption.Thumbprint()})
 	if err != nil {
 		return err
 	}
 	var batch pgx.Batch
-	batch.Queue(`INSERT INTO partner_client (id, partner, scopes, active, log_entry) VALUES ($1, $2, $3, true, $4)`,
-		c.ID, c.Partner, c.Scopes, entry)
+	pg.Bind(&batch, string(c.Partner))
+	batch.Queue(`
+		INSERT INTO partner_client (id, partner, name, scopes, grant_types, redirect_uris, active, since, log_entry)
+		VALUES ($1, $2, 'First system', $3, '{client_credentials,authorization_code,refresh_token}', $4, true, $5, $6)`,
+		c.ID, c.Partner, c.Scopes, []string{LoopbackRedirect}, now, entry)
 	for use, k := range e.byUse() {
 		jwk, err := k.MarshalJSON()
 		if err != nil {

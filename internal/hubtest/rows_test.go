@@ -22,8 +22,6 @@ import (
 // shared lists the tables that row-level security does not divide, and why it need
 // not.
 var shared = map[string]string{
-	"partner_client":   "client ids: the token endpoint looks up whoever asks",
-	"partner_key":      "public keys: everybody seals to everybody",
 	"service":          "what is offered, to everybody",
 	"audit_pending":    "ids alone; the serving role cannot read it",
 	"audit_leaf":       "places of entries, by id",
@@ -34,12 +32,15 @@ var shared = map[string]string{
 	"oauth_proof":      "digests of used proofs",
 	"oauth_memory":     "one time",
 	"oauth_ahead":      "one time",
+	"oauth_grant":      "what people let systems do, by digests: the token endpoint looks up whoever asks",
+	"oauth_revoked":    "ids of tokens that count no more",
+	"oauth_secret":     "wrapped by the key store",
 	"goose_db_version": "the schema's version; the serving role has no right to it",
 }
 
 // directory lists the tables whose rows everybody reads, though not everybody may
 // change them.
-var directory = []string{"partner", "invitation"}
+var directory = []string{"partner", "invitation", "partner_client", "partner_key", "user_link", "client_invitation"}
 
 // granted is all that the serving role may do.
 const granted = `
@@ -49,24 +50,29 @@ const granted = `
 	audit_leaf: SELECT
 	audit_pending: INSERT
 	audit_tile: SELECT
+	client_invitation: INSERT SELECT UPDATE(used_at)
 	consent: INSERT SELECT
 	consent_state: INSERT SELECT UPDATE(log_entry,withdrawal,withdrawal_digest,withdrawn_at,withdrawn_by)
 	delivery: INSERT SELECT UPDATE(delivered_at,log_entry,opened_at,state)
 	invitation: SELECT UPDATE(used_at)
 	oauth_ahead: SELECT UPDATE(issued)
 	oauth_assertion: DELETE INSERT SELECT
+	oauth_grant: DELETE INSERT SELECT UPDATE(code_digest,code_expires_at,jkt,log_entry,proved_at,redeemed_at,refresh_digest,refresh_expires_at,revoked_at,scopes,user_id)
 	oauth_memory: INSERT SELECT
 	oauth_proof: DELETE INSERT SELECT
+	oauth_revoked: DELETE INSERT SELECT
+	oauth_secret: INSERT SELECT
 	packet: INSERT SELECT
 	partner: SELECT UPDATE(log_entry,status)
-	partner_client: INSERT SELECT
-	partner_key: INSERT SELECT
-	partner_user: SELECT
+	partner_client: INSERT SELECT UPDATE(active,log_entry)
+	partner_key: INSERT SELECT UPDATE(log_entry,not_after,revoked_at)
+	partner_user: INSERT SELECT UPDATE(log_entry,role,signed_out_at,status)
 	referral: INSERT SELECT UPDATE(asked,changed_at,head,state)
 	release: INSERT SELECT
 	section: DELETE INSERT SELECT
 	section_copy: INSERT SELECT
 	service: SELECT
+	user_link: DELETE INSERT SELECT UPDATE(used_at)
 `
 
 func TestTheServingRoleOwnsNothingAndMayDoNoMoreThanIsListed(t *testing.T) {
@@ -131,7 +137,8 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 	p.Step(t, p.To, packet.Message, s.Digest, s.Digest)
 	p.From.Withdraw(t, p.From.Record(t, hubtest.Subject(), p.Named()))
 	for _, a := range []*hubtest.Agency{p.From, p.To} {
-		h.Exec(t, `INSERT INTO partner_user VALUES ($1, $2, 'caseworker', true, (SELECT id FROM audit_entry LIMIT 1))`, uuid.NewString(), string(a.ID))
+		h.Exec(t, `INSERT INTO partner_user (id, partner, name, role, status, since, log_entry)
+			VALUES ($1, $2, 'A worker', 'caseworker', 'active', now(), (SELECT id FROM audit_entry LIMIT 1))`, uuid.NewString(), string(a.ID))
 	}
 	return h, p
 }
@@ -159,6 +166,9 @@ func as(t *testing.T, h *hubtest.Hub, partner partners.ID, statement string, arg
 // forbidden is the SQLSTATE of a missing privilege, and of a row that no policy lets
 // in.
 const forbidden = "42501"
+
+// violated is the SQLSTATE of a row that a CHECK, or a trigger in its place, refuses.
+const violated = "23514"
 
 // generated is the SQLSTATE of a column that the database alone fills.
 const generated = "428C9"
@@ -305,13 +315,15 @@ func TestTheServingRoleCannotDoTheOperatorsWork(t *testing.T) {
 			`UPDATE agreement SET valid_to = 'infinity'`,
 			`UPDATE agreement SET ended_at = NULL`,
 			`UPDATE service SET capacity = 'open'`,
-			`UPDATE partner_key SET revoked_at = NULL`,
+			`UPDATE partner_key SET not_after = 'infinity'`,
 			`UPDATE partner_client SET scopes = scopes || '{hub:admin}'`,
+			`UPDATE partner_client SET active = false WHERE partner = '` + string(p.To.ID) + `'`,
+			`UPDATE partner_key SET not_after = now() WHERE partner = '` + string(p.To.ID) + `'`,
 			`INSERT INTO partner SELECT 'intruder', name, category, areas, 'active', since, log_entry FROM partner LIMIT 1`,
 			`INSERT INTO agreement SELECT gen_random_uuid(), sender, recipient, purposes, sections, valid_from, valid_to, NULL, log_entry FROM agreement`,
 			`INSERT INTO invitation SELECT sha256('x'), partner, now() + interval '1 day', NULL, log_entry FROM invitation`,
 		} {
-			if n, state := as(t, h, by, statement); n != 0 || state != "" && state != forbidden {
+			if n, state := as(t, h, by, statement); n != 0 || state != "" && state != forbidden && state != violated {
 				t.Errorf("%s, as %q: touched %d rows, state %q", statement, by, n, state)
 			}
 		}
