@@ -90,7 +90,7 @@ func (h *Handler) authenticate(ctx context.Context, r *http.Request, form url.Va
 		return nil, err
 	}
 	// By network too: else anybody could use up a client's allowance in its name.
-	if !h.perClient.allow(id + " " + req.from) {
+	if h.perClient.Allow(id + " " + req.from).Refused() {
 		return nil, errTooMany
 	}
 	c, claims, err := h.verifyAssertion(ctx, signed, id)

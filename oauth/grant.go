@@ -89,7 +89,7 @@ func (c *senderConstraint) HandleTokenEndpointRequest(ctx context.Context, r fos
 	if !ok {
 		return errors.New("granting a token: the session is of another type")
 	}
-	scopes := granted(req.client.Scopes, r.GetRequestedScopes())
+	scopes := granted(req.client.SystemScopes(), r.GetRequestedScopes())
 	if len(scopes) == 0 {
 		return &refusal{code: invalidScope, reason: "token-scope", status: http.StatusBadRequest,
 			hint: "The client may not have one of the scopes asked for."}

@@ -17,6 +17,7 @@ import (
 	"handover/internal/httpd"
 	"handover/keys"
 	"handover/keys/jose"
+	"handover/oauth/limit"
 	"handover/partners"
 )
 
@@ -40,6 +41,7 @@ type Config struct {
 	// each with a burst of ten seconds' worth. Default 20 and 5; an access token
 	// lasts ten minutes, so an honest client needs one request in that time.
 	NetworkRate, ClientRate rate.Limit
+	Origin                  limit.Origin
 }
 
 // defaulted returns the configuration with its defaults, or says what is missing.
@@ -66,10 +68,6 @@ func (c Config) defaulted() (Config, error) {
 	return c, nil
 }
 
-func (c Config) limiter(r rate.Limit) *limiter {
-	return newLimiter(r, max(1, int(min(10*r, 1e6))), c.Now)
-}
-
 func (c Config) tokens() *accessTokens {
 	return &accessTokens{issuer: c.Issuer, keys: c.Keys, ring: &keyring{store: c.Keys, now: c.Now}, now: c.Now}
 }
@@ -82,8 +80,9 @@ type Handler struct {
 	tokens     *accessTokens
 	provider   fosite.OAuth2Provider
 	decoys     decoys
-	perNetwork *limiter
-	perClient  *limiter
+	origin     limit.Origin
+	perNetwork *limit.Limiter
+	perClient  *limit.Limiter
 	count      func(string)
 	logRefusal func(context.Context, proof.Entry) error
 	log        *slog.Logger
@@ -98,7 +97,7 @@ func New(c Config) (*Handler, error) {
 	}
 	h := &Handler{
 		issuer: c.Issuer, partners: c.Partners, store: c.Store, tokens: c.tokens(),
-		perNetwork: c.limiter(c.NetworkRate), perClient: c.limiter(c.ClientRate),
+		origin: c.Origin, perNetwork: limit.New("address", c.NetworkRate, c.Now), perClient: limit.New("client", c.ClientRate, c.Now),
 		count: c.Count, logRefusal: c.Refuse, log: c.Log, now: c.Now,
 	}
 	if h.decoys, err = newDecoys(); err != nil {

@@ -35,7 +35,7 @@ var errTooMany = &refusal{code: temporarilyUnavailable, reason: "token-rate", st
 
 // token serves POST /oauth/token.
 func (h *Handler) token(w http.ResponseWriter, r *http.Request) {
-	req := &tokenRequest{from: remoteNetwork(r)}
+	req := &tokenRequest{from: h.origin.Network(r)}
 	answer, err := h.issue(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, req)), req)
 	if err != nil {
 		h.refuse(w, r, req, err)
@@ -51,7 +51,7 @@ func (h *Handler) token(w http.ResponseWriter, r *http.Request) {
 
 // issue checks the form and has fosite do the grant.
 func (h *Handler) issue(w http.ResponseWriter, r *http.Request, req *tokenRequest) (map[string]any, error) {
-	if !h.perNetwork.allow(req.from) {
+	if h.perNetwork.Allow(req.from).Refused() {
 		return nil, errTooMany
 	}
 	form, err := readForm(w, r)

@@ -275,47 +275,6 @@ func TestTheTokenCacheIsBounded(t *testing.T) {
 	}
 }
 
-func TestTheLimiterIsFairAndBounded(t *testing.T) {
-	t.Parallel()
-	c := fixedClock()
-	l := newLimiter(1, 3, c.now)
-	l.size = 2
-	for i, want := range []bool{true, true, true, false, false} {
-		if l.allow("a") != want {
-			t.Errorf("request %d of a", i)
-		}
-	}
-	if !l.allow("b") {
-		t.Error("a's requests count for b")
-	}
-	c.advance(time.Second)
-	if !l.allow("a") || l.allow("a") {
-		t.Error("a second is not worth one request")
-	}
-	l.allow("c")
-	if len(l.buckets) != 2 || l.recent.Len() != 2 {
-		t.Errorf("%d keys are remembered", len(l.buckets))
-	}
-	if l.allow("a") {
-		t.Error("the key seen last was forgotten")
-	}
-}
-
-func TestRemoteNetwork(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"192.0.2.7:4711":                 "192.0.2.7",
-		"[::ffff:192.0.2.7]:4711":        "192.0.2.7",
-		"[2001:db8:1:2:3:4:5:6]:4711":    "2001:db8:1:2::/64",
-		"[2001:db8:1:2:ffff::1%eth0]:11": "2001:db8:1:2::/64",
-		"@":                              "@",
-	} {
-		if got := remoteNetwork(&http.Request{RemoteAddr: in}); got != want {
-			t.Errorf("%s is from %s, want %s", in, got, want)
-		}
-	}
-}
-
 func TestTheIssuerIsSchemeAndHost(t *testing.T) {
 	t.Parallel()
 	for _, issuer := range []string{"", "hub.example", "https://", "https://hub.example/", "https://hub.example/x", "https://hub.example?a=b", "ftp://hub.example", "https://me@hub.example"} {

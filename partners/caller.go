@@ -64,6 +64,9 @@ func (c Caller) User() string { return c.user }
 // Role is the role of the person who acts, or "" for a system alone.
 func (c Caller) Role() Role { return c.role }
 
+// Proved is when the person who acts last proved who she is; zero for a system alone.
+func (c Caller) Proved() time.Time { return c.proved }
+
 // Recent is how long a proof of who she is stands for acts that need one.
 const Recent = 15 * time.Minute
 
