@@ -138,7 +138,7 @@ func TestThePagesWorkWithoutScript(t *testing.T) {
 	if text := b.text(); !strings.Contains(text, "turn JavaScript on") || !strings.Contains(text, "Where you are signed in") {
 		t.Errorf("%s", text)
 	}
-	b.click("main form[action$='/end'] button", "noscript p")
+	b.click("main form[action$='/end'] button", "#sign-in ~ noscript p")
 	if text := b.text(); !strings.HasPrefix(b.at(), "/sign-in") || !strings.Contains(text, "Passkeys need JavaScript") {
 		t.Errorf("at %s: %s", b.at(), text)
 	}
