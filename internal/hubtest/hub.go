@@ -52,6 +52,7 @@ type Hub struct {
 	Routes    *mux.Router
 	Now       func() time.Time
 
+	client        *http.Client // to agencies' providers; nil: the usual one
 	issuer        string
 	authorization web.Authorization // behind the permission page; nil: there is none
 
@@ -64,7 +65,13 @@ type Hub struct {
 // New returns a hub over an empty database. It stops with t.
 func New(t testing.TB) *Hub {
 	t.Helper()
-	return assemble(t, pgtest.New(t), openKeys(t), Issuer, nil)
+	return assemble(t, &Hub{DB: pgtest.New(t), keys: openKeys(t), issuer: Issuer})
+}
+
+// Trusting returns a hub that reaches agencies' providers by client.
+func Trusting(t testing.TB, client *http.Client) *Hub {
+	t.Helper()
+	return assemble(t, &Hub{DB: pgtest.New(t), keys: openKeys(t), issuer: Issuer, client: client})
 }
 
 // Another returns a second hub on the database of the first, with the same keys and
@@ -79,15 +86,18 @@ func (h *Hub) Another(t testing.TB) *Hub {
 		t.Cleanup(pool.Close)
 		return pool
 	}
-	return assemble(t, &pgtest.DB{URL: h.DB.URL, Hub: open(pg.RoleHub), Log: open(pg.RoleLog), Owner: h.DB.Owner}, h.keys, h.issuer, h.authorization)
+	db := &pgtest.DB{URL: h.DB.URL, Hub: open(pg.RoleHub), Log: open(pg.RoleLog), Owner: h.DB.Owner}
+	return assemble(t, &Hub{DB: db, keys: h.keys, issuer: h.issuer, authorization: h.authorization, client: h.client})
 }
 
 // connections is how many each pool of another hub may hold.
 const connections = 4
 
-func assemble(t testing.TB, db *pgtest.DB, store keys.Store, issuer string, authorization web.Authorization) *Hub {
+// assemble puts together what h has not: everything but its database, its keys and what it
+// is to be for others.
+func assemble(t testing.TB, h *Hub) *Hub {
 	t.Helper()
-	h := &Hub{DB: db, Now: time.Now, t: t, keys: store, issuer: issuer, authorization: authorization}
+	h.Now, h.t = time.Now, t
 	firewall, err := partners.LoadFirewall()
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +198,7 @@ func (h *Hub) mountPages(t testing.TB) {
 	t.Helper()
 	var err error
 	h.SignIn, err = signin.New(signin.Config{
-		Issuer: h.issuer, Store: signin.NewStore(h.DB.Hub), Partners: h.Registry, Log: h.Log, Keys: h.keys, Now: h.Now,
+		Issuer: h.issuer, Store: signin.NewStore(h.DB.Hub), Partners: h.Registry, Log: h.Log, Keys: h.keys, Now: h.Now, Client: h.client,
 		NetworkRate: rate.Inf, PersonRate: rate.Inf, Landings: web.Landings(),
 	})
 	if err != nil {
@@ -229,7 +239,7 @@ func Listening(t testing.TB, authorization web.Authorization) *Hub {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	h := assemble(t, pgtest.New(t), openKeys(t), "http://localhost:"+port, authorization)
+	h := assemble(t, &Hub{DB: pgtest.New(t), keys: openKeys(t), issuer: "http://localhost:" + port, authorization: authorization})
 	server := &http.Server{Handler: h.handler, ReadHeaderTimeout: wait}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
@@ -241,6 +251,9 @@ func Listening(t testing.TB, authorization web.Authorization) *Hub {
 	})
 	return h
 }
+
+// Keys is the hub's key store.
+func (h *Hub) Keys() keys.Store { return h.keys }
 
 // URL is where the hub is.
 func (h *Hub) URL() string { return h.issuer }

@@ -42,7 +42,10 @@ const access = `
 	GET  /static/{file}                           page
 	GET  /sign-in                                 page
 	GET  /sign-in/{partner}                       page
+	GET  /sign-in/{partner}/provider              page
+	GET  /sign-in/provider/callback               page
 	GET  /join                                    page
+	GET  /step-up/provider                        page
 	GET  /step-up                                 page
 	POST /sign-out                                page
 	GET  /account                                 page
@@ -222,7 +225,7 @@ func TestPagesSendStrangersToSignIn(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
-	forAnybody := []string{"/", "/static/{file}", "/sign-in", "/sign-in/{partner}", "/join"}
+	forAnybody := []string{"/", "/static/{file}", "/sign-in", "/sign-in/{partner}", "/sign-in/{partner}/provider", "/sign-in/provider/callback", "/join"}
 	for _, r := range routes() {
 		kind := r.who[0]
 		if kind != "page" && kind != "session" || slices.Contains(forAnybody, r.path) {

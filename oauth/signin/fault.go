@@ -51,21 +51,21 @@ type refusal struct {
 	reason string      // kebab-case, never sent
 }
 
-func (r refusal) Unwrap() error { return r.error }
+func (r *refusal) Unwrap() error { return r.error }
 
 // because refuses a stranger for a reason that she is not told.
-func because(f *fault.Fault, reason string) error { return refusal{error: f, reason: reason} }
+func because(f *fault.Fault, reason string) error { return &refusal{error: f, reason: reason} }
 
 // Refused is err, if it is a declared refusal, as one of the person who is signed in.
 func (s Session) Refused(err error) error {
 	f, declared := errors.AsType[*fault.Fault](err)
-	if why, ok := errors.AsType[refusal](err); !declared || ok && why.entry.User != "" {
+	if why, ok := errors.AsType[*refusal](err); !declared || ok && why.entry.Partner != "" {
 		return err
 	}
-	return refusal{error: err, reason: f.Code, entry: s.Caller.Entry("refused")}
+	return &refusal{error: err, reason: f.Code, entry: s.Caller.Entry("refused")}
 }
 
 // refused refuses somebody known: who proved it, or whose passkey was brought.
 func (p person) refused(f *fault.Fault, reason string) error {
-	return refusal{error: f, reason: reason, entry: proof.Entry{Partner: string(p.partner), User: p.id}}
+	return &refusal{error: f, reason: reason, entry: proof.Entry{Partner: string(p.partner), User: p.id}}
 }

@@ -44,7 +44,7 @@ type Config struct {
 	NetworkRate, PersonRate rate.Limit
 	Origin                  limit.Origin
 
-	Client *http.Client // for agencies' providers; default: one that follows no redirect
+	Client *http.Client // to agencies' providers; default: publicClient
 }
 
 // Handler is people's sign-in.
@@ -59,14 +59,16 @@ type Handler struct {
 	perPerson  *limit.Limiter
 	origin     limit.Origin
 	landings   []string
+	keys       keys.Store
+	providers  *providers
 	logger     *slog.Logger
 	now        func() time.Time
 }
 
 // New returns people's sign-in.
 func New(c Config) (*Handler, error) {
-	if c.Store == nil || c.Partners == nil || c.Log == nil {
-		return nil, errors.New("configuring sign-in: store, partners and log are all needed")
+	if c.Store == nil || c.Partners == nil || c.Log == nil || c.Keys == nil {
+		return nil, errors.New("configuring sign-in: store, partners, log and keys are all needed")
 	}
 	rp, err := newRelyingParty(c.Issuer)
 	if err != nil {
@@ -74,7 +76,7 @@ func New(c Config) (*Handler, error) {
 	}
 	h := &Handler{
 		issuer: c.Issuer, store: c.Store, partners: c.Partners, log: c.Log, rp: rp, sameOrigin: http.NewCrossOriginProtection(),
-		origin: c.Origin, landings: append([]string{home}, c.Landings...), logger: c.Logger, now: c.Now,
+		origin: c.Origin, landings: append([]string{home}, c.Landings...), keys: c.Keys, logger: c.Logger, now: c.Now,
 	}
 	if h.now == nil {
 		h.now = time.Now
@@ -82,6 +84,10 @@ func New(c Config) (*Handler, error) {
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Client == nil {
+		c.Client = publicClient()
+	}
+	h.providers = newProviders(c.Client, h.now)
 	if c.NetworkRate == 0 {
 		c.NetworkRate = 5
 	}
@@ -154,11 +160,11 @@ func (h *Handler) Settle(ctx context.Context, err error) error {
 	if !declared || f.Kind == fault.Unavailable {
 		return err
 	}
-	why, ok := errors.AsType[refusal](err)
+	why, ok := errors.AsType[*refusal](err)
 	if !ok {
-		why = refusal{reason: f.Code}
+		why = &refusal{reason: f.Code}
 	}
-	if why.entry.User == "" {
+	if why.entry.Partner == "" {
 		h.log.CountAnonymous(why.reason)
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -212,12 +211,4 @@ func (s *Store) Prune(ctx context.Context) error {
 		return fmt.Errorf("pruning sessions: %w", err)
 	}
 	return nil
-}
-
-// readTime is a nullable time.
-func readTime(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
 }
