@@ -2,7 +2,7 @@
 # make test   everything that needs no long run
 # make help   the rest
 #
-# Both work from a clean clone: what is missing (PostgreSQL's programs, Node, a C compiler)
+# Both work from a clean clone: what is missing (PostgreSQL's programs, Node, Chromium, a C compiler)
 # is installed or fetched into .cache/, and said so.
 
 .DEFAULT_GOAL := help

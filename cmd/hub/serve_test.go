@@ -121,6 +121,13 @@ func TestOperatorRefusesInPlainWords(t *testing.T) {
 		{[]string{"partner", "add", "some-team", "--name", "n", "--category", "housing", "--area", "W06000015"}, "GSS"},
 		{[]string{"partner", "suspend", "nobody-here"}, "nothing here"},
 		{[]string{"invite", "nobody-here"}, "nothing here"},
+		{[]string{"user", "add", "nobody-here", "--name", "Ada", "--role", "administrator"}, "nothing here"},
+		{[]string{"user", "add", "nobody-here", "--name", "Ada", "--role", "root"}, "roles caseworker"},
+		{[]string{"user", "add", "nobody-here", "--name", "", "--role", "manager"}, "needs a name"},
+		{[]string{"user", "add", "nobody-here", "--name", "A\nB", "--role", "manager"}, "one line"},
+		{[]string{"provider", "remove", "nobody-here"}, "nothing here"},
+		{[]string{"provider", "set", "nobody-here", "--client-secret-file", "/nowhere"}, "client-secret-file"},
+		{[]string{"provider", "set", "nobody-here", "--role", "staff"}, "VALUE=ROLE"},
 		{[]string{"agreement", "add", "some-team", "some-team", "--purpose", "housing", "--section", "need"}, "two different partners"},
 		{[]string{"agreement", "end", "01a2003f-09cf-77ca-b58c-fbe130191142"}, "nothing here"},
 	} {

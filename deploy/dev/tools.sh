@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the tests find what they need besides Go and PostgreSQL: a C compiler for
-# the race detector, and Node with its packages for the clients we did not write. Prints the
-# flag -race if it can be used. Run from the root of the repository.
+# the race detector, Node with its packages for the clients we did not write, and Chromium
+# for the pages. Prints the flag -race if it can be used. Run from the root of the repository.
 set -eu
 . deploy/dev/lib.sh
 
@@ -15,6 +15,11 @@ if { compiler || { apt_install gcc libc6-dev && compiler; }; } && [ "$(go env CG
 else
 	say "No C compiler that Go may use: the tests run without the race detector."
 fi
+
+chromium() { [ -x /usr/bin/chromium ] || [ -x /usr/bin/chromium-browser ] || [ -x /usr/bin/google-chrome ]; }
+
+chromium || { say "No Chromium on this machine: installing Debian's package for the tests of the pages."; apt_install chromium && chromium; } ||
+	fail "Chromium was not found, and the tests of the pages need it: install the package chromium."
 
 interop=internal/interop
 [ -f "$interop/package.json" ] || exit 0
