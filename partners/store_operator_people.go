@@ -60,16 +60,23 @@ func (s *Store) Reissue(ctx context.Context, user string) (string, error) {
 	if !ids.IsUUID(user) {
 		return "", ErrUserNotThere
 	}
+	u := User{ID: user}
+	err := s.pool.QueryRow(ctx, `SELECT partner FROM partner_user WHERE id = $1`, user).Scan(&u.Partner)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", ErrUserNotThere
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading a person: %w", err)
+	}
 	var code string
-	err := s.operate(ctx, proof.Entry{Act: "user.link", Target: user}, func(tx pgx.Tx, entry audit.EntryID) error {
-		u := User{ID: user}
-		err := tx.QueryRow(ctx, `
-			SELECT partner FROM partner_user WHERE id = $1 AND status IN ('invited', 'active') FOR UPDATE`, user).Scan(&u.Partner)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrUserNotThere
-		}
+	e := proof.Entry{Act: "user.link", Target: user, Other: string(u.Partner)}
+	err = s.operate(ctx, e, func(tx pgx.Tx, entry audit.EntryID) error {
+		tag, err := tx.Exec(ctx, `SELECT FROM partner_user WHERE id = $1 AND status IN ('invited', 'active') FOR UPDATE`, user)
 		if err != nil {
 			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrUserNotThere
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM user_link WHERE user_id = $1 AND used_at IS NULL`, user); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 
 	"handover/internal/hubtest"
+	"handover/oauth/signin"
 	"handover/partners"
 )
 
@@ -123,6 +124,24 @@ func TestALinkThatRecoversInARealBrowser(t *testing.T) {
 	found.visit("/join", "#problem")
 	lost.clean()
 	found.clean()
+}
+
+// TestAnAgencysOwnPage offers its provider, and the passkey besides.
+func TestAnAgencysOwnPage(t *testing.T) {
+	t.Parallel()
+	h, a := scene(t)
+	err := signin.NewStore(h.DB.Owner).SetProvider(t.Context(), h.Keys(), signin.Provider{Partner: a.ID, Issuer: "https://login.example", ClientID: "handover",
+		Domains: []string{"larkfield.example"}, Claim: "groups", Roles: map[string]partners.Role{"staff": partners.Caseworker}}, "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, h)
+	b.visit("/sign-in/larkfield-housing?next=/step-up", "#sign-in")
+	if to := eval[string](b, `document.querySelector("a.button").getAttribute("href")`); to != "/sign-in/larkfield-housing/provider?next=%2Fstep-up" {
+		t.Errorf("the way to the provider is %s", to)
+	}
+	b.inspect("sign-in-agency")
+	b.clean()
 }
 
 // TestThePagesWorkWithoutScript as far as they can, and say where they cannot.

@@ -142,7 +142,7 @@ func (h *Handler) signedIn(do func(http.ResponseWriter, *http.Request, signin.Se
 		}
 		err = do(w, r, s)
 		if errors.Is(err, partners.ErrStepUp) {
-			see(w, stepUpPath+"?next="+url.QueryEscape(accountPath))
+			see(w, stepUpPath+"?next="+url.QueryEscape(wanted(r)))
 			return nil
 		}
 		return s.Refused(err)

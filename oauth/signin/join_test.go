@@ -173,6 +173,13 @@ func TestALinkThatRecoversNothingAddsAPasskey(t *testing.T) {
 	if got := first.SignIn(t); got.Status != 200 {
 		t.Errorf("the first passkey: %d %s", got.Status, got.Body)
 	}
+	if !strings.Contains(string(first.Get(t, "/account").Body), "A passkey was added") {
+		t.Error("she is not told that somebody used a link of hers")
+	}
+	_, fresh := h.Person(t, a.ID, "Bea Example", partners.Caseworker)
+	if strings.Contains(string(fresh.Get(t, "/account").Body), "A passkey was added") {
+		t.Error("she is told of her first passkey")
+	}
 }
 
 func TestAPasskeyIsAddedAndRemovedAfterAFreshProof(t *testing.T) {
