@@ -280,7 +280,7 @@ func TestTooManyAttemptsAreRefusedBeforeAnythingIsVerified(t *testing.T) {
 	h, a := scene(t)
 	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
 	limited := func(network, person rate.Limit) http.Handler {
-		s, err := signin.New(signin.Config{Issuer: hubtest.Issuer, Store: signin.NewStore(h.DB.Hub), Partners: h.Registry, Log: h.Log,
+		s, err := signin.New(signin.Config{Issuer: hubtest.Issuer, Store: signin.NewStore(h.DB.Hub), Partners: h.Registry, Log: h.Log, Keys: h.Keys(),
 			NetworkRate: network, PersonRate: person, Now: func() time.Time { return time.Unix(1_800_000_000, 0) }})
 		if err != nil {
 			t.Fatal(err)
