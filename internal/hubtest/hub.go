@@ -149,7 +149,8 @@ func (h *Hub) mount(t testing.TB) {
 	t.Helper()
 	settings := oauth.Config{
 		Issuer: Issuer, Keys: h.keys, Partners: h.Registry, Store: oauth.NewStore(h.DB.Hub),
-		Count: h.Log.CountAnonymous, Refuse: h.Log.Refuse, NetworkRate: rate.Inf, ClientRate: rate.Inf,
+		Count: h.Log.CountAnonymous, Refuse: h.Log.Refuse,
+		Rates: oauth.Rates{TokenAddress: rate.Inf, TokenClient: rate.Inf, Address: rate.Inf, Client: rate.Inf, User: rate.Inf},
 	}
 	authorization, err := oauth.New(settings)
 	if err != nil {
