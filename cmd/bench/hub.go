@@ -101,7 +101,8 @@ func (x *bed) startHub(ctx context.Context, binary string) error {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, binary, "serve")
-	cmd.Env = append(os.Environ(), "HUB_DIR="+x.dir, "PORT="+port, "HUB_LOG_LEVEL=warn")
+	cmd.Env = append(os.Environ(), "HUB_DIR="+x.dir, "PORT="+port, "HUB_LOG_LEVEL=warn",
+		"HUB_RATE_ADDRESS=0", "HUB_RATE_CLIENT=0", "HUB_RATE_TOKENS=0") // here it is the load that is wanted
 	cmd.Env = append(cmd.Env, "HUB_PRIVATE_LISTEN="+orOff(os.Getenv("BENCH_PROFILES")))
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {

@@ -51,6 +51,7 @@ type Hub struct {
 	keys    keys.Store
 	handler http.Handler
 	pairs   atomic.Int64
+	nonce   atomic.Pointer[string] // the newest that an answer brought
 	t       testing.TB // the test that owns the hub; its answers are checked for it
 }
 
@@ -81,6 +82,7 @@ const connections = 4
 func assemble(t testing.TB, db *pgtest.DB, store keys.Store) *Hub {
 	t.Helper()
 	h := &Hub{DB: db, Now: time.Now, t: t, keys: store}
+	h.nonce.Store(new(string))
 	firewall, err := partners.LoadFirewall()
 	if err != nil {
 		t.Fatal(err)
@@ -174,6 +176,20 @@ func (h *Hub) mount(t testing.TB) {
 		return string(c.Partner())
 	}}).Mount(h.Routes)
 	h.handler = server.Public(guard.Middleware(h.Routes))
+}
+
+// withNonce serves the request that make returns, and once more with the nonce that the
+// hub asks for (RFC 9449 §8, §9), if it does.
+func (h *Hub) withNonce(make func() *http.Request) Answer {
+	a := h.Do(make())
+	wanted := a.Header.Get("DPoP-Nonce")
+	if wanted != "" {
+		h.nonce.Store(&wanted)
+	}
+	if wanted != "" && (a.Status == http.StatusUnauthorized || a.Status == http.StatusBadRequest) {
+		a = h.Do(make())
+	}
+	return a
 }
 
 // Do serves one request as it is, of a stranger unless it carries credentials, and
