@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -177,49 +176,6 @@ func TestAMistakeBurnsNoJTI(t *testing.T) {
 			t.Errorf("%s: %d %s", who.client, w.Code, w.Body)
 		}
 	}
-}
-
-func TestOfManyCopiesOneTokenRequestWins(t *testing.T) {
-	t.Parallel()
-	h := newHub(t)
-	a := h.enrol("camden-outreach")
-	for name, same := range map[string]func(k, first *ask){
-		"assertion": func(k, first *ask) { k.assertion = first.assertion },
-		"proof":     func(k, first *ask) { k.proof = first.proof },
-	} {
-		t.Run(name, func(t *testing.T) {
-			first := h.ask(a)
-			requests := make([]*http.Request, 32)
-			for i := range requests {
-				k := h.ask(a)
-				same(k, first)
-				requests[i] = k.request(t)
-			}
-			if won, lost := h.race(requests), len(requests)-1; won[http.StatusOK] != 1 || won[http.StatusUnauthorized]+won[http.StatusBadRequest] != lost {
-				t.Errorf("answers by status: %v", won)
-			}
-		})
-	}
-}
-
-// race sends all requests at once and counts the answers by status.
-func (h *hub) race(requests []*http.Request) map[int]int {
-	var wait, ready sync.WaitGroup
-	ready.Add(1)
-	statuses := make([]int, len(requests))
-	for i, r := range requests {
-		wait.Go(func() {
-			ready.Wait()
-			statuses[i] = h.do(r).Code
-		})
-	}
-	ready.Done()
-	wait.Wait()
-	count := map[int]int{}
-	for _, s := range statuses {
-		count[s]++
-	}
-	return count
 }
 
 func TestWithoutDatabaseKeysOrLogTheAnswerIs503(t *testing.T) {
