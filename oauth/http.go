@@ -13,6 +13,7 @@ import (
 	"github.com/ory/fosite"
 
 	"handover/audit/proof"
+	"handover/internal/gather"
 	"handover/internal/httpd"
 	"handover/keys"
 	"handover/keys/jose"
@@ -73,6 +74,8 @@ type Handler struct {
 	tokens     *accessTokens
 	provider   fosite.OAuth2Provider
 	nonces     *nonces
+	lookups    *gather.Lines[*lookup]
+	firsts     *gather.Lines[*first]
 	decoys     decoys
 	origin     limit.Origin
 	perNetwork *limit.Limiter
@@ -97,7 +100,7 @@ func New(c Config) (*Handler, error) {
 	if h.decoys, err = newDecoys(); err != nil {
 		return nil, err
 	}
-	h.nonces = c.nonces()
+	h.nonces, h.lookups, h.firsts = c.nonces(), h.newLookups(), h.newFirsts()
 	h.provider = h.newProvider()
 	return h, nil
 }
