@@ -52,7 +52,8 @@ func NewGuard(c Config) (*Guard, error) {
 // the answer is 503, and next is not reached.
 func (g *Guard) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.Header.Values("Authorization")) == 0 {
+		// A registration brings a one-time token of its own kind (RFC 7591 §3).
+		if len(r.Header.Values("Authorization")) == 0 || r.URL.Path == registerPath {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -119,6 +119,7 @@ const (
 func (h *Handler) Mount(r *mux.Router) {
 	r.HandleFunc(metadataPath, h.metadata).Methods(http.MethodGet)
 	r.HandleFunc(tokenPath, h.token).Methods(http.MethodPost)
+	r.HandleFunc(registerPath, h.register).Methods(http.MethodPost)
 	r.Handle(jwksPath, httpd.Handle(h.jwks)).Methods(http.MethodGet)
 }
 
@@ -133,6 +134,7 @@ func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request) {
 		Issuer          string           `json:"issuer"`
 		TokenEndpoint   string           `json:"token_endpoint"`
 		KeysURI         string           `json:"jwks_uri"`
+		Registration    string           `json:"registration_endpoint"` // RFC 7591
 		Scopes          []partners.Scope `json:"scopes_supported"`
 		ResponseTypes   []string         `json:"response_types_supported"` // required; there is no authorization endpoint
 		GrantTypes      []string         `json:"grant_types_supported"`
@@ -143,7 +145,7 @@ func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request) {
 	algs := []jose.Algorithm{jose.ES256, jose.EdDSA}
 	w.Header().Set("Cache-Control", publicFor)
 	httpd.JSON(w, http.StatusOK, metadata{
-		Issuer: h.issuer, TokenEndpoint: h.issuer + tokenPath, KeysURI: h.issuer + jwksPath,
+		Issuer: h.issuer, TokenEndpoint: h.issuer + tokenPath, KeysURI: h.issuer + jwksPath, Registration: h.issuer + registerPath,
 		Scopes: partners.SystemScopes(), ResponseTypes: []string{},
 		GrantTypes: []string{clientCredentials}, AuthMethods: []string{"private_key_jwt"},
 		AuthSigningAlgs: algs, DPoPSigningAlgs: algs,

@@ -123,6 +123,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/services", h.Gate.Allow("", h.services)).Methods("GET")
 	r.Handle("/v1/enrol", httpd.Handle(h.enrol)).Methods("POST") // the code is the credential
 	h.mountPeople(r)
+	h.mountSystems(r)
 }
 
 func (h *Handler) directory(w http.ResponseWriter, r *http.Request, _ Caller) error {
