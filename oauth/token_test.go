@@ -330,7 +330,7 @@ func TestMetadataNamesWhatIsOfferedAndNothingElse(t *testing.T) {
 	algs := []any{"ES256", "EdDSA"}
 	want := map[string]any{
 		"issuer": testIssuer, "token_endpoint": testIssuer + "/oauth/token", "jwks_uri": testIssuer + "/oauth/jwks.json",
-		"registration_endpoint": testIssuer + "/oauth/register",
+		"registration_endpoint":                            testIssuer + "/oauth/register",
 		"scopes_supported":                                 []any{"referrals:send", "referrals:receive", "consents:write", "services:write", "audit:read"},
 		"response_types_supported":                         []any{},
 		"grant_types_supported":                            []any{"client_credentials"},
