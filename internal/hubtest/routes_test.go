@@ -41,6 +41,7 @@ const access = `
 	POST /v1/people/{user}/remove                 partner:admin
 	POST /v1/people/{user}/recover                partner:admin
 	POST /v1/people/{user}/sign-out               partner:admin
+	GET  /v1/people/{user}/referrals              partner:admin
 	GET  /v1/clients                              partner:admin
 	POST /v1/clients/invitations                  partner:admin
 	POST /v1/clients/{client}/suspend             partner:admin
