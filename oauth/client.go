@@ -25,8 +25,8 @@ const (
 	maxClientID      = 64
 )
 
-// client is a partner's system as fosite sees it: confidential, without a secret,
-// with one grant and exactly the scopes that its partner holds.
+// client is a partner's system as fosite sees it: confidential, without a secret, with
+// the grants it is registered for and exactly the scopes that its partner holds.
 type client struct {
 	partners.Client
 	key    string // kid of the key that signed the assertion
@@ -37,9 +37,9 @@ var _ fosite.Client = (*client)(nil)
 
 func (c *client) GetID() string                      { return c.ID }
 func (c *client) GetHashedSecret() []byte            { return nil }
-func (c *client) GetRedirectURIs() []string          { return nil }
-func (c *client) GetGrantTypes() fosite.Arguments    { return fosite.Arguments{clientCredentials} }
-func (c *client) GetResponseTypes() fosite.Arguments { return fosite.Arguments{} }
+func (c *client) GetRedirectURIs() []string          { return c.Redirects }
+func (c *client) GetGrantTypes() fosite.Arguments    { return c.Grants }
+func (c *client) GetResponseTypes() fosite.Arguments { return fosite.Arguments{"code"} }
 func (c *client) IsPublic() bool                     { return false }
 func (c *client) GetAudience() fosite.Arguments      { return fosite.Arguments{c.issuer} }
 func (c *client) GetScopes() fosite.Arguments {
@@ -83,14 +83,14 @@ func (s *onlyString) UnmarshalJSON(b []byte) error {
 func (h *Handler) authenticate(ctx context.Context, r *http.Request, form url.Values) (fosite.Client, error) {
 	req, ok := requestFrom(ctx)
 	if !ok {
-		return nil, errors.New("authenticating a client outside the token endpoint")
+		return nil, errors.New("authenticating a client outside an endpoint")
 	}
 	signed, id, err := readAssertion(r, form)
 	if err != nil {
 		return nil, err
 	}
 	// By network too: else anybody could use up a client's allowance in its name.
-	if h.perClient.Allow(id + " " + req.from).Refused() {
+	if req.verdict = h.perClient.Allow(id + " " + req.from); req.verdict.Refused() {
 		return nil, errTooMany
 	}
 	c, claims, err := h.verifyAssertion(ctx, signed, id)
@@ -105,11 +105,15 @@ func (h *Handler) authenticate(ctx context.Context, r *http.Request, form url.Va
 	if err := claims.check(h.issuer, id, now); err != nil {
 		return nil, err
 	}
-	proof, err := openProof(r.Header, expected{method: http.MethodPost, origin: h.issuer, path: r.URL.EscapedPath(), now: now})
+	wanted := req.endpoint.proofs
+	if wanted == proofIgnored || wanted == proofWelcome && len(r.Header.Values("DPoP")) == 0 {
+		return c, h.used(ctx, h.store.useAssertion(ctx, useOf("assertion", id, claims.ID)))
+	}
+	proof, err := openProof(r.Header, expected{method: http.MethodPost, origin: h.issuer, path: r.URL.EscapedPath(), now: now, nonces: req.nonces})
 	if err != nil {
 		return nil, err
 	}
-	if err := h.useBoth(ctx, useOf("assertion", id, claims.ID), proof); err != nil {
+	if err := h.used(ctx, h.store.use(ctx, useOf("assertion", id, claims.ID), proof)); err != nil {
 		return nil, err
 	}
 	req.proof = proof
@@ -204,9 +208,8 @@ func (c assertionClaims) check(issuer, id string, now time.Time) error {
 	return nil
 }
 
-// useBoth marks assertion and proof as used, together.
-func (h *Handler) useBoth(ctx context.Context, assertion use, proof dpopProof) error {
-	err := h.store.use(ctx, assertion, proof)
+// used turns what the store says of a first use into an answer.
+func (h *Handler) used(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil

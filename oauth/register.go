@@ -79,7 +79,7 @@ type registered struct {
 
 // enlist finds out whose token it is, reads the metadata and registers.
 func (h *Handler) enlist(w http.ResponseWriter, r *http.Request) (partners.ID, registered, error) {
-	if h.perNetwork.Allow(h.origin.Network(r)).Refused() {
+	if over(w, h.perNetwork.Allow(h.origin.Network(r))) {
 		return "", registered{}, errTooManyRegistrations
 	}
 	token, ok := bearer(r.Header)
@@ -233,7 +233,8 @@ func (h *Handler) refuseRegistration(w http.ResponseWriter, r *http.Request, par
 			f = h.failedRegistration(r.Context(), unavailable("logging a refusal", err))
 		}
 	}
-	if f.status == http.StatusTooManyRequests || f.status == http.StatusServiceUnavailable {
+	wait := f.status == http.StatusTooManyRequests || f.status == http.StatusServiceUnavailable
+	if wait && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", "2")
 	}
 	if f.status == http.StatusUnauthorized {

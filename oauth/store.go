@@ -32,6 +32,7 @@ func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 var (
 	errAssertionUsed = errors.New("the client assertion has been used")
 	errProofUsed     = errors.New("the DPoP proof has been used")
+	errRevoked       = errors.New("the token has been revoked")
 	errMemory        = errors.New("proofs of that time may have been forgotten in a crash")
 	errMemoryLost    = fmt.Errorf("%w: the memory is gone", errMemory)
 )
@@ -46,35 +47,40 @@ func useOf(kind, owner, name string) use {
 	return sha256.Sum256([]byte(kind + "\x00" + owner + "\x00" + name))
 }
 
-// spending is the single use of proofs that came together.
+// spending is the single use of proofs that came together, each with its token.
 type spending struct {
-	proofs []dpopProof
-	first  map[use]bool // those whose use has been marked now
+	group []*admission
+	first map[use]bool // those whose use has been marked now
 }
 
-func newSpending(proofs []dpopProof) *spending {
-	return &spending{proofs: proofs, first: make(map[use]bool, len(proofs))}
+func newSpending(group []*admission) *spending {
+	return &spending{group: group, first: make(map[use]bool, len(group))}
 }
 
 // queue puts the uses into the batch of partners.Store.Admit, so that both are one
 // round trip. The rows go in by the order of their digests, so that hubs which are
-// sent the same proofs at the same time do not wait for each other in a circle.
+// sent the same proofs at the same time do not wait for each other in a circle. The use of
+// a proof that came with a revoked token is not marked, so that asking for revoked tokens
+// is no statement of its own.
 func (s *spending) queue(batch *pgx.Batch) {
-	ordered := slices.SortedFunc(slices.Values(s.proofs), func(a, b dpopProof) int { return bytes.Compare(a.use[:], b.use[:]) })
-	digests, issued := make([][]byte, len(ordered)), make([]time.Time, len(ordered))
+	ordered := slices.SortedFunc(slices.Values(s.group), func(a, b *admission) int { return bytes.Compare(a.proof.use[:], b.proof.use[:]) })
+	n := len(ordered)
+	digests, issued, tokens, grants := make([][]byte, n), make([]time.Time, n), make([]string, n), make([]string, n)
 	var latest dpopProof
-	for i, p := range ordered {
-		digests[i], issued[i] = p.use[:], p.issued
-		if p.ahead && p.issued.After(latest.issued) {
-			latest = p
+	for i, a := range ordered {
+		digests[i], issued[i], tokens[i], grants[i] = a.proof.use[:], a.proof.issued, a.held.id, a.held.grant
+		if a.proof.ahead && a.proof.issued.After(latest.issued) {
+			latest = a.proof
 		}
 	}
 	latest.queueAhead(batch)
 	batch.Queue(`
 		INSERT INTO oauth_proof (digest)
-		SELECT asked.digest FROM unnest($1::bytea[], $2::timestamptz[]) AS asked(digest, issued), oauth_memory
+		SELECT asked.digest FROM unnest($1::bytea[], $2::timestamptz[], $3::text[], $4::text[]) AS asked(digest, issued, token, grant_id), oauth_memory
 		WHERE since < asked.issued
-		ON CONFLICT ON CONSTRAINT oauth_proof_once DO NOTHING RETURNING digest`, digests, issued).
+		  AND NOT EXISTS (SELECT FROM oauth_revoked WHERE name = asked.token)
+		  AND NOT EXISTS (SELECT FROM oauth_revoked WHERE name = asked.grant_id)
+		ON CONFLICT ON CONSTRAINT oauth_proof_once DO NOTHING RETURNING digest`, digests, issued, tokens, grants).
 		Query(func(rows pgx.Rows) error {
 			var digest []byte
 			_, err := pgx.ForEachRow(rows, []any{&digest}, func() error {
@@ -85,35 +91,42 @@ func (s *spending) queue(batch *pgx.Batch) {
 		})
 }
 
-// judge answers for each proof, once the batch has run: nil if it counts, errProofUsed if
-// it was used, errMemory or errMemoryLost if that cannot be known. Of two that are the
-// same, the first to come counts. Why a proof was not marked is asked only then.
+// judge answers for each proof, once the batch has run: nil if it counts, errRevoked if
+// its token was revoked, errProofUsed if it was used, errMemory or errMemoryLost if that
+// cannot be known. Of two that are the same, the first to come counts. Why a proof was not
+// marked is asked only then.
 func (s *Store) judge(ctx context.Context, spent *spending) ([]error, error) {
-	answers := make([]error, len(spent.proofs))
+	answers := make([]error, len(spent.group))
 	var refused []int
 	var issued []time.Time
-	for i, p := range spent.proofs {
-		if !spent.first[p.use] {
+	var tokens, grants []string
+	for i, a := range spent.group {
+		if !spent.first[a.proof.use] {
 			refused = append(refused, i)
+			issued, tokens, grants = append(issued, a.proof.issued), append(tokens, a.held.id), append(grants, a.held.grant)
 		}
-		delete(spent.first, p.use)
+		delete(spent.first, a.proof.use)
 	}
 	if len(refused) == 0 {
 		return answers, nil
 	}
 	for _, i := range refused {
 		answers[i] = errMemoryLost // unless a row speaks of it
-		issued = append(issued, spent.proofs[i].issued)
 	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT n, since < issued FROM oauth_memory, unnest($1::timestamptz[]) WITH ORDINALITY AS refused(issued, n)`, issued)
+		SELECT n, since < issued, EXISTS (SELECT FROM oauth_revoked WHERE name IN (token, grant_id))
+		FROM oauth_memory, unnest($1::timestamptz[], $2::text[], $3::text[]) WITH ORDINALITY AS refused(issued, token, grant_id, n)`,
+		issued, tokens, grants)
 	if err != nil {
 		return nil, fmt.Errorf("asking for the memory of proofs: %w", err)
 	}
 	var n int
-	var covered bool
-	_, err = pgx.ForEachRow(rows, []any{&n, &covered}, func() error {
+	var covered, revoked bool
+	_, err = pgx.ForEachRow(rows, []any{&n, &covered, &revoked}, func() error {
 		answers[refused[n-1]] = judge(&covered, false)
+		if revoked {
+			answers[refused[n-1]] = errRevoked
+		}
 		return nil
 	})
 	return answers, err
@@ -169,6 +182,20 @@ func (s *Store) use(ctx context.Context, assertion use, p dpopProof) error {
 	return judge(covered, firstProof)
 }
 
+// useAssertion marks a client assertion as used where there is no proof, or returns
+// errAssertionUsed.
+func (s *Store) useAssertion(ctx context.Context, assertion use) error {
+	tag, err := s.pool.Exec(ctx, `
+		INSERT INTO oauth_assertion (digest) VALUES ($1) ON CONFLICT ON CONSTRAINT oauth_assertion_once DO NOTHING`, assertion[:])
+	if err != nil {
+		return fmt.Errorf("using an assertion: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return errAssertionUsed
+	}
+	return nil
+}
+
 // remember begins the memory of proofs anew after a crash took it; otherwise it does
 // nothing. From then on proofs issued after that moment are accepted: later than
 // the database's clock, the hub's, and every time ahead of them that an accepted
@@ -182,6 +209,21 @@ func (s *Store) remember(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("beginning the memory of proofs: %w", err)
 	}
 	return nil
+}
+
+// secret returns the wrapped secret of that name: the one that is kept, or else this one,
+// which is kept from then on.
+func (s *Store) secret(ctx context.Context, name, wrapped string) (string, error) {
+	err := s.pool.QueryRow(ctx, `
+		WITH made AS (INSERT INTO oauth_secret (name, wrapped) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING wrapped)
+		SELECT wrapped FROM made UNION ALL SELECT wrapped FROM oauth_secret WHERE name = $1`, name, wrapped).Scan(&wrapped)
+	if errors.Is(err, pgx.ErrNoRows) { // somebody else's was made in the same moment
+		err = s.pool.QueryRow(ctx, `SELECT wrapped FROM oauth_secret WHERE name = $1`, name).Scan(&wrapped)
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading a shared secret: %w", err)
+	}
+	return wrapped, nil
 }
 
 // How long used assertions and proofs are remembered, by the database's clock from
@@ -199,7 +241,7 @@ const (
 	pruneRounds = 100
 )
 
-// Prune forgets assertions and proofs that could not be accepted any more, and
+// Prune forgets assertions, proofs and grants that could not be accepted any more, and
 // begins the memory anew if a crash took it. Call it at start and then every 20
 // seconds or so; several hubs may do so at once.
 func (s *Store) Prune(ctx context.Context) error {
@@ -211,8 +253,18 @@ func (s *Store) Prune(ctx context.Context) error {
 	if err := s.prune(ctx, assertions, assertionMemory); err != nil {
 		return err
 	}
-	return s.prune(ctx, `DELETE FROM oauth_proof WHERE ctid = ANY (ARRAY (
-		SELECT ctid FROM oauth_proof WHERE seen < now() - $1::interval LIMIT $2))`, proofMemory)
+	proofs := `DELETE FROM oauth_proof WHERE ctid = ANY (ARRAY (
+		SELECT ctid FROM oauth_proof WHERE seen < now() - $1::interval LIMIT $2))`
+	if err := s.prune(ctx, proofs, proofMemory); err != nil {
+		return err
+	}
+	revoked := `DELETE FROM oauth_revoked WHERE name = ANY (ARRAY (
+		SELECT name FROM oauth_revoked WHERE until < now() - $1::interval LIMIT $2))`
+	if err := s.prune(ctx, revoked, 0); err != nil {
+		return err
+	}
+	return s.prune(ctx, `DELETE FROM oauth_grant WHERE id = ANY (ARRAY (
+		SELECT id FROM oauth_grant WHERE greatest(request_expires_at, code_expires_at, refresh_expires_at) < now() - $1::interval LIMIT $2))`, grantMemory)
 }
 
 func (s *Store) prune(ctx context.Context, statement string, after time.Duration) error {

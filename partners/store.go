@@ -42,6 +42,9 @@ type Client struct {
 // SystemScopes are the scopes that the system may carry for itself, with no person.
 func (c Client) SystemScopes() []Scope { return both(SystemScopes(), c.Scopes) }
 
+// PeopleScopes are the scopes that people can lend to the system.
+func (c Client) PeopleScopes() []Scope { return both(PeopleScopes(), c.Scopes) }
+
 // ErrUnknownClient is for the authorization server alone, which answers an unknown
 // client and a wrong key alike.
 var ErrUnknownClient = errors.New("unknown client")

@@ -149,8 +149,13 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	registry := partners.NewStore(pool, firewall)
 	gate := &partners.Gate{Log: h.log}
 	h.oauth = oauth.NewStore(pool)
+	origin, err := cfg.origin()
+	if err != nil {
+		return err
+	}
 	settings := oauth.Config{
 		Issuer: cfg.Issuer, Keys: store, Partners: registry, Store: h.oauth, Log: h.logger,
+		Rates: cfg.rates(), Origin: origin,
 		Count:  h.log.CountAnonymous,
 		Refuse: h.log.Refuse,
 	}

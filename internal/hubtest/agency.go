@@ -174,10 +174,12 @@ func (a *Agency) Token(t testing.TB, scopes ...partners.Scope) string {
 	if scope != "" {
 		form.Set("scope", scope)
 	}
-	r := httptest.NewRequest(http.MethodPost, Issuer+"/oauth/token", strings.NewReader(form.Encode()))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	a.prove(r, "")
-	answer := a.hub.Do(r)
+	answer := a.hub.withNonce(func() *http.Request {
+		r := httptest.NewRequest(http.MethodPost, Issuer+"/oauth/token", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		a.prove(r, "")
+		return r
+	})
 	var held struct {
 		Token string `json:"access_token"`
 	}
@@ -190,7 +192,7 @@ func (a *Agency) Token(t testing.TB, scopes ...partners.Scope) string {
 
 // prove adds the DPoP proof of a request (RFC 9449 §4.2).
 func (a *Agency) prove(r *http.Request, token string) {
-	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": Issuer + r.URL.EscapedPath(), "iat": a.hub.Now().Unix()}
+	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": Issuer + r.URL.EscapedPath(), "iat": a.hub.Now().Unix(), "nonce": *a.hub.nonce.Load()}
 	if token != "" {
 		ath := sha256.Sum256([]byte(token))
 		claims["ath"] = base64.RawURLEncoding.EncodeToString(ath[:])
@@ -209,14 +211,16 @@ type Call struct {
 // Do makes the call with a token and a fresh proof. It may be used by many goroutines.
 func (a *Agency) Do(t testing.TB, c Call) Answer {
 	t.Helper()
-	r := httptest.NewRequest(c.Method, Issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
-	if c.Type != "" {
-		r.Header.Set("Content-Type", c.Type)
-	}
 	token := a.Token(t, c.Scopes...)
-	r.Header.Set("Authorization", "DPoP "+token)
-	a.prove(r, token)
-	return a.hub.Do(r)
+	return a.hub.withNonce(func() *http.Request {
+		r := httptest.NewRequest(c.Method, Issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
+		if c.Type != "" {
+			r.Header.Set("Content-Type", c.Type)
+		}
+		r.Header.Set("Authorization", "DPoP "+token)
+		a.prove(r, token)
+		return r
+	})
 }
 
 // Get reads an address as the agency.

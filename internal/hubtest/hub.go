@@ -52,7 +52,8 @@ type Hub struct {
 	handler http.Handler
 	behind  http.Handler // the routes as they are behind the guard
 	pairs   atomic.Int64
-	t       testing.TB // the test that owns the hub; its answers are checked for it
+	nonce   atomic.Pointer[string] // the newest that an answer brought
+	t       testing.TB             // the test that owns the hub; its answers are checked for it
 }
 
 // New returns a hub over an empty database. It stops with t.
@@ -82,6 +83,7 @@ const connections = 4
 func assemble(t testing.TB, db *pgtest.DB, store keys.Store) *Hub {
 	t.Helper()
 	h := &Hub{DB: db, Now: time.Now, t: t, keys: store}
+	h.nonce.Store(new(string))
 	firewall, err := partners.LoadFirewall()
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +152,8 @@ func (h *Hub) mount(t testing.TB) {
 	t.Helper()
 	settings := oauth.Config{
 		Issuer: Issuer, Keys: h.keys, Partners: h.Registry, Store: oauth.NewStore(h.DB.Hub),
-		Count: h.Log.CountAnonymous, Refuse: h.Log.Refuse, NetworkRate: rate.Inf, ClientRate: rate.Inf,
+		Count: h.Log.CountAnonymous, Refuse: h.Log.Refuse,
+		Rates: oauth.Rates{TokenAddress: rate.Inf, TokenClient: rate.Inf, Address: rate.Inf, Client: rate.Inf, User: rate.Inf},
 	}
 	authorization, err := oauth.New(settings)
 	if err != nil {
@@ -174,6 +177,20 @@ func (h *Hub) mount(t testing.TB) {
 		return string(c.Partner())
 	}}).Mount(h.Routes)
 	h.handler, h.behind = server.Public(guard.Middleware(h.Routes)), server.Public(h.Routes)
+}
+
+// withNonce serves the request that make returns, and once more with the nonce that the
+// hub asks for (RFC 9449 §8, §9), if it does.
+func (h *Hub) withNonce(make func() *http.Request) Answer {
+	a := h.Do(make())
+	wanted := a.Header.Get("DPoP-Nonce")
+	if wanted != "" {
+		h.nonce.Store(&wanted)
+	}
+	if wanted != "" && (a.Status == http.StatusUnauthorized || a.Status == http.StatusBadRequest) {
+		a = h.Do(make())
+	}
+	return a
 }
 
 // Do serves one request as it is, of a stranger unless it carries credentials, and

@@ -24,6 +24,9 @@ import (
 const access = `
 	GET  /.well-known/oauth-authorization-server  public
 	POST /oauth/token                             public
+	POST /oauth/par                               public
+	POST /oauth/revoke                            public
+	POST /oauth/introspect                        public
 	POST /oauth/register                          public
 	GET  /oauth/jwks.json                         public
 	GET  /openapi.json                            public

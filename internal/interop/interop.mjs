@@ -38,6 +38,12 @@ async function makeKey(alg) {
 const sign = (typ, claims, key) =>
   new jose.CompactSign(Buffer.from(JSON.stringify(claims))).setProtectedHeader({ alg: key.alg, typ, kid: key.kid }).sign(key.privateKey)
 
+// Whatever wants a DPoP proof may want one with a nonce first (RFC 9449 §8, §9).
+const withNonce = (ask) => ask().catch((err) => {
+  if (oauth.isDPoPNonceError(err)) return ask()
+  throw err
+})
+
 class Agency {
   static async enrol(code) {
     const a = new Agency()
@@ -65,16 +71,19 @@ class Agency {
     const server = await oauth.processDiscoveryResponse(issuer,
       await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }))
     this.dpop = oauth.DPoP(this.client, await oauth.generateKeyPair('ES256'))
-    const answer = await oauth.clientCredentialsGrantRequest(server, this.client,
-      oauth.PrivateKeyJwt({ key: this.auth.privateKey, kid: this.auth.kid }), new URLSearchParams(), { DPoP: this.dpop, ...insecure })
-    const granted = await oauth.processClientCredentialsResponse(server, this.client, answer)
+    const granted = await withNonce(async () => {
+      const answer = await oauth.clientCredentialsGrantRequest(server, this.client,
+        oauth.PrivateKeyJwt({ key: this.auth.privateKey, kid: this.auth.kid }), new URLSearchParams(), { DPoP: this.dpop, ...insecure })
+      return oauth.processClientCredentialsResponse(server, this.client, answer)
+    })
     assert.equal(granted.token_type, 'dpop')
     this.token = granted.access_token
   }
 
   async call(method, path, body, type) {
     const headers = new Headers(type ? { 'content-type': type } : {})
-    const answer = await oauth.protectedResourceRequest(this.token, method, new URL(hub + path), headers, body, { DPoP: this.dpop, ...insecure })
+    const answer = await withNonce(() =>
+      oauth.protectedResourceRequest(this.token, method, new URL(hub + path), headers, body, { DPoP: this.dpop, ...insecure }))
     const text = await answer.text()
     return { status: answer.status, body: text ? JSON.parse(text) : undefined }
   }
