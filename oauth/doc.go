@@ -12,6 +12,8 @@
 // DPoP proof), grant.go (what is granted, bound to the proof's key), access.go (the
 // token), store.go (nothing is used twice), refusal.go (every answer but success).
 //
+// A registration (RFC 7591): register.go, which asks partners.Store.Register.
+//
 // An API request: guard.go, which asks access.go and cache.go for the token,
 // proof.go for the proof, and partners.Store.Admit for who may still act, in one
 // round trip with store.go's replay check.

@@ -61,7 +61,8 @@ func (g *Guard) Middleware(next http.Handler) http.Handler {
 			httpd.Problem(w, r, ErrTooMany)
 			return
 		}
-		if len(r.Header.Values("Authorization")) == 0 {
+		// A registration brings a one-time token of its own kind (RFC 7591 §3).
+		if len(r.Header.Values("Authorization")) == 0 || r.URL.Path == registerPath {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -128,6 +128,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	} {
 		r.Handle(path, h.serve(e)).Methods(http.MethodPost)
 	}
+	r.HandleFunc(registerPath, h.register).Methods(http.MethodPost)
 	r.Handle(jwksPath, httpd.Handle(h.jwks)).Methods(http.MethodGet)
 }
 
@@ -146,6 +147,7 @@ func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request) {
 		"authorization_endpoint":                                   h.issuer + authorizePath,
 		"token_endpoint":                                           h.issuer + tokenPath,
 		"jwks_uri":                                                 h.issuer + jwksPath,
+		"registration_endpoint":                                    h.issuer + registerPath, // RFC 7591
 		"scopes_supported":                                         partners.PeopleScopes(),
 		"response_types_supported":                                 []string{"code"},
 		"response_modes_supported":                                 []string{"query"},

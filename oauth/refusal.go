@@ -112,13 +112,22 @@ func asRefusal(err error) *refusal {
 // writeRefusal answers a token request in RFC 6749 §5.2's form, which is not that
 // of the other endpoints.
 func writeRefusal(w http.ResponseWriter, r *http.Request, f *refusal) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
+	challenge := ""
 	if f.status == http.StatusUnauthorized {
 		// RFC 9110 §11.6.1 wants a challenge with every 401; no registered scheme
 		// names private_key_jwt, so the method's own name is used.
-		h.Set("WWW-Authenticate", `private_key_jwt error="`+f.code+`"`)
+		challenge = `private_key_jwt error="` + f.code + `"`
+	}
+	f.write(w, r, challenge)
+}
+
+// write answers with the refusal, and with the challenge unless that is "".
+func (f *refusal) write(w http.ResponseWriter, r *http.Request, challenge string) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	if challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
 	}
 	httpd.Annotate(r.Context(), httpd.Code, f.reason)
 	httpd.JSON(w, f.status, struct {

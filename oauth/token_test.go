@@ -288,7 +288,7 @@ func TestMetadataNamesWhatIsOfferedAndNothingElse(t *testing.T) {
 		"issuer": testIssuer, "authorization_endpoint": testIssuer + "/oauth/authorize", "token_endpoint": testIssuer + "/oauth/token",
 		"pushed_authorization_request_endpoint": testIssuer + "/oauth/par", "require_pushed_authorization_requests": true,
 		"revocation_endpoint": testIssuer + "/oauth/revoke", "introspection_endpoint": testIssuer + "/oauth/introspect",
-		"jwks_uri": testIssuer + "/oauth/jwks.json",
+		"jwks_uri": testIssuer + "/oauth/jwks.json", "registration_endpoint": testIssuer + "/oauth/register",
 		"scopes_supported": []any{"referrals:send", "referrals:receive", "consents:write", "consents:override", "services:write",
 			"audit:read", "partner:admin"},
 		"response_types_supported": []any{"code"}, "response_modes_supported": []any{"query"},

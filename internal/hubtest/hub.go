@@ -50,9 +50,10 @@ type Hub struct {
 
 	keys    keys.Store
 	handler http.Handler
+	behind  http.Handler // the routes as they are behind the guard
 	pairs   atomic.Int64
 	nonce   atomic.Pointer[string] // the newest that an answer brought
-	t       testing.TB // the test that owns the hub; its answers are checked for it
+	t       testing.TB             // the test that owns the hub; its answers are checked for it
 }
 
 // New returns a hub over an empty database. It stops with t.
@@ -175,7 +176,7 @@ func (h *Hub) mount(t testing.TB) {
 		c, _ := partners.CallerFrom(r.Context())
 		return string(c.Partner())
 	}}).Mount(h.Routes)
-	h.handler = server.Public(guard.Middleware(h.Routes))
+	h.handler, h.behind = server.Public(guard.Middleware(h.Routes)), server.Public(h.Routes)
 }
 
 // withNonce serves the request that make returns, and once more with the nonce that the
@@ -194,11 +195,13 @@ func (h *Hub) withNonce(make func() *http.Request) Answer {
 
 // Do serves one request as it is, of a stranger unless it carries credentials, and
 // holds the exchange against docs/openapi.json.
-func (h *Hub) Do(r *http.Request) Answer {
+func (h *Hub) Do(r *http.Request) Answer { return h.serve(h.handler, r) }
+
+func (h *Hub) serve(handler http.Handler, r *http.Request) Answer {
 	sent := must(io.ReadAll(r.Body))
 	r.Body = io.NopCloser(bytes.NewReader(sent))
 	w := httptest.NewRecorder()
-	h.handler.ServeHTTP(w, r)
+	handler.ServeHTTP(w, r)
 	a := Answer{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
 	if err := fits(r, sent, a); err != nil {
 		h.t.Errorf("%s %s answered %d, which docs/openapi.json describes otherwise: %v\n%s", r.Method, r.URL.Path, a.Status, err, a.Body)
