@@ -166,20 +166,11 @@ func (a *Agency) Token(t testing.TB, scopes ...partners.Scope) string {
 	if held := a.tokens[scope]; held != "" {
 		return held
 	}
-	now := a.hub.Now().Unix()
-	form := url.Values{"grant_type": {"client_credentials"},
-		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
-		"client_assertion": {SignAs(t, "JWT", map[string]any{"iss": a.Client, "sub": a.Client, "aud": Issuer,
-			"jti": rand.Text(), "iat": now, "exp": now + 60}, a.Auth.Signer())}}
+	form := url.Values{"grant_type": {"client_credentials"}}
 	if scope != "" {
 		form.Set("scope", scope)
 	}
-	answer := a.hub.withNonce(func() *http.Request {
-		r := httptest.NewRequest(http.MethodPost, Issuer+"/oauth/token", strings.NewReader(form.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		a.prove(r, "")
-		return r
-	})
+	answer := a.post(t, "/oauth/token", form)
 	var held struct {
 		Token string `json:"access_token"`
 	}
@@ -188,6 +179,22 @@ func (a *Agency) Token(t testing.TB, scopes ...partners.Scope) string {
 	}
 	a.tokens[scope] = held.Token
 	return held.Token
+}
+
+// post sends a form to the authorization server, with the system's private_key_jwt and a
+// DPoP proof, anew with each nonce.
+func (a *Agency) post(t testing.TB, path string, form url.Values) Answer {
+	t.Helper()
+	return a.hub.withNonce(func() *http.Request {
+		now := a.hub.Now().Unix()
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", SignAs(t, "JWT", map[string]any{"iss": a.Client, "sub": a.Client, "aud": Issuer,
+			"jti": rand.Text(), "iat": now, "exp": now + 60}, a.Auth.Signer()))
+		r := httptest.NewRequest(http.MethodPost, Issuer+path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		a.prove(r, "")
+		return r
+	})
 }
 
 // prove adds the DPoP proof of a request (RFC 9449 §4.2).
@@ -211,14 +218,21 @@ type Call struct {
 // Do makes the call with a token and a fresh proof. It may be used by many goroutines.
 func (a *Agency) Do(t testing.TB, c Call) Answer {
 	t.Helper()
-	token := a.Token(t, c.Scopes...)
+	return a.call(t, c, a.Token(t, c.Scopes...))
+}
+
+// call makes the call with a token, if there is one, and a fresh proof.
+func (a *Agency) call(t testing.TB, c Call, token string) Answer {
+	t.Helper()
 	return a.hub.withNonce(func() *http.Request {
 		r := httptest.NewRequest(c.Method, Issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
 		if c.Type != "" {
 			r.Header.Set("Content-Type", c.Type)
 		}
-		r.Header.Set("Authorization", "DPoP "+token)
-		a.prove(r, token)
+		if token != "" {
+			r.Header.Set("Authorization", "DPoP "+token)
+			a.prove(r, token)
+		}
 		return r
 	})
 }
