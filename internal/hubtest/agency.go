@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"handover/internal/strict"
+	"handover/keys"
 	"handover/keys/jose"
 	"handover/partners"
 )
@@ -197,14 +198,45 @@ func (a *Agency) post(t testing.TB, path string, form url.Values) Answer {
 	})
 }
 
-// prove adds the DPoP proof of a request (RFC 9449 §4.2).
-func (a *Agency) prove(r *http.Request, token string) {
-	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": Issuer + r.URL.EscapedPath(), "iat": a.hub.Now().Unix(), "nonce": *a.hub.nonce.Load()}
+func (a *Agency) prove(r *http.Request, token string) { a.hub.Prove(r, token, a.DPoP) }
+
+// Prove adds the DPoP proof of a request by the key (RFC 9449 §4.2). token "" is for the
+// authorization server.
+func (h *Hub) Prove(r *http.Request, token string, key jose.PrivateKey) {
+	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": Issuer + r.URL.EscapedPath(), "iat": h.Now().Unix(), "nonce": *h.nonce.Load()}
 	if token != "" {
 		ath := sha256.Sum256([]byte(token))
 		claims["ath"] = base64.RawURLEncoding.EncodeToString(ath[:])
 	}
-	r.Header.Set("DPoP", must(jose.SignProof(must(strict.Marshal(claims)), a.DPoP)))
+	r.Header.Set("DPoP", must(jose.SignProof(must(strict.Marshal(claims)), key)))
+}
+
+// Resign is the token with one claim changed, signed by the hub's own key: nothing but
+// the claim is wrong with it.
+func (h *Hub) Resign(t testing.TB, token, claim string, value any) string {
+	t.Helper()
+	signed, err := jose.ParseSigned(token, 4<<10, "at+jwt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(signed.UnverifiedPayload(), &claims); err != nil {
+		t.Fatal(err)
+	}
+	claims[claim] = value
+	key, err := keys.Signer(t.Context(), h.keys, accessTokenKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return SignAs(t, "at+jwt", claims, key)
+}
+
+// Revoke gives a token of the agency's system back.
+func (a *Agency) Revoke(t testing.TB, token string) {
+	t.Helper()
+	if answer := a.post(t, "/oauth/revoke", url.Values{"token": {token}}); answer.Status != http.StatusOK {
+		t.Fatalf("revoking: %d %s", answer.Status, answer.Body)
+	}
 }
 
 // Call is one request of an agency.

@@ -128,6 +128,9 @@ func (p *Person) Token(t testing.TB) string {
 	return given.Token
 }
 
+// Desk is the system through which she acts.
+func (p *Person) Desk() *Agency { return p.desk }
+
 // Do makes the call as the person, with her token and a fresh proof; without either, if
 // she may not act and has none from before.
 func (p *Person) Do(t testing.TB, c Call) Answer {
