@@ -9,7 +9,8 @@
 // order a token meets it:
 //
 //	gate.go       size, compact form, strict base64url, strict header
-//	signed.go     ParseSigned and Verify; VerifyProof for DPoP
+//	signed.go     ParseSigned and Verify
+//	proof.go      VerifyProof for DPoP
 //	encrypted.go  ParseEncrypted and Decrypt
 //	seal.go       Encrypt
 //	sign.go       Sign and SignProof
