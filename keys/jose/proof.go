@@ -1,9 +1,6 @@
 package jose
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // typeProof is the typ of a DPoP proof (RFC 9449 §4.2).
 const typeProof = "dpop+jwt"
@@ -20,8 +17,9 @@ type ProofHeader struct {
 // VerifyProof reads a DPoP proof of at most limit bytes and returns its payload
 // and the key it was signed with, with its thumbprint as kid (RFC 9449 §4.3,
 // points 2 and 4 to 7: well-formed, typ, alg, signature by the embedded key, no
-// private key). The header holds typ, alg and jwk, and nothing else; of the jwk,
-// kty, crv, x and y count, and alg, use and kid may be there if they are right.
+// private key). The header holds typ, alg (ES256, EdDSA or PS256) and jwk, and nothing
+// else; of the jwk, kty, crv, x and y (kty, n and e for RSA) count, and alg, use and
+// kid may be there if they are right.
 //
 // The key is the sender's own, so the signature alone proves nothing about who
 // she is: the caller compares the thumbprint with what a token is bound to.
@@ -44,8 +42,11 @@ func (h ProofHeader) Verify(token string, limit int) (payload []byte, seen Proof
 		}
 		h.text = strings.Clone(text)
 	}
-	payload, err = signedOf(token, parts, h.alg, typeProof, h.key.kid).Verify(h.key)
+	s, err := signedOf(token, parts, h.alg, typeProof, h.key.kid)
 	if err != nil {
+		return nil, ProofHeader{}, err
+	}
+	if payload, err = s.Verify(h.key); err != nil {
 		return nil, ProofHeader{}, err
 	}
 	return payload, h, nil
@@ -81,12 +82,9 @@ func embeddedKey(jwk raw, alg text) (PublicKey, error) {
 	if jwk == nil {
 		return PublicKey{}, ErrHeader
 	}
-	m, err := parseMembers(jwk)
+	m, err := parsePublicMembers(jwk)
 	if err != nil {
 		return PublicKey{}, err
-	}
-	if m.D != "" {
-		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, ErrPrivate)
 	}
 	if m.Alg != "" && m.Alg != alg {
 		return PublicKey{}, ErrAlgorithm

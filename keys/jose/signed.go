@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"crypto/rsa"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,11 +13,16 @@ import (
 )
 
 // signatureSize is the length of an ES256 and of an EdDSA signature
-// (RFC 7518 §3.4, RFC 8032 §5.1.6).
+// (RFC 7518 §3.4, RFC 8032 §5.1.6). One of PS256 is as long as its key's modulus.
 const signatureSize = 64
 
+// assertionTypes are the types that a client assertion may name: none or JWT, as
+// RFC 7523 has it, or the one that tells it from other tokens (RFC 8725 §3.11).
+func assertionTypes() []string { return []string{"", "JWT", "client-authentication+jwt"} }
+
 // Signed is a token that has passed the gate and whose signature NOBODY HAS
-// CHECKED. Only ParseSigned makes one; Verify turns it into a payload to rely on.
+// CHECKED. Only ParseSigned and ParseAssertion make one; Verify turns it into a
+// payload to rely on.
 type Signed struct {
 	alg       Algorithm
 	typ       string
@@ -28,12 +34,25 @@ type Signed struct {
 
 // ParseSigned passes a compact JWS of at most limit bytes through the gate. typ
 // lists the types that may stand here, compared byte by byte; "" among them lets
-// typ be absent, which only client assertions may (RFC 7523). The header holds
-// typ, alg (ES256 or EdDSA) and kid, and nothing else.
+// typ be absent. The header holds typ, alg (ES256 or EdDSA) and kid, and nothing else.
+// PS256 is refused: what is signed here is kept and judged by others, who need to know
+// no more than two algorithms.
 //
 // It returns ErrTooLarge, ErrMalformed, ErrHeader, ErrType or ErrAlgorithm, and
-// looks in that order.
+// looks in that order, but for a signature that has not the length of its alg's.
 func ParseSigned(token string, limit int, typ ...string) (Signed, error) {
+	return parseSigned(token, limit, typ, ES256, EdDSA)
+}
+
+// ParseAssertion does what ParseSigned does for a client assertion (RFC 7523), which
+// may be signed with PS256 too (FAPI 2.0 §5.4.1), and whose type may be absent.
+func ParseAssertion(token string, limit int) (Signed, error) {
+	return parseSigned(token, limit, assertionTypes(), ES256, EdDSA, PS256)
+}
+
+// parseSigned lets through what is of one of the types and algorithms. Each place
+// lists its own (RFC 8725 §3.1), so that a new algorithm is let in nowhere by itself.
+func parseSigned(token string, limit int, types []string, algs ...Algorithm) (Signed, error) {
 	parts, err := splitSigned(token, limit)
 	if err != nil {
 		return Signed{}, err
@@ -42,37 +61,41 @@ func ParseSigned(token string, limit int, typ ...string) (Signed, error) {
 	if err := decode(parts[0], &h); err != nil {
 		return Signed{}, err
 	}
-	if !slices.Contains(typ, string(h.Typ)) {
+	if !slices.Contains(types, string(h.Typ)) {
 		return Signed{}, ErrType
 	}
-	if !Algorithm(h.Alg).signs() {
+	if !slices.Contains(algs, Algorithm(h.Alg)) {
 		return Signed{}, ErrAlgorithm
 	}
 	if !urlSafe(string(h.Kid)) {
 		return Signed{}, ErrHeader
 	}
-	return signedOf(token, parts, Algorithm(h.Alg), string(h.Typ), string(h.Kid)), nil
+	return signedOf(token, parts, Algorithm(h.Alg), string(h.Typ), string(h.Kid))
 }
 
-// splitSigned opens the three parts and refuses a detached payload and a
-// signature that is not one.
+// splitSigned opens the three parts and refuses a detached payload.
 func splitSigned(token string, limit int) ([][]byte, error) {
 	parts, err := split(token, 3, limit)
 	if err != nil {
 		return nil, err
 	}
-	if len(parts[1]) == 0 || len(parts[2]) != signatureSize {
+	if len(parts[1]) == 0 {
 		return nil, ErrMalformed
 	}
 	return parts, nil
 }
 
-func signedOf(token string, parts [][]byte, alg Algorithm, typ, kid string) Signed {
+// signedOf refuses a signature whose length is none that alg makes.
+func signedOf(token string, parts [][]byte, alg Algorithm, typ, kid string) (Signed, error) {
+	size := len(parts[2])
+	if alg != PS256 && size != signatureSize || alg == PS256 && (size < minModulus/8 || size > maxModulus/8) {
+		return Signed{}, ErrMalformed
+	}
 	return Signed{
 		alg: alg, typ: typ, kid: kid,
 		input:   token[:strings.LastIndexByte(token, '.')],
 		payload: parts[1], signature: parts[2],
-	}
+	}, nil
 }
 
 // KeyID is the kid that the token names. It is a claim until Verify.
@@ -104,6 +127,12 @@ func (s Signed) Verify(key PublicKey) ([]byte, error) {
 	}
 	if key.alg != s.alg || !key.alg.signs() {
 		return nil, ErrAlgorithm
+	}
+	if k, ok := key.key.(*rsa.PublicKey); ok {
+		if verifyPS256(k, s.input, s.signature) != nil {
+			return nil, ErrSignature
+		}
+		return s.payload, nil
 	}
 	// The library is given the bytes, the algorithm and the key, and parses
 	// nothing: there is no second reader to disagree with the gate.
