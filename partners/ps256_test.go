@@ -27,15 +27,15 @@ func newPS256(t *testing.T) jose.PrivateKey {
 	return key
 }
 
-// signPS256 signs an enrolment by hand, and rightly, as jose.Sign refuses to.
-func signPS256(t *testing.T, e partners.Enrolment, key jose.PrivateKey) string {
+// signPS256 signs a statement by hand, and rightly, as jose.Sign refuses to.
+func signPS256(t *testing.T, typ string, statement any, key jose.PrivateKey) string {
 	t.Helper()
-	claims, err := strict.Marshal(e)
+	claims, err := strict.Marshal(statement)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b64 := base64.RawURLEncoding.EncodeToString
-	input := b64([]byte(`{"alg":"PS256","typ":"`+partners.EnrolmentType+`","kid":"`+key.KeyID()+`"}`)) + "." + b64(claims)
+	input := b64([]byte(`{"alg":"PS256","typ":"`+typ+`","kid":"`+key.KeyID()+`"}`)) + "." + b64(claims)
 	digest := sha256.Sum256([]byte(input))
 	options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
 	sig, err := key.Signer().Key.Sign(rand.Reader, digest[:], options)
@@ -91,13 +91,33 @@ func TestAnRSAKeyNeitherSignsNorSeals(t *testing.T) {
 	}
 	signs := with(func(e *partners.Enrolment) { e.Keys.Signing = key.Public() })
 	for name, statement := range map[string]string{
-		"an RSA key to sign, which signs the statement": signPS256(t, signs, key),
+		"an RSA key to sign, which signs the statement": signPS256(t, partners.EnrolmentType, signs, key),
 		"an RSA key to sign, another signs":             rightly(signs),
 		"an RSA key to seal":                            rightly(with(func(e *partners.Enrolment) { e.Keys.Encryption = key.Public() })),
-		"signed by the key that authenticates":          signPS256(t, authenticates, key),
+		"signed by the key that authenticates":          signPS256(t, partners.EnrolmentType, authenticates, key),
 	} {
 		if err := open(statement); !errors.Is(err, partners.ErrEnrolment) {
 			t.Errorf("%s: %v, want ErrEnrolment", name, err)
+		}
+	}
+}
+
+// A key statement is signed by the new key, and PS256 signs no statement: such a key comes
+// with its system, by enrolment or registration.
+func TestNoRotationBringsAnRSAKey(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	a, key := h.Agency(t, "rosewood", partners.Housing), newPS256(t)
+	admin := h.Person(t, a.ID, partners.Administrator)
+	for use, old := range map[partners.Use]jose.PrivateKey{partners.Authentication: a.Auth, partners.Signing: a.Signing, partners.Encryption: a.Sealing} {
+		r := rotation(h, a, use, key.Public(), old.KeyID())
+		for by, statement := range map[string]string{
+			"itself": signPS256(t, partners.RotationType, r, key), "the key that signs": hubtest.SignAs(t, partners.RotationType, r, a.Signing.Signer()),
+		} {
+			answer := admin.Do(t, hubtest.Call{Method: http.MethodPost, Path: "/v1/keys", Type: "application/jose", Body: []byte(statement)})
+			if answer.Problem().Code != "rotation-invalid" {
+				t.Errorf("%s, signed by %s: %d %s", use, by, answer.Status, answer.Body)
+			}
 		}
 	}
 }
