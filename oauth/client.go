@@ -3,6 +3,8 @@ package oauth
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -136,7 +138,7 @@ func readAssertion(r *http.Request, form url.Values) (jose.Signed, string, error
 	case form.Get("client_assertion_type") != assertionType || form.Get("client_assertion") == "":
 		return jose.Signed{}, "", stranger("client-method")
 	}
-	signed, err := jose.ParseSigned(form.Get("client_assertion"), maxAssertion, "", "JWT", "client-authentication+jwt")
+	signed, err := jose.ParseAssertion(form.Get("client_assertion"), maxAssertion)
 	if err != nil {
 		return jose.Signed{}, "", stranger("client-assertion-form")
 	}
@@ -278,7 +280,9 @@ func (h *Handler) used(ctx context.Context, err error) error {
 
 // decoys are public keys that nobody holds the private part of, one for each
 // algorithm. A signature is verified by one of them where there is no key to verify
-// it by, so that the time of the answer tells no stranger which clients exist.
+// it by, so that the time of the answer tells no stranger which clients exist. That
+// the one of PS256 has 2048 bits tells nothing either: what a larger key would cost
+// depends on the token alone, unless it names the kid of a client's key.
 type decoys map[jose.Algorithm]string
 
 func newDecoys() (decoys, error) {
@@ -294,6 +298,13 @@ func newDecoys() (decoys, error) {
 		}
 		d[alg] = strings.Replace(string(jwk), key.KeyID(), "KID", 1)
 	}
+	// Nobody is to sign with it, so any odd number is as good a modulus as the product of
+	// two primes, which would take longer to find than all the rest of a hub's start.
+	n := make([]byte, 256)
+	_, _ = rand.Read(n) // it never fails (crypto/rand)
+	n[0] |= 0x80
+	n[len(n)-1] |= 1
+	d[jose.PS256] = `{"kty":"RSA","n":"` + base64.RawURLEncoding.EncodeToString(n) + `","e":"AQAB","kid":"KID","alg":"PS256","use":"sig"}`
 	return d, nil
 }
 

@@ -139,7 +139,7 @@ const publicFor = "public, max-age=300"
 
 // metadata serves RFC 8414 §2: what is really offered and nothing else.
 func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request) {
-	algs := []jose.Algorithm{jose.ES256, jose.EdDSA}
+	algs := []jose.Algorithm{jose.ES256, jose.EdDSA, jose.PS256}
 	byKey := []string{"private_key_jwt"}
 	w.Header().Set("Cache-Control", publicFor)
 	httpd.JSON(w, http.StatusOK, map[string]any{

@@ -181,6 +181,9 @@ func (s *Store) scanKeys(rows pgx.Rows, take func(owner ID, k Key)) error {
 		if k.PublicKey, err = s.parsed.parse(jwk); err != nil {
 			return fmt.Errorf("reading key %s: %w", kid, err)
 		}
+		if !k.Use.fits(k.Algorithm()) { // no enrolment wrote this row
+			return fmt.Errorf("reading key %s: a key of %s is there for %s", kid, k.Algorithm(), k.Use)
+		}
 		k.Revoked = time.Time{}
 		if revoked != nil {
 			k.Revoked = *revoked

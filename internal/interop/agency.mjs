@@ -26,9 +26,9 @@ export function uuid7() {
 // Keys: one for each use, named by thumbprint.
 export async function makeKey(alg) {
   const pair = await jose.generateKeyPair(alg, { extractable: true, crv: 'P-256' })
-  const { kty, crv, x, y } = await jose.exportJWK(pair.publicKey)
-  const kid = await jose.calculateJwkThumbprint({ kty, crv, x, y })
-  return { ...pair, kid, alg, jwk: { kty, crv, x, y, kid, alg, use: alg.startsWith('ECDH') ? 'enc' : 'sig' } }
+  const { kty, crv, x, y, n, e } = await jose.exportJWK(pair.publicKey)
+  const kid = await jose.calculateJwkThumbprint({ kty, crv, x, y, n, e })
+  return { ...pair, kid, alg, jwk: { kty, crv, x, y, n, e, kid, alg, use: alg.startsWith('ECDH') ? 'enc' : 'sig' } }
 }
 
 export const sign = (typ, claims, key) =>
@@ -41,9 +41,9 @@ export const withNonce = (ask) => ask().catch((err) => {
 })
 
 export class Agency {
-  static async enrol(code) {
+  static async enrol(code, alg = 'ES256') {
     const a = new this()
-    a.auth = await makeKey('ES256')
+    a.auth = await makeKey(alg)
     a.signing = await makeKey('ES256')
     a.encryption = await makeKey('ECDH-ES+A256KW')
     const enrolment = await sign('handover-enrolment+jwt', {
@@ -66,7 +66,7 @@ export class Agency {
     const issuer = new URL(hub)
     const server = await oauth.processDiscoveryResponse(issuer,
       await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }))
-    this.dpop = oauth.DPoP(this.client, await oauth.generateKeyPair('ES256'))
+    this.dpop = oauth.DPoP(this.client, await oauth.generateKeyPair(this.auth.alg))
     const granted = await withNonce(async () => {
       const answer = await oauth.clientCredentialsGrantRequest(server, this.client,
         oauth.PrivateKeyJwt({ key: this.auth.privateKey, kid: this.auth.kid }), new URLSearchParams(), { DPoP: this.dpop, ...insecure })

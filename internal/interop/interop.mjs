@@ -119,7 +119,7 @@ function splitKey(text) {
 }
 
 const sender = await Correspondent.enrol(process.env.CODE_SENDER)
-const recipient = await Correspondent.enrol(process.env.CODE_RECIPIENT)
+const recipient = await Correspondent.enrol(process.env.CODE_RECIPIENT, 'PS256')
 await sender.signIn()
 await recipient.signIn()
 
