@@ -37,7 +37,10 @@ type client struct {
 	issuer string
 }
 
-var _ fosite.Client = (*client)(nil)
+var (
+	_ fosite.Client             = (*client)(nil)
+	_ fosite.ResponseModeClient = (*client)(nil)
+)
 
 func (c *client) GetID() string                      { return c.ID }
 func (c *client) GetHashedSecret() []byte            { return nil }
@@ -46,6 +49,9 @@ func (c *client) GetGrantTypes() fosite.Arguments    { return c.Grants }
 func (c *client) GetResponseTypes() fosite.Arguments { return fosite.Arguments{"code"} }
 func (c *client) IsPublic() bool                     { return false }
 func (c *client) GetAudience() fosite.Arguments      { return fosite.Arguments{c.issuer} }
+func (c *client) GetResponseModes() []fosite.ResponseModeType {
+	return []fosite.ResponseModeType{fosite.ResponseModeQuery}
+}
 func (c *client) GetScopes() fosite.Arguments {
 	scopes := make(fosite.Arguments, len(c.Scopes))
 	for i, s := range c.Scopes {
