@@ -83,7 +83,10 @@ func (w walker) ways(t *testing.T, h *hubtest.Hub) map[string]func(*http.Request
 		"a token from elsewhere":      changed("iss", "https://elsewhere.example"),
 		"a token bound to nobody":     changed("cnf", map[string]any{"jkt": ""}),
 		"a revoked token":             with("DPoP", w.revoked, w.revoked, w.key),
-		"a token of who is suspended": func(r *http.Request) { r.Header.Set("Authorization", "DPoP "+w.suspended); h.Prove(r, w.suspended, w.key) },
+		"a token of who is suspended": func(r *http.Request) {
+			r.Header.Set("Authorization", "DPoP "+w.suspended)
+			h.Prove(r, w.suspended, w.key)
+		},
 	}
 }
 
