@@ -46,6 +46,7 @@ type Hub struct {
 	Consents  *consent.Store
 	Referrals *referral.Store
 	Routes    *mux.Router
+	OAuth     *oauth.Handler
 	Now       func() time.Time
 
 	keys    keys.Store
@@ -167,6 +168,7 @@ func (h *Hub) mount(t testing.TB) {
 	server := httpd.New(httpd.Options{Issuer: Issuer, Ready: func(context.Context) error { return h.Log.Healthy() }})
 	h.Routes = httpd.Router()
 	server.Mount(h.Routes)
+	h.OAuth = authorization
 	authorization.Mount(h.Routes)
 	(&docs.Handler{}).Mount(h.Routes)
 	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: Issuer}).Mount(h.Routes)

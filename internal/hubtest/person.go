@@ -2,8 +2,11 @@ package hubtest
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +59,25 @@ func (p *Person) Caller(t testing.TB) partners.Caller {
 	return *c
 }
 
+// Permits says yes as the person, in the hub's own pages, to the system that has sent her
+// to address, and returns what her browser brings back to it, and where.
+func (p *Person) Permits(t testing.TB, address string) (redirect string, answer url.Values) {
+	t.Helper()
+	asked, err := url.Parse(address)
+	if err != nil || !strings.HasPrefix(address, Issuer+"/oauth/authorize?") {
+		t.Fatalf("she is sent to %s (%v)", address, err)
+	}
+	location, err := p.hub.OAuth.Permit(t.Context(), p.Caller(t), asked.Query().Get("client_id"), asked.Query().Get("request_uri"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirect, query, _ := strings.Cut(location, "?")
+	if answer, err = url.ParseQuery(query); err != nil {
+		t.Fatal(err)
+	}
+	return redirect, answer
+}
+
 // Do makes the call as the person, past the guard, which knows tokens: it is given the
 // caller that the guard would have found, or none when she may not act.
 func (p *Person) Do(t testing.TB, c Call) Answer {
@@ -68,6 +90,19 @@ func (p *Person) Do(t testing.TB, c Call) Answer {
 		r = r.WithContext(partners.WithCaller(r.Context(), *caller))
 	}
 	return p.hub.serve(p.hub.behind, r)
+}
+
+// HTTP is a client whose every connection ends in the hub.
+func (h *Hub) HTTP() *http.Client { return &http.Client{Transport: inProcess{h}} }
+
+type inProcess struct{ hub *Hub }
+
+// RoundTrip is http.RoundTripper's.
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	served := httptest.NewRequest(r.Method, r.URL.String(), r.Body).WithContext(r.Context())
+	served.Header = r.Header.Clone()
+	a := p.hub.Do(served)
+	return &http.Response{StatusCode: a.Status, Header: a.Header, Body: io.NopCloser(bytes.NewReader(a.Body)), Request: r}, nil
 }
 
 // Get reads an address as the person.
