@@ -102,6 +102,7 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	served := httptest.NewRequest(r.Method, r.URL.String(), r.Body).WithContext(r.Context())
 	served.Header = r.Header.Clone()
 	a := p.hub.Do(served)
+	a.Header.Set("Date", p.hub.Now().UTC().Format(http.TimeFormat)) // as every server does
 	return &http.Response{StatusCode: a.Status, Header: a.Header, Body: io.NopCloser(bytes.NewReader(a.Body)), Request: r}, nil
 }
 
