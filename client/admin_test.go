@@ -165,7 +165,7 @@ func TestAnAdministratorManagesSystemsAndKeysThroughAClient(t *testing.T) {
 	if _, err := there.People(ctx); err != nil {
 		t.Error(err)
 	}
-	if list, err := c.Clients(ctx); err != nil || len(list) != 2 {
+	if list, err := c.Clients(ctx); err != nil || len(list) != 3 { // with the desk of the test's people
 		t.Errorf("%+v, %v", list, err)
 	}
 
@@ -182,7 +182,7 @@ func TestAnAdministratorManagesSystemsAndKeysThroughAClient(t *testing.T) {
 		t.Error(err)
 	}
 	must(c.RevokeKey(ctx, s.agency.Signing.KeyID(), "retired"))
-	if held, err := c.HeldKeys(ctx); err != nil || len(held) != 6 {
+	if held, err := c.HeldKeys(ctx); err != nil || len(held) != 7 {
 		t.Errorf("%+v, %v", held, err)
 	}
 }

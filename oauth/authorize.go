@@ -105,12 +105,12 @@ func (h *Handler) waiting(ctx context.Context, clientID, requestURI string) (*cl
 	if !isClientID(clientID) || !strings.HasPrefix(requestURI, requestPrefix) || len(requestURI) > maxRedirect {
 		return nil, ErrAsking
 	}
-	known, err := h.partners.Client(ctx, clientID)
-	if errors.Is(err, partners.ErrUnknownClient) || err == nil && !known.Active {
-		return nil, ErrAsking
-	}
+	known, err := h.lookUp(ctx, clientID)
 	if err != nil {
 		return nil, err
+	}
+	if !known.Active {
+		return nil, ErrAsking
 	}
 	row, err := h.store.pushed(ctx, clientID, secretUse("request", requestURI))
 	if errors.Is(err, errNoGrant) {

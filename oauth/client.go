@@ -3,15 +3,19 @@ package oauth
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ory/fosite"
 
+	"handover/internal/gather"
 	"handover/keys/jose"
 	"handover/partners"
 )
@@ -113,7 +117,11 @@ func (h *Handler) authenticate(ctx context.Context, r *http.Request, form url.Va
 	if err != nil {
 		return nil, err
 	}
-	if err := h.used(ctx, h.store.use(ctx, useOf("assertion", id, claims.ID), proof)); err != nil {
+	f := &first{assertion: useOf("assertion", id, claims.ID), proof: proof}
+	if err := h.firsts.Join(ctx, f); err != nil {
+		return nil, unavailable("using an assertion", err)
+	}
+	if err := h.used(ctx, f.err); err != nil {
 		return nil, err
 	}
 	req.proof = proof
@@ -130,7 +138,7 @@ func readAssertion(r *http.Request, form url.Values) (jose.Signed, string, error
 	case form.Get("client_assertion_type") != assertionType || form.Get("client_assertion") == "":
 		return jose.Signed{}, "", stranger("client-method")
 	}
-	signed, err := jose.ParseSigned(form.Get("client_assertion"), maxAssertion, "", "JWT", "client-authentication+jwt")
+	signed, err := jose.ParseAssertion(form.Get("client_assertion"), maxAssertion)
 	if err != nil {
 		return jose.Signed{}, "", stranger("client-assertion-form")
 	}
@@ -162,9 +170,9 @@ func isClientID(s string) bool {
 // verifies the signature. An unknown client and an unknown key cost one
 // verification too, by a decoy.
 func (h *Handler) verifyAssertion(ctx context.Context, signed jose.Signed, id string) (*client, assertionClaims, error) {
-	known, err := h.partners.Client(ctx, id)
-	if err != nil && !errors.Is(err, partners.ErrUnknownClient) {
-		return nil, assertionClaims{}, unavailable("looking up a client", err)
+	known, err := h.lookUp(ctx, id)
+	if err != nil {
+		return nil, assertionClaims{}, err
 	}
 	key, err := h.decoys.key(signed.Algorithm(), signed.KeyID())
 	if err != nil {
@@ -185,6 +193,53 @@ func (h *Handler) verifyAssertion(ctx context.Context, signed jose.Signed, id st
 		return nil, assertionClaims{}, stranger("client-assertion-form")
 	}
 	return &client{Client: known, key: key.KeyID(), issuer: h.issuer}, claims, nil
+}
+
+// lookup is one client that is asked for. One that there is not has no keys.
+type lookup struct {
+	id     string
+	client partners.Client
+	err    error
+}
+
+func (h *Handler) lookUp(ctx context.Context, id string) (partners.Client, error) {
+	l := &lookup{id: id}
+	if err := errors.Join(h.lookups.Join(ctx, l), l.err); err != nil {
+		return partners.Client{}, unavailable("looking up a client", err)
+	}
+	return l.client, nil
+}
+
+// How requests to the endpoints share a round trip: one to look up those who ask, one
+// to mark their credentials as used.
+const (
+	clientsMost = 256
+	clientsTime = 10 * time.Second // for a group, whoever of its callers has left
+)
+
+func (h *Handler) newLookups() *gather.Lines[*lookup] {
+	return &gather.Lines[*lookup]{Most: clientsMost, Within: clientsTime, Do: func(ctx context.Context, group []*lookup) {
+		asked := make([]string, 0, len(group))
+		for _, l := range group {
+			if !slices.Contains(asked, l.id) {
+				asked = append(asked, l.id)
+			}
+		}
+		found, err := h.partners.Clients(ctx, asked)
+		for _, l := range group {
+			l.client, l.err = found[l.id], err
+		}
+	}}
+}
+
+func (h *Handler) newFirsts() *gather.Lines[*first] {
+	return &gather.Lines[*first]{Most: clientsMost, Within: clientsTime, Do: func(ctx context.Context, group []*first) {
+		if err := h.store.use(ctx, group); err != nil {
+			for _, f := range group {
+				f.err = err
+			}
+		}
+	}}
 }
 
 // check judges the claims of an assertion whose signature is right.
@@ -225,7 +280,9 @@ func (h *Handler) used(ctx context.Context, err error) error {
 
 // decoys are public keys that nobody holds the private part of, one for each
 // algorithm. A signature is verified by one of them where there is no key to verify
-// it by, so that the time of the answer tells no stranger which clients exist.
+// it by, so that the time of the answer tells no stranger which clients exist. That
+// the one of PS256 has 2048 bits tells nothing either: what a larger key would cost
+// depends on the token alone, unless it names the kid of a client's key.
 type decoys map[jose.Algorithm]string
 
 func newDecoys() (decoys, error) {
@@ -241,6 +298,13 @@ func newDecoys() (decoys, error) {
 		}
 		d[alg] = strings.Replace(string(jwk), key.KeyID(), "KID", 1)
 	}
+	// Nobody is to sign with it, so any odd number is as good a modulus as the product of
+	// two primes, which would take longer to find than all the rest of a hub's start.
+	n := make([]byte, 256)
+	_, _ = rand.Read(n) // it never fails (crypto/rand)
+	n[0] |= 0x80
+	n[len(n)-1] |= 1
+	d[jose.PS256] = `{"kty":"RSA","n":"` + base64.RawURLEncoding.EncodeToString(n) + `","e":"AQAB","kid":"KID","alg":"PS256","use":"sig"}`
 	return d, nil
 }
 

@@ -133,7 +133,7 @@ func TestEveryWayToCheatTheGuard(t *testing.T) {
 			tt.change(c)
 			w := h.do(c.request(t))
 			challenge := w.Header().Get("WWW-Authenticate")
-			if w.Code != http.StatusUnauthorized || !strings.HasPrefix(challenge, tt.challenge) || !strings.HasSuffix(challenge, `algs="ES256 EdDSA"`) {
+			if w.Code != http.StatusUnauthorized || !strings.HasPrefix(challenge, tt.challenge) || !strings.HasSuffix(challenge, `algs="ES256 EdDSA PS256"`) {
 				t.Errorf("got %d, challenge %s", w.Code, challenge)
 			}
 			if diff := cmp.Diff(map[string]int{tt.reason: 1}, h.counts); diff != "" || len(h.refused) != 0 {
@@ -151,7 +151,7 @@ func TestWithoutCredentialsARequestPassesWithoutACaller(t *testing.T) {
 	h := newHub(t)
 	h.exec(`ALTER TABLE oauth_proof RENAME TO hidden`) // it must not even be asked
 	w := h.do(httptest.NewRequest(http.MethodGet, testIssuer+guarded, nil))
-	if c := w.Header().Get("WWW-Authenticate"); w.Code != http.StatusUnauthorized || c != `DPoP algs="ES256 EdDSA"` {
+	if c := w.Header().Get("WWW-Authenticate"); w.Code != http.StatusUnauthorized || c != `DPoP algs="ES256 EdDSA PS256"` {
 		t.Errorf("%d, challenge %s", w.Code, c)
 	}
 	if w := h.do(httptest.NewRequest(http.MethodGet, testIssuer+metadataPath, nil)); w.Code != http.StatusOK || w.Header().Get("WWW-Authenticate") != "" {

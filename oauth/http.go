@@ -13,6 +13,7 @@ import (
 	"github.com/ory/fosite"
 
 	"handover/audit/proof"
+	"handover/internal/gather"
 	"handover/internal/httpd"
 	"handover/keys"
 	"handover/keys/jose"
@@ -73,6 +74,8 @@ type Handler struct {
 	tokens     *accessTokens
 	provider   fosite.OAuth2Provider
 	nonces     *nonces
+	lookups    *gather.Lines[*lookup]
+	firsts     *gather.Lines[*first]
 	decoys     decoys
 	origin     limit.Origin
 	perNetwork *limit.Limiter
@@ -97,7 +100,7 @@ func New(c Config) (*Handler, error) {
 	if h.decoys, err = newDecoys(); err != nil {
 		return nil, err
 	}
-	h.nonces = c.nonces()
+	h.nonces, h.lookups, h.firsts = c.nonces(), h.newLookups(), h.newFirsts()
 	h.provider = h.newProvider()
 	return h, nil
 }
@@ -136,7 +139,7 @@ const publicFor = "public, max-age=300"
 
 // metadata serves RFC 8414 §2: what is really offered and nothing else.
 func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request) {
-	algs := []jose.Algorithm{jose.ES256, jose.EdDSA}
+	algs := []jose.Algorithm{jose.ES256, jose.EdDSA, jose.PS256}
 	byKey := []string{"private_key_jwt"}
 	w.Header().Set("Cache-Control", publicFor)
 	httpd.JSON(w, http.StatusOK, map[string]any{

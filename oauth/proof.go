@@ -15,10 +15,10 @@ import (
 
 // algorithms are those of assertions and proofs, as challenges and metadata name
 // them.
-const algorithms = "ES256 EdDSA"
+const algorithms = "ES256 EdDSA PS256"
 
 // maxProof bounds a DPoP proof. One with a P-256 key and a nonce has about 700
-// bytes.
+// bytes, one with an RSA key of 4096 bits about 2,300.
 const maxProof = 4 << 10
 
 // maxName bounds a jti, which somebody else chose.
@@ -40,7 +40,7 @@ type dpopProof struct {
 // The ways in which a proof is refused. Only its sender reads them.
 var (
 	errProofCount = badProof("proof-count", "Send exactly one DPoP header with one proof.")
-	errProofForm  = badProof("proof-form", "The proof must be a compact JWS of typ dpop+jwt, ES256 or EdDSA, with typ, alg and a public jwk in its header and jti, htm, htu and iat in its payload.")
+	errProofForm  = badProof("proof-form", "The proof must be a compact JWS of typ dpop+jwt, ES256, EdDSA or PS256, with typ, alg and a public jwk in its header and jti, htm, htu and iat in its payload.")
 	errProofSign  = badProof("proof-signature", "The signature of the proof is not that of its jwk.")
 	errProofHTM   = badProof("proof-method", "htm of the proof is not the method of the request.")
 	errProofHTU   = badProof("proof-uri", "htu of the proof is not the address of the request below the issuer.")

@@ -23,7 +23,7 @@ var testNonces = &nonceSet{window: 2, secret: []byte("s"), before: nonceOf([]byt
 
 func newKey(t testing.TB, alg jose.Algorithm) jose.PrivateKey {
 	t.Helper()
-	curve := map[jose.Algorithm]jose.Curve{jose.ES256: jose.P256, jose.EdDSA: jose.Ed25519}[alg]
+	curve := map[jose.Algorithm]jose.Curve{jose.ES256: jose.P256, jose.EdDSA: jose.Ed25519, jose.PS256: jose.NoCurve}[alg]
 	key, err := jose.Generate(alg, curve)
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +95,7 @@ func TestAProofFitsOneRequestOnly(t *testing.T) {
 	}{
 		{"all right", one(good), nil},
 		{"EdDSA", []string{signProof(t, newKey(t, jose.EdDSA), good.bytes(t))}, nil},
+		{"PS256", []string{signProof(t, newKey(t, jose.PS256), good.bytes(t))}, nil},
 		{"a claim that nobody knows", one(good.but("foo", "bar")), nil},
 		{"the nonce before", one(good.but("nonce", testNonces.before)), nil},
 		{"the nonce of a hub whose clock is ahead", one(good.but("nonce", testNonces.after)), nil},

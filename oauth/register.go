@@ -165,7 +165,7 @@ func (m clientMetadata) keys() ([]jose.PublicKey, error) {
 		case errors.Is(err, jose.ErrPrivate):
 			return nil, badMetadata("jwks-private", "jwks holds a private key, which is no secret any more. Make a new one, and send its public part.")
 		case err != nil:
-			return nil, badMetadata("jwks", "Each key of jwks must be a JWK with kty, crv, x, kid, alg, on P-256 y, and nothing else but use.")
+			return nil, badMetadata("jwks", "Each key of jwks must be a JWK with kty, crv, x, kid, alg, on P-256 y, for RSA n and e instead of crv and x, and nothing else but use.")
 		}
 		keys = append(keys, k)
 	}

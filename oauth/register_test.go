@@ -68,8 +68,8 @@ func TestANewSystemRegistersAndGetsATokenForItself(t *testing.T) {
 	h := newHub(t)
 	a := h.enrol("rosewood")
 	token := h.leave(h.administrator("rosewood"))
-	key := newKey(t, jose.EdDSA)
-	w := h.registration(token, metadataOf(t, key.Public(), newKey(t, jose.ES256).Public()).bytes(t))
+	key := newKey(t, jose.PS256)
+	w := h.registration(token, metadataOf(t, key.Public(), newKey(t, jose.EdDSA).Public()).bytes(t))
 	if w.Code != http.StatusCreated || w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("WWW-Authenticate") != "" {
 		t.Fatalf("%d %v %s\n%s", w.Code, w.Header(), w.Body, h.log.String())
 	}

@@ -155,31 +155,76 @@ func judge(covered *bool, first bool) error {
 	return nil
 }
 
-// use marks a client assertion and a proof as used, in one statement, or returns
-// errAssertionUsed, errProofUsed, errMemory or errMemoryLost. With the last two
-// nothing is marked.
-func (s *Store) use(ctx context.Context, assertion use, p dpopProof) error {
+// first is the first use of an assertion with its proof, and what the store says of it.
+type first struct {
+	assertion use
+	proof     dpopProof
+	err       error
+}
+
+// use marks client assertions and their proofs as used, all that came together in one
+// statement, and leaves in each errAssertionUsed, errProofUsed, errMemory, errMemoryLost
+// or nil. With errMemory and errMemoryLost nothing is marked. Of two that share a part,
+// the first to come has it. Rows go in by their digests' order, as in spending.queue.
+func (s *Store) use(ctx context.Context, group []*first) error {
+	n := len(group)
+	assertions, proofs, issued := make([][]byte, n), make([][]byte, n), make([]time.Time, n)
+	var latest dpopProof
+	for i, f := range group {
+		assertions[i], proofs[i], issued[i] = f.assertion[:], f.proof.use[:], f.proof.issued
+		if f.proof.ahead && f.proof.issued.After(latest.issued) {
+			latest = f.proof
+		}
+	}
+	marked, since := map[use]bool{}, (*time.Time)(nil)
 	var batch pgx.Batch
-	p.queueAhead(&batch)
-	var covered *bool
-	var firstAssertion, firstProof bool
+	latest.queueAhead(&batch)
 	batch.Queue(`
-		WITH assertion AS (
-			INSERT INTO oauth_assertion (digest) SELECT $1 FROM oauth_memory WHERE since < $3
+		WITH asked AS (
+			SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::timestamptz[]) AS asked(assertion, proof, issued), oauth_memory WHERE since < issued),
+		assertion AS (
+			INSERT INTO oauth_assertion (digest) SELECT assertion FROM asked ORDER BY assertion
 			ON CONFLICT ON CONSTRAINT oauth_assertion_once DO NOTHING RETURNING digest),
 		proof AS (
-			INSERT INTO oauth_proof (digest) SELECT $2 FROM oauth_memory WHERE since < $3
+			INSERT INTO oauth_proof (digest) SELECT proof FROM asked ORDER BY proof
 			ON CONFLICT ON CONSTRAINT oauth_proof_once DO NOTHING RETURNING digest)
-		SELECT (SELECT since < $3 FROM oauth_memory),
-			EXISTS (SELECT FROM assertion), EXISTS (SELECT FROM proof)`, assertion[:], p.use[:], p.issued).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&covered, &firstAssertion, &firstProof) })
+		SELECT digest, NULL::timestamptz FROM assertion UNION ALL SELECT digest, NULL FROM proof
+		UNION ALL SELECT NULL, greatest(since, 'epoch') FROM oauth_memory`, assertions, proofs, issued).
+		Query(func(rows pgx.Rows) error {
+			var digest []byte
+			var at *time.Time
+			_, err := pgx.ForEachRow(rows, []any{&digest, &at}, func() error {
+				if digest == nil {
+					since = at
+					return nil
+				}
+				marked[use(digest)] = true
+				return nil
+			})
+			return err
+		})
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
-		return fmt.Errorf("using an assertion: %w", err)
+		return fmt.Errorf("using assertions: %w", err)
 	}
-	if covered != nil && *covered && !firstAssertion {
-		return errAssertionUsed
+	for _, f := range group {
+		f.judge(marked, since)
 	}
-	return judge(covered, firstProof)
+	return nil
+}
+
+// judge takes from what was marked, and since when that is known, what counts for f.
+func (f *first) judge(marked map[use]bool, since *time.Time) {
+	var covered *bool
+	if since != nil {
+		known := since.Before(f.proof.issued.Truncate(time.Microsecond)) // as the database compared it
+		covered = &known
+	}
+	assertion, proof := marked[f.assertion], marked[f.proof.use]
+	delete(marked, f.assertion)
+	delete(marked, f.proof.use)
+	if f.err = judge(covered, proof); covered != nil && *covered && !assertion {
+		f.err = errAssertionUsed
+	}
 }
 
 // useAssertion marks a client assertion as used where there is no proof, or returns

@@ -77,6 +77,7 @@ func TestWhatATokenRequestMayLookLike(t *testing.T) {
 		"a parameter that nobody knows":  func(k *ask) { k.form.Set("foo", "bar") },
 		"a charset":                      func(k *ask) { k.edit = header("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8") },
 		"an Ed25519 proof":               func(k *ask) { k.dpop = newKey(t, jose.EdDSA) },
+		"an RSA proof":                   func(k *ask) { k.dpop = newKey(t, jose.PS256) },
 	} {
 		k := h.ask(a)
 		change(k)
@@ -134,9 +135,10 @@ func TestAStrangerCostsOneSignature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, alg := range []jose.Algorithm{jose.ES256, jose.EdDSA} {
+	for alg := range strings.FieldsSeq(algorithms) {
+		alg := jose.Algorithm(alg)
 		key := newKey(t, alg)
-		signed, err := jose.ParseSigned(sign(t, "JWT", []byte(`{"sub":"nobody"}`), key), maxAssertion, "JWT")
+		signed, err := jose.ParseAssertion(sign(t, "JWT", []byte(`{"sub":"nobody"}`), key), maxAssertion)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,7 +260,7 @@ func TestEachKeyOfAClientCountsOnItsOwn(t *testing.T) {
 	h := newHub(t)
 	first := h.enrol("camden-outreach")
 	second := first
-	second.auth = newKey(t, jose.EdDSA)
+	second.auth = newKey(t, jose.PS256)
 	jwk, err := second.auth.Public().MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +285,7 @@ func TestMetadataNamesWhatIsOfferedAndNothingElse(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	algs, byKey := []any{"ES256", "EdDSA"}, []any{"private_key_jwt"}
+	algs, byKey := []any{"ES256", "EdDSA", "PS256"}, []any{"private_key_jwt"}
 	want := map[string]any{
 		"issuer": testIssuer, "authorization_endpoint": testIssuer + "/oauth/authorize", "token_endpoint": testIssuer + "/oauth/token",
 		"pushed_authorization_request_endpoint": testIssuer + "/oauth/par", "require_pushed_authorization_requests": true,

@@ -316,7 +316,7 @@ func TestChallengesAreWellFormed(t *testing.T) {
 		if strings.ContainsFunc(f.hint, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
 			t.Errorf("%s: the hint does not fit a quoted string", f.reason)
 		}
-		if c := f.challenge(); !strings.HasPrefix(c, `DPoP error="`+f.code+`"`) || !strings.HasSuffix(c, `algs="ES256 EdDSA"`) {
+		if c := f.challenge(); !strings.HasPrefix(c, `DPoP error="`+f.code+`"`) || !strings.HasSuffix(c, `algs="ES256 EdDSA PS256"`) {
 			t.Errorf("challenge %s", c)
 		}
 	}

@@ -74,7 +74,7 @@ func (r Registration) checkKeys() error {
 	seen := map[string]bool{}
 	for _, k := range r.Keys {
 		if !Authentication.fits(k.Algorithm()) || k.KeyID() != k.Thumbprint() || seen[k.KeyID()] {
-			return &MetadataError{"jwks", "Each key of jwks must be a different public key for ES256 or EdDSA, whose kid is its RFC 7638 thumbprint."}
+			return &MetadataError{"jwks", "Each key of jwks must be a different public key for ES256, EdDSA or PS256, whose kid is its RFC 7638 thumbprint."}
 		}
 		seen[k.KeyID()] = true
 	}

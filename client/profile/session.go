@@ -111,8 +111,9 @@ func (p *Profile) ForgetSession() error {
 }
 
 func (p *Profile) now() time.Time {
-	if p.options.Now == nil {
-		return time.Now()
+	now := p.options.Now
+	if now == nil {
+		now = time.Now
 	}
-	return p.options.Now()
+	return now()
 }

@@ -245,7 +245,7 @@ func TestASecondSystemIsRegisteredByCommands(t *testing.T) {
 	}
 	d.must(t, "clients resume "+id)
 	second.must(t, "people list")
-	if list, _ := d.must(t, "clients list")["clients"].([]any); len(list) != 2 {
+	if list, _ := d.must(t, "clients list")["clients"].([]any); len(list) != 3 { // with the desk of the test's people
 		t.Errorf("%v", list)
 	}
 	third := &desk{hub: d.hub, env: map[string]string{"HANDOVER_HOME": filepath.Join(t.TempDir(), "third")}}
@@ -278,7 +278,7 @@ func TestKeysAreRotatedAndRevokedByCommands(t *testing.T) {
 	if code, _, _ := d.run(t, "", "keys revoke --reason retired "+retired); code != exitConflict {
 		t.Errorf("again: %d", code)
 	}
-	if list, _ := d.must(t, "keys list")["keys"].([]any); len(list) != 6 {
+	if list, _ := d.must(t, "keys list")["keys"].([]any); len(list) != 7 {
 		t.Errorf("%v", list)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"handover/internal/strict"
+	"handover/keys"
 	"handover/keys/jose"
 	"handover/partners"
 )
@@ -166,20 +167,11 @@ func (a *Agency) Token(t testing.TB, scopes ...partners.Scope) string {
 	if held := a.tokens[scope]; held != "" {
 		return held
 	}
-	now := a.hub.Now().Unix()
-	form := url.Values{"grant_type": {"client_credentials"},
-		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
-		"client_assertion": {SignAs(t, "JWT", map[string]any{"iss": a.Client, "sub": a.Client, "aud": Issuer,
-			"jti": rand.Text(), "iat": now, "exp": now + 60}, a.Auth.Signer())}}
+	form := url.Values{"grant_type": {"client_credentials"}}
 	if scope != "" {
 		form.Set("scope", scope)
 	}
-	answer := a.hub.withNonce(func() *http.Request {
-		r := httptest.NewRequest(http.MethodPost, Issuer+"/oauth/token", strings.NewReader(form.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		a.prove(r, "")
-		return r
-	})
+	answer := a.post(t, "/oauth/token", form)
 	var held struct {
 		Token string `json:"access_token"`
 	}
@@ -190,14 +182,61 @@ func (a *Agency) Token(t testing.TB, scopes ...partners.Scope) string {
 	return held.Token
 }
 
-// prove adds the DPoP proof of a request (RFC 9449 §4.2).
-func (a *Agency) prove(r *http.Request, token string) {
-	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": Issuer + r.URL.EscapedPath(), "iat": a.hub.Now().Unix(), "nonce": *a.hub.nonce.Load()}
+// post sends a form to the authorization server, with the system's private_key_jwt and a
+// DPoP proof, anew with each nonce.
+func (a *Agency) post(t testing.TB, path string, form url.Values) Answer {
+	t.Helper()
+	return a.hub.withNonce(func() *http.Request {
+		now := a.hub.Now().Unix()
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", SignAs(t, "JWT", map[string]any{"iss": a.Client, "sub": a.Client, "aud": Issuer,
+			"jti": rand.Text(), "iat": now, "exp": now + 60}, a.Auth.Signer()))
+		r := httptest.NewRequest(http.MethodPost, Issuer+path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		a.prove(r, "")
+		return r
+	})
+}
+
+func (a *Agency) prove(r *http.Request, token string) { a.hub.Prove(r, token, a.DPoP) }
+
+// Prove adds the DPoP proof of a request by the key (RFC 9449 §4.2). token "" is for the
+// authorization server.
+func (h *Hub) Prove(r *http.Request, token string, key jose.PrivateKey) {
+	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": Issuer + r.URL.EscapedPath(), "iat": h.Now().Unix(), "nonce": *h.nonce.Load()}
 	if token != "" {
 		ath := sha256.Sum256([]byte(token))
 		claims["ath"] = base64.RawURLEncoding.EncodeToString(ath[:])
 	}
-	r.Header.Set("DPoP", must(jose.SignProof(must(strict.Marshal(claims)), a.DPoP)))
+	r.Header.Set("DPoP", must(jose.SignProof(must(strict.Marshal(claims)), key)))
+}
+
+// Resign is the token with one claim changed, signed by the hub's own key: nothing but
+// the claim is wrong with it.
+func (h *Hub) Resign(t testing.TB, token, claim string, value any) string {
+	t.Helper()
+	signed, err := jose.ParseSigned(token, 4<<10, "at+jwt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(signed.UnverifiedPayload(), &claims); err != nil {
+		t.Fatal(err)
+	}
+	claims[claim] = value
+	key, err := keys.Signer(t.Context(), h.keys, accessTokenKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return SignAs(t, "at+jwt", claims, key)
+}
+
+// Revoke gives a token of the agency's system back.
+func (a *Agency) Revoke(t testing.TB, token string) {
+	t.Helper()
+	if answer := a.post(t, "/oauth/revoke", url.Values{"token": {token}}); answer.Status != http.StatusOK {
+		t.Fatalf("revoking: %d %s", answer.Status, answer.Body)
+	}
 }
 
 // Call is one request of an agency.
@@ -211,14 +250,21 @@ type Call struct {
 // Do makes the call with a token and a fresh proof. It may be used by many goroutines.
 func (a *Agency) Do(t testing.TB, c Call) Answer {
 	t.Helper()
-	token := a.Token(t, c.Scopes...)
+	return a.call(t, c, a.Token(t, c.Scopes...))
+}
+
+// call makes the call with a token, if there is one, and a fresh proof.
+func (a *Agency) call(t testing.TB, c Call, token string) Answer {
+	t.Helper()
 	return a.hub.withNonce(func() *http.Request {
 		r := httptest.NewRequest(c.Method, Issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
 		if c.Type != "" {
 			r.Header.Set("Content-Type", c.Type)
 		}
-		r.Header.Set("Authorization", "DPoP "+token)
-		a.prove(r, token)
+		if token != "" {
+			r.Header.Set("Authorization", "DPoP "+token)
+			a.prove(r, token)
+		}
 		return r
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -46,15 +47,16 @@ type Hub struct {
 	Consents  *consent.Store
 	Referrals *referral.Store
 	Routes    *mux.Router
-	OAuth     *oauth.Handler
 	Now       func() time.Time
 
-	keys    keys.Store
-	handler http.Handler
-	behind  http.Handler // the routes as they are behind the guard
-	pairs   atomic.Int64
-	nonce   atomic.Pointer[string] // the newest that an answer brought
-	t       testing.TB             // the test that owns the hub; its answers are checked for it
+	keys          keys.Store
+	handler       http.Handler
+	pairs         atomic.Int64
+	mu            sync.Mutex
+	desks         map[partners.ID]*Agency // guarded by mu
+	authorization *oauth.Handler
+	nonce         atomic.Pointer[string] // the newest that an answer brought
+	t             testing.TB             // the test that owns the hub; its answers are checked for it
 }
 
 // New returns a hub over an empty database. It stops with t.
@@ -83,7 +85,7 @@ const connections = 4
 
 func assemble(t testing.TB, db *pgtest.DB, store keys.Store) *Hub {
 	t.Helper()
-	h := &Hub{DB: db, Now: time.Now, t: t, keys: store}
+	h := &Hub{DB: db, Now: time.Now, t: t, keys: store, desks: map[partners.ID]*Agency{}}
 	h.nonce.Store(new(string))
 	firewall, err := partners.LoadFirewall()
 	if err != nil {
@@ -160,6 +162,7 @@ func (h *Hub) mount(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.authorization = authorization
 	guard, err := oauth.NewGuard(settings)
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +171,6 @@ func (h *Hub) mount(t testing.TB) {
 	server := httpd.New(httpd.Options{Issuer: Issuer, Ready: func(context.Context) error { return h.Log.Healthy() }})
 	h.Routes = httpd.Router()
 	server.Mount(h.Routes)
-	h.OAuth = authorization
 	authorization.Mount(h.Routes)
 	(&docs.Handler{}).Mount(h.Routes)
 	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: Issuer}).Mount(h.Routes)
@@ -178,7 +180,7 @@ func (h *Hub) mount(t testing.TB) {
 		c, _ := partners.CallerFrom(r.Context())
 		return string(c.Partner())
 	}}).Mount(h.Routes)
-	h.handler, h.behind = server.Public(guard.Middleware(h.Routes)), server.Public(h.Routes)
+	h.handler = server.Public(guard.Middleware(h.Routes))
 }
 
 // withNonce serves the request that make returns, and once more with the nonce that the
@@ -197,13 +199,11 @@ func (h *Hub) withNonce(make func() *http.Request) Answer {
 
 // Do serves one request as it is, of a stranger unless it carries credentials, and
 // holds the exchange against docs/openapi.json.
-func (h *Hub) Do(r *http.Request) Answer { return h.serve(h.handler, r) }
-
-func (h *Hub) serve(handler http.Handler, r *http.Request) Answer {
+func (h *Hub) Do(r *http.Request) Answer {
 	sent := must(io.ReadAll(r.Body))
 	r.Body = io.NopCloser(bytes.NewReader(sent))
 	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
+	h.handler.ServeHTTP(w, r)
 	a := Answer{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
 	if err := fits(r, sent, a); err != nil {
 		h.t.Errorf("%s %s answered %d, which docs/openapi.json describes otherwise: %v\n%s", r.Method, r.URL.Path, a.Status, err, a.Body)

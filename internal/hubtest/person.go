@@ -1,17 +1,16 @@
 package hubtest
 
 import (
-	"bytes"
-	"io"
+	"crypto/rand"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"handover/internal/ids"
 	"handover/partners"
 )
 
@@ -22,26 +21,54 @@ type Person struct {
 	Role    partners.Role
 	Proved  time.Time // when she last proved who she is; zero: at this moment
 
-	hub *Hub
+	hub  *Hub
+	desk *Agency
+	mu   sync.Mutex
+	held struct {
+		token  string
+		role   partners.Role
+		proved time.Time
+	}
 }
 
 // Person makes somebody who takes part, behind the hub's back.
 func (h *Hub) Person(t testing.TB, partner partners.ID, role partners.Role) *Person {
 	t.Helper()
-	p := &Person{ID: uuid.NewString(), Partner: partner, Role: role, hub: h}
+	p := &Person{ID: uuid.NewString(), Partner: partner, Role: role, hub: h, desk: h.desk(t, partner)}
 	h.Exec(t, `
 		INSERT INTO partner_user (id, partner, name, role, status, since, log_entry)
 		VALUES ($1, $2, 'A worker', $3, 'active', now(), (SELECT id FROM audit_entry LIMIT 1))`, p.ID, string(partner), string(role))
+	p.Token(t)
 	return p
 }
 
-// admit is the person as the stores see her, or nil if she may not act now.
-func (p *Person) admit(t testing.TB) *partners.Caller {
+// desk is the system through which the people of an agency act: another than its first,
+// so that a test may do to that one what it likes. It is made behind the hub's back.
+func (h *Hub) desk(t testing.TB, partner partners.ID) *Agency {
 	t.Helper()
-	proved := p.Proved
-	if proved.IsZero() {
-		proved = p.hub.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if d := h.desks[partner]; d != nil {
+		return d
 	}
+	d := &Agency{ID: partner, Client: string(partner) + ".desk", Auth: Key(t, partners.Authentication), DPoP: Key(t, partners.Authentication),
+		hub: h, tokens: map[string]string{}}
+	h.Exec(t, `
+		INSERT INTO partner_client (id, partner, name, scopes, grant_types, redirect_uris, active, since, log_entry)
+		SELECT $1, partner, 'Desk', scopes, grant_types, redirect_uris, true, now(), log_entry FROM partner_client WHERE partner = $2 LIMIT 1`,
+		d.Client, string(partner))
+	h.Exec(t, `
+		INSERT INTO partner_key (partner, kid, use, client, jwk, thumbprint, not_before, not_after, log_entry)
+		SELECT partner, $1, 'authentication', id, $2, $1, since, since + interval '1 day', log_entry FROM partner_client WHERE id = $3`,
+		d.Auth.KeyID(), string(must(d.Auth.Public().MarshalJSON())), d.Client)
+	h.desks[partner] = d
+	return d
+}
+
+// admit is the person as the stores see her when she has proved who she is at that time,
+// or nil if she may not act now.
+func (p *Person) admit(t testing.TB, proved time.Time) *partners.Caller {
+	t.Helper()
 	callers, err := p.hub.Registry.Admit(t.Context(), []partners.Bearer{{User: p.ID, Proved: proved}}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -49,61 +76,69 @@ func (p *Person) admit(t testing.TB) *partners.Caller {
 	return callers[0]
 }
 
+// proof is when she has last proved who she is.
+func (p *Person) proof() time.Time {
+	if p.Proved.IsZero() {
+		return p.hub.Now()
+	}
+	return p.Proved
+}
+
 // Caller is the person as the stores see her; she must be one who may act.
 func (p *Person) Caller(t testing.TB) partners.Caller {
 	t.Helper()
-	c := p.admit(t)
+	c := p.admit(t, p.proof())
 	if c == nil {
 		t.Fatalf("a person of %s may not act", p.Partner)
 	}
 	return *c
 }
 
-// Permits says yes as the person, in the hub's own pages, to the system that has sent her
-// to address, and returns what her browser brings back to it, and where.
-func (p *Person) Permits(t testing.TB, address string) (redirect string, answer url.Values) {
+// Token gets an access token with which her agency's desk acts for the person,
+// with all the rights of her role, through the authorization code flow; or "" if she may
+// not act now. The same token is given again while role and proof are the same.
+func (p *Person) Token(t testing.TB) string {
 	t.Helper()
-	asked, err := url.Parse(address)
-	if err != nil || !strings.HasPrefix(address, Issuer+"/oauth/authorize?") {
-		t.Fatalf("she is sent to %s (%v)", address, err)
+	c := p.admit(t, p.proof())
+	if c == nil {
+		return p.held.token // what she has from before
 	}
-	location, err := p.hub.OAuth.Permit(t.Context(), p.Caller(t), asked.Query().Get("client_id"), asked.Query().Get("request_uri"))
+	sameProof := p.Proved.IsZero() || p.Proved.Equal(p.held.proved)
+	if p.held.token != "" && sameProof && p.held.role == c.Role() && p.admit(t, p.held.proved) != nil {
+		return p.held.token
+	}
+	verifier := rand.Text() + rand.Text()
+	asked := url.Values{"response_type": {"code"}, "redirect_uri": {partners.LoopbackRedirect}, "code_challenge": {ids.Digest(verifier)},
+		"code_challenge_method": {"S256"}}
+	var pushed struct {
+		URI string `json:"request_uri"`
+	}
+	p.desk.post(t, "/oauth/par", asked).Into(t, http.StatusCreated, &pushed)
+	location, err := p.hub.authorization.Permit(t.Context(), *c, p.desk.Client, pushed.URI)
 	if err != nil {
 		t.Fatal(err)
 	}
-	redirect, query, _ := strings.Cut(location, "?")
-	if answer, err = url.ParseQuery(query); err != nil {
-		t.Fatal(err)
+	answer := must(url.Parse(location)).Query()
+	var given struct {
+		Token string `json:"access_token"`
 	}
-	return redirect, answer
+	p.desk.post(t, "/oauth/token", url.Values{"grant_type": {"authorization_code"}, "code": {answer.Get("code")},
+		"redirect_uri": {partners.LoopbackRedirect}, "code_verifier": {verifier}}).Into(t, http.StatusOK, &given)
+	p.held.token, p.held.role, p.held.proved = given.Token, c.Role(), c.Proved()
+	return given.Token
 }
 
-// Do makes the call as the person, past the guard, which knows tokens: it is given the
-// caller that the guard would have found, or none when she may not act.
+// Desk is the system through which she acts.
+func (p *Person) Desk() *Agency { return p.desk }
+
+// Do makes the call as the person, with her token and a fresh proof; without either, if
+// she may not act and has none from before.
 func (p *Person) Do(t testing.TB, c Call) Answer {
 	t.Helper()
-	r := httptest.NewRequest(c.Method, Issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
-	if c.Type != "" {
-		r.Header.Set("Content-Type", c.Type)
-	}
-	if caller := p.admit(t); caller != nil {
-		r = r.WithContext(partners.WithCaller(r.Context(), *caller))
-	}
-	return p.hub.serve(p.hub.behind, r)
-}
-
-// HTTP is a client whose every connection ends in the hub.
-func (h *Hub) HTTP() *http.Client { return &http.Client{Transport: inProcess{h}} }
-
-type inProcess struct{ hub *Hub }
-
-// RoundTrip is http.RoundTripper's.
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	served := httptest.NewRequest(r.Method, r.URL.String(), r.Body).WithContext(r.Context())
-	served.Header = r.Header.Clone()
-	a := p.hub.Do(served)
-	a.Header.Set("Date", p.hub.Now().UTC().Format(http.TimeFormat)) // as every server does
-	return &http.Response{StatusCode: a.Status, Header: a.Header, Body: io.NopCloser(bytes.NewReader(a.Body)), Request: r}, nil
+	p.mu.Lock()
+	token := p.Token(t)
+	p.mu.Unlock()
+	return p.desk.call(t, c, token)
 }
 
 // Get reads an address as the person.

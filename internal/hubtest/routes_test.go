@@ -41,10 +41,10 @@ const access = `
 	POST /v1/people/{user}/role                   partner:admin
 	POST /v1/people/{user}/suspend                partner:admin
 	POST /v1/people/{user}/resume                 partner:admin
-	POST /v1/people/{user}/remove                 partner:admin
 	POST /v1/people/{user}/recover                partner:admin
 	POST /v1/people/{user}/sign-out               partner:admin
 	GET  /v1/people/{user}/referrals              partner:admin
+	POST /v1/people/{user}/remove                 partner:admin
 	GET  /v1/clients                              partner:admin
 	POST /v1/clients/invitations                  partner:admin
 	POST /v1/clients/{client}/suspend             partner:admin
