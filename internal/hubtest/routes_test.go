@@ -46,6 +46,8 @@ const access = `
 	GET  /static/{file}                           page
 	GET  /sign-in                                 page
 	GET  /sign-in/{partner}                       page
+	GET  /oauth/authorize                              page
+	POST /oauth/authorize                              page
 	GET  /join                                    page
 	GET  /step-up                                 page
 	POST /sign-out                                page
