@@ -206,8 +206,12 @@ func TestASignInEnds(t *testing.T) {
 	if _, err := old.People(ctx); err != nil {
 		t.Error(err)
 	}
+	given := hubtest.Value[int](t, s.hub, `SELECT count(*) FROM oauth_assertion`) // one for each token that is asked for
 	if _, err := old.AddPerson(ctx, "Ada", "caseworker"); client.Code(err) != "step-up-required" {
 		t.Errorf("without a fresh proof: %v", err)
+	}
+	if n := hubtest.Value[int](t, s.hub, `SELECT count(*) FROM oauth_assertion`); n != given {
+		t.Errorf("%d tokens were asked for in vain", n-given)
 	}
 }
 

@@ -160,8 +160,10 @@ func (a *app) signOutCommand() *cobra.Command {
 				return errors.Join(err, p.ForgetSession())
 			}
 			// Given back first: a hub that cannot be reached would go on honouring what is
-			// forgotten here.
-			if err := c.SignOut(cmd.Context()); err != nil {
+			// forgotten here. One that refuses honours it no more.
+			if err := c.SignOut(cmd.Context()); errors.As(err, new(*client.Problem)) {
+				return errors.Join(err, p.ForgetSession())
+			} else if err != nil {
 				return err
 			}
 			if err := p.ForgetSession(); err != nil {
