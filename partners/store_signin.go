@@ -45,7 +45,8 @@ func (s *Store) Profile(ctx context.Context, c Caller) (Profile, error) {
 func LockStanding(ctx context.Context, tx pgx.Tx, user string) (since time.Time, err error) {
 	var out *time.Time
 	err = tx.QueryRow(ctx, `
-		SELECT nullif(signed_out_at, '-infinity') FROM partner_user WHERE id = $1 AND status = 'active' FOR SHARE`, user).Scan(&out)
+		SELECT nullif(u.signed_out_at, '-infinity') FROM partner_user u JOIN partner p ON p.id = u.partner
+		WHERE u.id = $1 AND u.status = 'active' AND p.status = 'active' FOR SHARE OF u`, user).Scan(&out)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, ErrUserNotThere
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -229,8 +230,37 @@ func (h *Hub) Do(r *http.Request) Answer {
 	w := httptest.NewRecorder()
 	h.handler.ServeHTTP(w, r)
 	a := Answer{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
+	if h.issuer != Issuer { // the document is read for the hubs of New
+		return a
+	}
 	if err := fits(r, sent, a); err != nil {
 		h.t.Errorf("%s %s answered %d, which docs/openapi.json describes otherwise: %v\n%s", r.Method, r.URL.Path, a.Status, err, a.Body)
 	}
 	return a
 }
+
+// Listening returns a hub that a real browser can use: on a free port of this machine, at
+// http://localhost:PORT, which browsers take for a safe place. authorization is behind the
+// permission page; nil: there is none. Agencies of it do not call the API.
+func Listening(t testing.TB, authorization web.Authorization) *Hub {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	h := assemble(t, pgtest.New(t), openKeys(t), "http://localhost:"+port, authorization)
+	server := &http.Server{Handler: h.handler, ReadHeaderTimeout: wait}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serving: %v", err)
+		}
+	})
+	return h
+}
+
+// URL is where the hub is.
+func (h *Hub) URL() string { return h.issuer }

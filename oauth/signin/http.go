@@ -76,9 +76,6 @@ func New(c Config) (*Handler, error) {
 		issuer: c.Issuer, store: c.Store, partners: c.Partners, log: c.Log, rp: rp, sameOrigin: http.NewCrossOriginProtection(),
 		origin: c.Origin, landings: append([]string{home}, c.Landings...), logger: c.Logger, now: c.Now,
 	}
-	if err := h.sameOrigin.AddTrustedOrigin(c.Issuer); err != nil {
-		return nil, fmt.Errorf("configuring sign-in: %w", err)
-	}
 	if h.now == nil {
 		h.now = time.Now
 	}

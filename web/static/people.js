@@ -45,7 +45,7 @@ function inWords(error) {
     case "NotAllowedError":
       return "Nothing was done. You may have cancelled, or this device has no passkey for Handover. Try again.";
     case "InvalidStateError":
-      return "This device has a passkey for you already. Use it to sign in.";
+      return "This device has a passkey for you already. There is nothing more to set up on it.";
     case "NotSupportedError":
       return "This device cannot make the kind of passkey that is needed. Set a screen lock, or use another device.";
     case "SecurityError":
