@@ -21,7 +21,7 @@ var (
 	ErrAsking = fault.New(fault.NotFound, "authorization-request-invalid", fault.Sender,
 		"This request is unknown, answered or out of date. Start again from the system that you came from.")
 	ErrOtherAgency = fault.New(fault.Forbidden, "authorization-other-agency", fault.Sender,
-		"That system is not one of your agency's. Sign in as somebody who works there, or go back.")
+		"This system belongs to another agency than yours, so you cannot let it act for you. Nothing was sent to it.")
 )
 
 // Asking is a system's request to act for a person, as she is asked it.

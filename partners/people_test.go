@@ -129,7 +129,7 @@ func TestAPersonsStandingChangesAtHerNextRequest(t *testing.T) {
 	do("role", map[string]string{"role": "auditor"}, 409)
 	acts := hubtest.Column[string](t, h, `SELECT convert_from(body, 'UTF8')::jsonb->>'act' FROM audit_entry
 		WHERE convert_from(body, 'UTF8')::jsonb->>'target' = $1 AND convert_from(body, 'UTF8')::jsonb->>'user' = $2 ORDER BY at, id`, worker.ID, admin.ID)
-	want := []string{"user.role", "user.role", "user.suspend", "user.resume", "user.signout", "user.remove",
+	want := []string{"user.role", "user.role", "user.suspend", "user.resume", "user.signout-all", "user.remove",
 		"refused", "refused", "refused", "refused", "refused", "refused"}
 	if diff := cmp.Diff(want, acts); diff != "" {
 		t.Errorf("logged (-want +got):\n%s", diff)
@@ -217,7 +217,7 @@ func TestNobodyAdministersAnythingButHerOwnAgencyAndOnlyAsItsAdministrator(t *te
 	if _, err := h.Registry.AddPerson(t.Context(), own.Caller(t), "A", partners.Manager); !errors.Is(err, partners.ErrScope) {
 		t.Errorf("a system adds a person: %v", err)
 	}
-	if err := h.Registry.SignOut(t.Context(), worker.Caller(t), admin.ID); !errors.Is(err, partners.ErrScope) {
+	if err := h.Registry.SignOut(t.Context(), worker.Caller(t), admin.ID); !errors.Is(err, partners.ErrUserNotThere) {
 		t.Errorf("a caseworker signs her administrator out: %v", err)
 	}
 	if err := h.Registry.SignOut(t.Context(), worker.Caller(t), worker.ID); err != nil {

@@ -14,16 +14,14 @@ import (
 
 // SignOut ends everything that a person has proved so far: her sessions in the hub's pages
 // and what she let systems do in her name stop at the next request. She may do it for
-// herself, and her agency's administrator for her. Errors: ErrUserNotThere, ErrScope.
+// herself, and her agency's administrator for her; for anybody else there is no such
+// person, or ErrUserNotThere.
 //
 // The row is locked before the time is read, so that a sign-in or a step-up under way is
 // either over, and ended by this, or sees it.
 func (s *Store) SignOut(ctx context.Context, c Caller, user string) error {
-	if !ids.IsUUID(user) {
+	if !ids.IsUUID(user) || user != c.user && !c.Has(PartnerAdmin) {
 		return ErrUserNotThere
-	}
-	if user != c.user && !c.Has(PartnerAdmin) {
-		return ErrScope.With("scope", string(PartnerAdmin))
 	}
 	err := pg.As(ctx, s.pool, string(c.partner), func(tx pgx.Tx) error {
 		var there bool
@@ -34,7 +32,7 @@ func (s *Store) SignOut(ctx context.Context, c Caller, user string) error {
 		if err != nil {
 			return fmt.Errorf("signing somebody out: %w", err)
 		}
-		e := c.Entry("user.signout")
+		e := c.Entry("user.signout-all")
 		e.Target = user
 		var entry audit.EntryID
 		if entry, err = logNow(ctx, tx, e); err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"handover/internal/ids"
 	"handover/internal/strict"
 	"handover/keys"
 	"handover/keys/jose"
@@ -85,7 +87,7 @@ func (h *Hub) Agency(t testing.TB, id partners.ID, c partners.Category) *Agency 
 // Enrol redeems the code for the agency's system.
 func (a *Agency) Enrol(t testing.TB, code string) {
 	t.Helper()
-	client, err := a.hub.Registry.Enrol(t.Context(), Issuer, code, a.Statement(t, code))
+	client, err := a.hub.Registry.Enrol(t.Context(), a.hub.issuer, code, a.Statement(t, code))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +116,7 @@ func (a *Agency) newKeys(t testing.TB) {
 // Enrolment is what the agency's system states of itself for the code.
 func (a *Agency) Enrolment(code string) partners.Enrolment {
 	digest := sha256.Sum256([]byte(code))
-	e := partners.Enrolment{Hub: Issuer, CodeDigest: base64.RawURLEncoding.EncodeToString(digest[:]), IssuedAt: a.hub.Now().Unix()}
+	e := partners.Enrolment{Hub: a.hub.issuer, CodeDigest: base64.RawURLEncoding.EncodeToString(digest[:]), IssuedAt: a.hub.Now().Unix()}
 	e.Keys.Authentication, e.Keys.Signing, e.Keys.Encryption = a.Auth.Public(), a.Signing.Public(), a.Sealing.Public()
 	return e
 }
@@ -182,6 +184,21 @@ func (a *Agency) Token(t testing.TB, scopes ...partners.Scope) string {
 	return held.Token
 }
 
+// Push pushes an authorization request (RFC 9126) with which all is right but for what
+// form says, and returns its request_uri and the verifier of its challenge.
+func (a *Agency) Push(t testing.TB, form url.Values) (requestURI, verifier string) {
+	t.Helper()
+	verifier = rand.Text() + rand.Text()
+	asked := url.Values{"response_type": {"code"}, "redirect_uri": {partners.LoopbackRedirect}, "code_challenge": {ids.Digest(verifier)},
+		"code_challenge_method": {"S256"}}
+	maps.Copy(asked, form)
+	var pushed struct {
+		URI string `json:"request_uri"`
+	}
+	a.post(t, "/oauth/par", asked).Into(t, http.StatusCreated, &pushed)
+	return pushed.URI, verifier
+}
+
 // post sends a form to the authorization server, with the system's private_key_jwt and a
 // DPoP proof, anew with each nonce.
 func (a *Agency) post(t testing.TB, path string, form url.Values) Answer {
@@ -189,9 +206,9 @@ func (a *Agency) post(t testing.TB, path string, form url.Values) Answer {
 	return a.hub.withNonce(func() *http.Request {
 		now := a.hub.Now().Unix()
 		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-		form.Set("client_assertion", SignAs(t, "JWT", map[string]any{"iss": a.Client, "sub": a.Client, "aud": Issuer,
+		form.Set("client_assertion", SignAs(t, "JWT", map[string]any{"iss": a.Client, "sub": a.Client, "aud": a.hub.issuer,
 			"jti": rand.Text(), "iat": now, "exp": now + 60}, a.Auth.Signer()))
-		r := httptest.NewRequest(http.MethodPost, Issuer+path, strings.NewReader(form.Encode()))
+		r := httptest.NewRequest(http.MethodPost, a.hub.issuer+path, strings.NewReader(form.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		a.prove(r, "")
 		return r
@@ -203,7 +220,7 @@ func (a *Agency) prove(r *http.Request, token string) { a.hub.Prove(r, token, a.
 // Prove adds the DPoP proof of a request by the key (RFC 9449 §4.2). token "" is for the
 // authorization server.
 func (h *Hub) Prove(r *http.Request, token string, key jose.PrivateKey) {
-	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": Issuer + r.URL.EscapedPath(), "iat": h.Now().Unix(), "nonce": *h.nonce.Load()}
+	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": h.issuer + r.URL.EscapedPath(), "iat": h.Now().Unix(), "nonce": *h.nonce.Load()}
 	if token != "" {
 		ath := sha256.Sum256([]byte(token))
 		claims["ath"] = base64.RawURLEncoding.EncodeToString(ath[:])
@@ -257,7 +274,7 @@ func (a *Agency) Do(t testing.TB, c Call) Answer {
 func (a *Agency) call(t testing.TB, c Call, token string) Answer {
 	t.Helper()
 	return a.hub.withNonce(func() *http.Request {
-		r := httptest.NewRequest(c.Method, Issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
+		r := httptest.NewRequest(c.Method, a.hub.issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
 		if c.Type != "" {
 			r.Header.Set("Content-Type", c.Type)
 		}

@@ -67,7 +67,7 @@ type Hub struct {
 // New returns a hub over an empty database. It stops with t.
 func New(t testing.TB) *Hub {
 	t.Helper()
-	return assemble(t, pgtest.New(t), openKeys(t), Issuer, nil)
+	return assemble(t, pgtest.New(t), openKeys(t), Issuer)
 }
 
 // Another returns a second hub on the database of the first, with the same keys and
@@ -82,13 +82,13 @@ func (h *Hub) Another(t testing.TB) *Hub {
 		t.Cleanup(pool.Close)
 		return pool
 	}
-	return assemble(t, &pgtest.DB{URL: h.DB.URL, Hub: open(pg.RoleHub), Log: open(pg.RoleLog), Owner: h.DB.Owner}, h.keys, h.issuer, h.authorization)
+	return assemble(t, &pgtest.DB{URL: h.DB.URL, Hub: open(pg.RoleHub), Log: open(pg.RoleLog), Owner: h.DB.Owner}, h.keys, h.issuer)
 }
 
 // connections is how many each pool of another hub may hold.
 const connections = 4
 
-func assemble(t testing.TB, db *pgtest.DB, store keys.Store, issuer string, authorization web.Authorization) *Hub {
+func assemble(t testing.TB, db *pgtest.DB, store keys.Store, issuer string) *Hub {
 	t.Helper()
 	h := &Hub{DB: db, Now: time.Now, t: t, keys: store, issuer: issuer, desks: map[partners.ID]*Agency{}}
 	h.nonce.Store(new(string))
@@ -98,9 +98,9 @@ func assemble(t testing.TB, db *pgtest.DB, store keys.Store, issuer string, auth
 	}
 	h.Registry = partners.NewStore(h.DB.Hub, firewall)
 	h.Operator = partners.NewStore(h.DB.Owner, firewall)
-	h.Consents = &consent.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: Issuer}
+	h.Consents = &consent.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: h.issuer}
 	h.openLog(t)
-	h.Referrals = referral.NewStore(h.DB.Hub, h.Registry, h.Log, Issuer)
+	h.Referrals = referral.NewStore(h.DB.Hub, h.Registry, h.Log, h.issuer)
 	h.mount(t)
 	return h
 }
@@ -178,7 +178,7 @@ func (h *Hub) mount(t testing.TB) {
 	server.Mount(h.Routes)
 	authorization.Mount(h.Routes)
 	(&docs.Handler{}).Mount(h.Routes)
-	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: Issuer}).Mount(h.Routes)
+	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: h.issuer}).Mount(h.Routes)
 	(&consent.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Consents}).Mount(h.Routes)
 	(&referral.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Referrals}).Mount(h.Routes)
 	(&audit.Handler{Log: h.Log, Authenticated: gate.Authenticated, Partner: func(r *http.Request) string {
@@ -240,16 +240,15 @@ func (h *Hub) Do(r *http.Request) Answer {
 }
 
 // Listening returns a hub that a real browser can use: on a free port of this machine, at
-// http://localhost:PORT, which browsers take for a safe place. authorization is behind the
-// permission page; nil: there is none. Agencies of it do not call the API.
-func Listening(t testing.TB, authorization web.Authorization) *Hub {
+// http://localhost:PORT, which browsers take for a safe place.
+func Listening(t testing.TB) *Hub {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	h := assemble(t, pgtest.New(t), openKeys(t), "http://localhost:"+port, authorization)
+	h := assemble(t, pgtest.New(t), openKeys(t), "http://localhost:"+port)
 	server := &http.Server{Handler: h.handler, ReadHeaderTimeout: wait}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()

@@ -1,7 +1,6 @@
 package hubtest
 
 import (
-	"crypto/rand"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"handover/internal/ids"
 	"handover/partners"
 )
 
@@ -108,14 +106,8 @@ func (p *Person) Token(t testing.TB) string {
 	if p.held.token != "" && sameProof && p.held.role == c.Role() && p.admit(t, p.held.proved) != nil {
 		return p.held.token
 	}
-	verifier := rand.Text() + rand.Text()
-	asked := url.Values{"response_type": {"code"}, "redirect_uri": {partners.LoopbackRedirect}, "code_challenge": {ids.Digest(verifier)},
-		"code_challenge_method": {"S256"}}
-	var pushed struct {
-		URI string `json:"request_uri"`
-	}
-	p.desk.post(t, "/oauth/par", asked).Into(t, http.StatusCreated, &pushed)
-	location, err := p.hub.authorization.Permit(t.Context(), *c, p.desk.Client, pushed.URI)
+	uri, verifier := p.desk.Push(t, nil)
+	location, err := p.hub.authorization.Permit(t.Context(), *c, p.desk.Client, uri)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +145,7 @@ func (p *Person) Get(t testing.TB, path string) Answer {
 func (p *Person) Permits(t testing.TB, address string) (redirect string, answer url.Values) {
 	t.Helper()
 	asked, err := url.Parse(address)
-	if err != nil || !strings.HasPrefix(address, Issuer+"/oauth/authorize?") {
+	if err != nil || !strings.HasPrefix(address, p.hub.issuer+"/oauth/authorize?") {
 		t.Fatalf("she is sent to %s (%v)", address, err)
 	}
 	location, err := p.hub.authorization.Permit(t.Context(), p.Caller(t), asked.Query().Get("client_id"), asked.Query().Get("request_uri"))

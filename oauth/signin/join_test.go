@@ -111,10 +111,10 @@ func TestAPasskeyIsMadeAsItMustBe(t *testing.T) {
 func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	ada, admin := h.Person(t, a.ID, "Ada Example", partners.Administrator)
-	_, second := h.Person(t, a.ID, "Alma Example", partners.Administrator)
-	_, colleague := h.Person(t, a.ID, "Bea Example", partners.Caseworker)
-	u, lost := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	ada, admin := h.Joined(t, a.ID, "Ada Example", partners.Administrator)
+	_, second := h.Joined(t, a.ID, "Alma Example", partners.Administrator)
+	_, colleague := h.Joined(t, a.ID, "Bea Example", partners.Caseworker)
+	u, lost := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	code := recovering(t, h, u, ada.ID)
 
 	b := h.Browser()
@@ -158,7 +158,7 @@ func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 func TestALinkThatRecoversNothingAddsAPasskey(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	u, first := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	u, first := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	code, err := h.Operator.Reissue(t.Context(), u.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func TestALinkThatRecoversNothingAddsAPasskey(t *testing.T) {
 func TestAPasskeyIsAddedAndRemovedAfterAFreshProof(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	own := hubtest.Value[string](t, h, `SELECT id::text FROM oauth_passkey WHERE user_id = $1`, u.ID)
 	remove := func(id string) hubtest.Answer { return b.Form(t, "/account/passkeys/"+id+"/remove", url.Values{}) }
 	old := func() { h.Exec(t, `UPDATE oauth_session SET proved_at = now() - interval '16 minutes'`) }
@@ -226,7 +226,7 @@ func TestAPasskeyIsAddedAndRemovedAfterAFreshProof(t *testing.T) {
 func TestSheKeepsOnePasskey(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	b.Post(t, addPath, map[string]any{"credential": h.Browser().Device.Create(b.Options(t, addPath, struct{}{}))})
 	both := hubtest.Column[string](t, h, `SELECT id::text FROM oauth_passkey WHERE user_id = $1`, u.ID)
 	browsers := []*hubtest.Browser{sameCookies(h, b), sameCookies(h, b)}
@@ -243,8 +243,8 @@ func TestSheKeepsOnePasskey(t *testing.T) {
 func TestAChallengeToAddIsOfOneSession(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
-	_, evil := h.Person(t, a.ID, "Eve Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, evil := h.Joined(t, a.ID, "Eve Example", partners.Caseworker)
 	credential := h.Browser().Device.Create(evil.Options(t, addPath, struct{}{}))
 	b.Cookies["__Host-ceremony"] = evil.Cookies["__Host-ceremony"]
 	want(t, b.Post(t, addPath, map[string]any{"credential": credential}), 409, "sign-in-stale", "another's challenge to add")
