@@ -6,14 +6,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"handover/audit/proof"
+	"handover/internal/hubtest"
 	"handover/internal/pg"
-	"handover/oauth"
 	"handover/partners"
 )
 
@@ -58,40 +58,58 @@ func (r running) initialToken(t *testing.T) string {
 	return "INITIAL_TOKEN=" + token
 }
 
-// browser is the address of a caseworker's browser: it says yes, or with answer=deny no,
-// to whoever sends her to ?url=, and returns where she was sent afterwards.
+// browser is the address of a caseworker's browser, in which she has signed in: it says
+// yes, or with answer=deny no, to whoever sends her to ?url=, and returns where she was
+// sent afterwards.
 func (r running) browser(t *testing.T, agency string) string {
 	t.Helper()
-	pool := r.owner(t)
-	keys, err := openKeys(t.Context(), r.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := oauth.New(oauth.Config{Issuer: r.Issuer, Keys: keys, Partners: partners.NewStore(pool, nil), Store: oauth.NewStore(pool),
-		Count: func(string) {}, Refuse: func(context.Context, proof.Entry) error { return nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var her *hubtest.Browser
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		sent, err := url.Parse(q.URL.Query().Get("url"))
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		client, request := sent.Query().Get("client_id"), sent.Query().Get("request_uri")
-		location := server.Deny
-		if q.URL.Query().Get("answer") != "deny" {
-			her := r.person(t, pool, agency, partners.Caseworker)
-			location = func(ctx context.Context, client, request string) (string, error) {
-				return server.Permit(ctx, her, client, request)
-			}
+		if her == nil { // the agency may have enrolled just before
+			link := r.operator(t, "user", "add", agency, "--name", "Ayo Example", "--role", "caseworker")
+			her = hubtest.NewBrowser(r.Issuer, overHTTP(t))
+			her.Join(t, codeOf(link))
 		}
-		to, err := location(q.Context(), client, request)
-		if err != nil {
-			t.Error(err)
+		if page := her.Get(t, sent.RequestURI()); page.Status != http.StatusOK {
+			t.Errorf("the permission page: %d %s", page.Status, page.Body)
 		}
-		_, _ = io.WriteString(w, to)
+		answer := "allow"
+		if q.URL.Query().Get("answer") == "deny" {
+			answer = "deny"
+		}
+		done := her.Form(t, "/oauth/authorize", url.Values{"client_id": sent.Query()["client_id"], "request_uri": sent.Query()["request_uri"], "answer": {answer}})
+		_, _ = io.WriteString(w, done.Header.Get("Location"))
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// codeOf is the code of a one-time link in what the operator's command has printed.
+func codeOf(printed string) string {
+	_, after, _ := strings.Cut(printed, "/join#")
+	code, _, _ := strings.Cut(after, "\n")
+	return strings.TrimSpace(code)
+}
+
+// overHTTP sends a request to a hub that listens, and follows no redirect.
+func overHTTP(t *testing.T) func(*http.Request) hubtest.Answer {
+	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return func(r *http.Request) hubtest.Answer {
+		r.RequestURI = "" // of a server
+		answer, err := client.Do(r.WithContext(context.WithoutCancel(t.Context())))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hubtest.Answer{Status: answer.StatusCode, Header: answer.Header, Body: body}
+	}
 }
