@@ -12,6 +12,7 @@ import (
 	"github.com/ory/fosite"
 
 	"handover/internal/fault"
+	"handover/internal/ids"
 	"handover/partners"
 )
 
@@ -102,7 +103,7 @@ func (h *Handler) refuseTo(ctx context.Context, req *clientRequest, requestURI, 
 // right, and no other parameter is looked at, so nothing can be added to what the client
 // pushed.
 func (h *Handler) waiting(ctx context.Context, clientID, requestURI string) (*clientRequest, error) {
-	if !isClientID(clientID) || !strings.HasPrefix(requestURI, requestPrefix) || len(requestURI) > maxRedirect {
+	if !ids.IsClient(clientID) || !strings.HasPrefix(requestURI, requestPrefix) || len(requestURI) > maxRedirect {
 		return nil, ErrAsking
 	}
 	known, err := h.lookUp(ctx, clientID)

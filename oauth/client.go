@@ -16,6 +16,7 @@ import (
 	"github.com/ory/fosite"
 
 	"handover/internal/gather"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/partners"
 )
@@ -26,7 +27,6 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 const (
 	maxAssertion     = 4 << 10
 	maxAssertionLife = 5 * time.Minute // from iat to exp
-	maxClientID      = 64
 )
 
 // client is a partner's system as fosite sees it: confidential, without a secret, with
@@ -37,7 +37,10 @@ type client struct {
 	issuer string
 }
 
-var _ fosite.Client = (*client)(nil)
+var (
+	_ fosite.Client             = (*client)(nil)
+	_ fosite.ResponseModeClient = (*client)(nil)
+)
 
 func (c *client) GetID() string                      { return c.ID }
 func (c *client) GetHashedSecret() []byte            { return nil }
@@ -46,6 +49,9 @@ func (c *client) GetGrantTypes() fosite.Arguments    { return c.Grants }
 func (c *client) GetResponseTypes() fosite.Arguments { return fosite.Arguments{"code"} }
 func (c *client) IsPublic() bool                     { return false }
 func (c *client) GetAudience() fosite.Arguments      { return fosite.Arguments{c.issuer} }
+func (c *client) GetResponseModes() []fosite.ResponseModeType {
+	return []fosite.ResponseModeType{fosite.ResponseModeQuery}
+}
 func (c *client) GetScopes() fosite.Arguments {
 	scopes := make(fosite.Arguments, len(c.Scopes))
 	for i, s := range c.Scopes {
@@ -143,27 +149,13 @@ func readAssertion(r *http.Request, form url.Values) (jose.Signed, string, error
 		return jose.Signed{}, "", stranger("client-assertion-form")
 	}
 	var c assertionClaims
-	if readClaims(signed.UnverifiedPayload(), &c) != nil || !isClientID(c.Subject) {
+	if readClaims(signed.UnverifiedPayload(), &c) != nil || !ids.IsClient(c.Subject) {
 		return jose.Signed{}, "", stranger("client-assertion-form")
 	}
 	if form.Has("client_id") && form.Get("client_id") != c.Subject {
 		return jose.Signed{}, "", stranger("client-id")
 	}
 	return signed, c.Subject, nil
-}
-
-// isClientID reports whether s can be a client id. What cannot never reaches the
-// database, which would refuse some of it as an error of ours.
-func isClientID(s string) bool {
-	if s == "" || len(s) > maxClientID {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '.') {
-			return false
-		}
-	}
-	return true
 }
 
 // verifyAssertion finds the key that the assertion names among the client's and

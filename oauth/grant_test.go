@@ -22,7 +22,7 @@ func TestAPersonLetsASystemActForHer(t *testing.T) {
 	h := newHub(t)
 	a := h.enrol("camden-outreach")
 	user := h.person(a, partners.Caseworker)
-	uri := h.pushed(a, url.Values{"scope": {"referrals:send services:write"}})
+	uri := h.pushed(a, url.Values{"scope": {"referrals:send services:write"}, "response_mode": {"query"}})
 
 	asked, err := h.server.Asked(t.Context(), a.client, uri)
 	want := Asking{ClientName: "First system", Partner: a.partner, Scopes: []partners.Scope{"referrals:send", "services:write"}, RedirectOrigin: "http://127.0.0.1:4711"}
@@ -85,6 +85,8 @@ func TestEveryWayToCheatAtAPush(t *testing.T) {
 		{"a redirect_uri on this machine by name", a, func(k *ask) { k.form.Set("redirect_uri", "http://localhost:4711/callback") }, 400, "invalid_request"},
 		{"another response type", a, func(k *ask) { k.form.Set("response_type", "token") }, 400, "unsupported_response_type"},
 		{"no response type", a, func(k *ask) { k.form.Del("response_type") }, 400, "unsupported_response_type"},
+		{"an answer by a form that her browser posts", a, func(k *ask) { k.form.Set("response_mode", "form_post") }, 400, "invalid_request"},
+		{"an answer in a fragment", a, func(k *ask) { k.form.Set("response_mode", "fragment") }, 400, "invalid_request"},
 		{"a request object", a, func(k *ask) { k.form.Set("request", "e30.e30.") }, 400, "invalid_request"},
 		{"a request_uri", a, func(k *ask) { k.form.Set("request_uri", "https://evil.example/request") }, 400, "invalid_request"},
 		{"an unknown scope", a, func(k *ask) { k.form.Set("scope", "everything") }, 400, "invalid_scope"},

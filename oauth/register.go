@@ -68,7 +68,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	httpd.Annotate(r.Context(), httpd.Client, made.ID)
 	w.Header().Set("Cache-Control", "no-store") // RFC 7591 §3.2.1
 	w.Header().Set("Pragma", "no-cache")
-	httpd.JSON(w, http.StatusCreated, made.answer())
+	httpd.JSON(w, http.StatusCreated, made.answer(partner))
 }
 
 // registered is a client with the metadata that was registered (RFC 7591 §3.2.1).
@@ -196,8 +196,8 @@ func asRegistrationRefusal(err error) error {
 	return unavailable("registering a client", err)
 }
 
-// answer is the metadata as it was registered.
-func (r registered) answer() map[string]any {
+// answer is the metadata as it was registered, and whose the client is.
+func (r registered) answer(partner partners.ID) map[string]any {
 	scopes := make([]string, len(r.Scopes))
 	for i, s := range r.Scopes {
 		scopes[i] = string(s)
@@ -207,7 +207,7 @@ func (r registered) answer() map[string]any {
 		types = append(types, "code")
 	}
 	return map[string]any{
-		"client_id": r.ID, "client_id_issued_at": r.Since.Unix(), "client_name": r.Name, "scope": strings.Join(scopes, " "),
+		"partner": partner, "client_id": r.ID, "client_id_issued_at": r.Since.Unix(), "client_name": r.Name, "scope": strings.Join(scopes, " "),
 		"grant_types": r.Grants, "response_types": types, "redirect_uris": r.Redirects,
 		"token_endpoint_auth_method": authMethod, "jwks": map[string]any{"keys": r.keys},
 	}

@@ -238,13 +238,16 @@ func TestATokenThatIsNotAnAdministratorsLeaveRegistersNothing(t *testing.T) {
 		{"unknown", strings.Repeat("a", 26), nil, nil},
 		{"in capitals", strings.ToUpper(token()), nil, nil},
 		{"an access token", access, nil, nil},
-		{"out of date", token(), func() { h.exec(`UPDATE client_invitation SET expires_at = now()`) }, nil},
 		{"of a suspended partner", token(), func() { h.exec(`UPDATE partner SET status = 'suspended'`) }, nil},
 		{"of who is no administrator now", token(), func() {
 			h.exec(`UPDATE partner SET status = 'active'`)
 			h.exec(`UPDATE partner_user SET role = 'manager'`)
 		}, nil},
 		{"of a suspended administrator", token(), func() { h.exec(`UPDATE partner_user SET role = 'administrator', status = 'suspended'`) }, nil},
+		{"out of date", token(), func() {
+			h.exec(`UPDATE partner_user SET status = 'active'`)
+			h.exec(`UPDATE client_invitation SET expires_at = now()`)
+		}, nil},
 	} {
 		if row.spoil != nil {
 			row.spoil()

@@ -142,18 +142,6 @@ func TestReadClaimsHasOneReading(t *testing.T) {
 	}
 }
 
-func TestOnlyAClientIDReachesTheDatabase(t *testing.T) {
-	t.Parallel()
-	if !isClientID("camden-outreach.ab2de") {
-		t.Error("a client id is refused")
-	}
-	for _, s := range []string{"", "a\x00b", "A.bcdef", "a b", "a/b", "ä", strings.Repeat("a", maxClientID+1)} {
-		if isClientID(s) {
-			t.Errorf("%q passes for a client id", s)
-		}
-	}
-}
-
 func TestGrantedIsAskedAndHeldByExactName(t *testing.T) {
 	t.Parallel()
 	held := []partners.Scope{"referrals:send", "audit:read"}

@@ -54,7 +54,7 @@ func openRotation(statement, hub string, partner ID) (rotationStatement, error) 
 	case r.Hub != hub || r.Partner != partner:
 	case r.Overlap < 0 || r.Overlap > int64(mostOverlap/time.Second):
 	case r.Use != Authentication && r.Use != Signing && r.Use != Encryption:
-	case (r.Use == Authentication) != isClientID(r.Client):
+	case (r.Use == Authentication) != ids.IsClient(r.Client):
 	case !r.Use.fits(r.Key.Algorithm()) || r.Key.KeyID() != r.Key.Thumbprint():
 	case !ids.IsDigest(r.Retire) || r.Retire == r.Key.KeyID():
 	default:
@@ -85,20 +85,6 @@ func (r rotationStatement) verify(signing []Key, now time.Time) error {
 		return ErrRotation
 	}
 	return nil
-}
-
-// isClientID reports whether s has the form of a client id. What has not never reaches the
-// database, which would refuse some of it as an error of ours.
-func isClientID(s string) bool {
-	if s == "" || len(s) > 64 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '.') {
-			return false
-		}
-	}
-	return true
 }
 
 // What an administrator can cause about systems and keys.

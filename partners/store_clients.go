@@ -240,7 +240,7 @@ func (s *Store) ResumeSystem(ctx context.Context, c Caller, client string) error
 }
 
 func (s *Store) switchSystem(ctx context.Context, c Caller, client, act string, on bool) error {
-	if !isClientID(client) {
+	if !ids.IsClient(client) {
 		return ErrSystemNotThere
 	}
 	e := c.Entry(act)

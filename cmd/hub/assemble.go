@@ -22,8 +22,10 @@ import (
 	"handover/keys"
 	"handover/keys/jose"
 	"handover/oauth"
+	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral"
+	"handover/web"
 )
 
 // The names under which the key store holds the hub's own keys.
@@ -36,6 +38,7 @@ const (
 type hub struct {
 	log     *audit.Log
 	oauth   *oauth.Store
+	people  *signin.Store
 	server  *httpd.Server
 	router  http.Handler
 	routes  *mux.Router
@@ -181,7 +184,29 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait,
 		Store: referral.NewStore(pool, registry, h.log, cfg.Issuer)}).Mount(h.routes)
 	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf}).Mount(h.routes)
+	if err := h.mountPages(settings, pool, authorization); err != nil {
+		return err
+	}
 	h.router = guard.Middleware(h.routes)
+	return nil
+}
+
+// mountPages hangs in what people use: sign-in and the pages.
+func (h *hub) mountPages(c oauth.Config, pool *pgxpool.Pool, authorization *oauth.Handler) error {
+	h.people = signin.NewStore(pool)
+	people, err := signin.New(signin.Config{
+		Issuer: c.Issuer, Store: h.people, Partners: c.Partners, Log: h.log, Keys: c.Keys, Logger: h.logger, Landings: web.Landings(),
+		Origin: c.Origin,
+	})
+	if err != nil {
+		return err
+	}
+	people.Mount(h.routes)
+	pages, err := web.New(web.Config{SignIn: people, Partners: c.Partners, Authorization: authorization})
+	if err != nil {
+		return err
+	}
+	pages.Mount(h.routes)
 	return nil
 }
 

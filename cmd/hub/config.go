@@ -243,6 +243,9 @@ func (c *Config) completeIssuer() error {
 	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != c.Issuer || strings.ToLower(c.Issuer) != c.Issuer {
 		return errors.New("HUB_ISSUER: must be a URL of scheme and host only, in small letters, such as https://hub.example")
 	}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return errors.New("HUB_ISSUER: must name a host, not an address: people's passkeys belong to a name (for this machine, localhost)")
+	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 		return errors.New("HUB_ISSUER: must begin with https://, unless the host is localhost")
 	}

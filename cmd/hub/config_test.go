@@ -88,8 +88,9 @@ func TestEachMistakeIsReported(t *testing.T) {
 
 		{"issuer", []string{"HUB_ISSUER=https://hub.example"}, ""},
 		{"issuer with port", []string{"HUB_ISSUER=https://hub.example:8443"}, ""},
-		{"issuer of this machine", []string{"HUB_ISSUER=http://127.0.0.1:9000"}, ""},
-		{"issuer of this machine, IPv6", []string{"HUB_ISSUER=http://[::1]:9000"}, ""},
+		{"issuer of this machine", []string{"HUB_ISSUER=http://localhost:9000"}, ""},
+		{"issuer of this machine by address", []string{"HUB_ISSUER=http://127.0.0.1:9000"}, "HUB_ISSUER: must name a host, not an address"},
+		{"issuer of this machine by address, IPv6", []string{"HUB_ISSUER=http://[::1]:9000"}, "HUB_ISSUER: must name a host, not an address"},
 		{"issuer in clear", []string{"HUB_ISSUER=http://hub.example"}, "HUB_ISSUER: must begin with https://"},
 		{"issuer that only looks local", []string{"HUB_ISSUER=http://localhost.hub.example"}, "HUB_ISSUER: must begin with https://"},
 		{"issuer of another scheme", []string{"HUB_ISSUER=ftp://localhost"}, "HUB_ISSUER: must begin with https://"},

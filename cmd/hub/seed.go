@@ -8,6 +8,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"handover/client"
@@ -25,7 +26,8 @@ type demo struct {
 	address string // of the database
 	out     io.Writer
 
-	reference string // of the sample referral
+	reference string   // of the sample referral
+	links     []string // with which the sample people sign in for the first time, one line each
 }
 
 // samples are five agencies of different categories that serve the same borough.
@@ -67,7 +69,10 @@ func (d *demo) seed(ctx context.Context) error {
 		if err := d.agree(ctx, s); err != nil {
 			return err
 		}
-		return d.offer(ctx, s)
+		if err := d.offer(ctx, s); err != nil {
+			return err
+		}
+		return d.employ(ctx, s)
 	})
 	if err != nil {
 		return err
@@ -140,6 +145,36 @@ func (d *demo) offer(ctx context.Context, s *partners.Store) error {
 		if _, err := s.Offer(ctx, o); err != nil {
 			return fmt.Errorf("offering a service of %s: %w", o.Partner, err)
 		}
+	}
+	return nil
+}
+
+// colleagues are the sample people, one of each role. The names are of nobody.
+func colleagues() []partners.User {
+	return []partners.User{
+		{Name: "Cass Sample", Role: partners.Caseworker}, {Name: "Mandy Sample", Role: partners.Manager},
+		{Name: "Ada Sample", Role: partners.Administrator}, {Name: "Audrey Sample", Role: partners.Auditor},
+	}
+}
+
+// employ makes the sample people, or fresh links for those that there are.
+func (d *demo) employ(ctx context.Context, s *partners.Store) error {
+	const at = "larkfield-housing"
+	known, err := s.Employed(ctx, at)
+	if err != nil {
+		return err
+	}
+	for _, c := range colleagues() {
+		var code string
+		if i := slices.IndexFunc(known, func(k partners.User) bool { return k.Name == c.Name }); i >= 0 {
+			code, err = s.Reissue(ctx, known[i].ID)
+		} else {
+			_, code, err = s.Employ(ctx, at, c.Name, c.Role)
+		}
+		if err != nil {
+			return fmt.Errorf("making a link for a sample person: %w", err)
+		}
+		d.links = append(d.links, fmt.Sprintf("  %-14s %-14s %s", c.Name, c.Role, joinLink(d.cfg, code)))
 	}
 	return nil
 }
@@ -221,5 +256,10 @@ camden-outreach has referred a woman to larkfield-housing: %s. Try, in another t
   bin/handover open %s --reason triage
   bin/handover accept %s
 
-`, d.reference, d.home("larkfield-housing"), d.reference, d.reference)
+Four people of larkfield-housing can sign in at %s/sign-in once each has opened her link:
+%s
+A link works once, for two days; the next start prints fresh ones. Open each in a browser of its own:
+a passkey is made in it. Safari wants https and does not sign in to this trial.
+
+`, d.reference, d.home("larkfield-housing"), d.reference, d.reference, d.cfg.Issuer, strings.Join(d.links, "\n"))
 }

@@ -150,7 +150,8 @@ var errDatabaseGone = errors.New("start the hub again; it recovers what was comm
 // addressFile is where a running hub notes the address of its built-in database.
 func addressFile(cfg Config) string { return filepath.Join(cfg.Dir, "database.url") }
 
-// prune deletes, now and then, what the replay memory no longer needs.
+// prune deletes, now and then, what the replay memory no longer needs, and sessions and
+// challenges that are over.
 func (h *hub) prune(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Second)
 	defer tick.Stop()
@@ -161,6 +162,9 @@ func (h *hub) prune(ctx context.Context) error {
 		case <-tick.C:
 			if err := h.oauth.Prune(ctx); err != nil && ctx.Err() == nil {
 				h.logger.ErrorContext(ctx, "pruning used proofs failed", "error", err)
+			}
+			if err := h.people.Prune(ctx); err != nil && ctx.Err() == nil {
+				h.logger.ErrorContext(ctx, "pruning ended sessions failed", "error", err)
 			}
 		}
 	}

@@ -173,3 +173,23 @@ type sqlError interface {
 	error
 	SQLState() string
 }
+
+// Explain notes err in the request's log line as Problem does, and returns the status and
+// the one sentence that may be said of it, for who answers with a page.
+func Explain(r *http.Request, err error) (code int, text string) {
+	x := exchangeFrom(r.Context())
+	if x == nil {
+		x = &exchange{}
+	}
+	if f, declared := errors.AsType[*fault.Fault](err); declared {
+		x.setCode(f.Code)
+		return status(f.Kind), f.Text
+	}
+	if r.Context().Err() != nil {
+		x.setCode("caller-gone")
+		return statusGone, textInternal
+	}
+	x.setCode(CodeInternal)
+	x.blame(causeText(err))
+	return http.StatusInternalServerError, "Something failed at the hub. Try again. If it fails again, tell the hub's operator."
+}

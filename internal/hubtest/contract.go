@@ -64,7 +64,7 @@ func fits(r *http.Request, sent []byte, a Answer) error {
 	}
 	route, params, err := router.FindRoute(onePart(r))
 	if errors.Is(err, routers.ErrPathNotFound) || errors.Is(err, routers.ErrMethodNotAllowed) {
-		if a.Status == http.StatusNotFound || a.Status == http.StatusMethodNotAllowed && a.Header.Get("Allow") != "" {
+		if a.Status == http.StatusNotFound || a.Status == http.StatusMethodNotAllowed && a.Header.Get("Allow") != "" || a.page(r) {
 			return nil
 		}
 		return fmt.Errorf("an address or method that it does not know: %w", err)
@@ -85,6 +85,13 @@ func fits(r *http.Request, sent []byte, a Answer) error {
 		RequestValidationInput: request, Options: request.Options,
 		Status: a.Status, Header: a.Header, Body: io.NopCloser(bytes.NewReader(a.Body)),
 	})
+}
+
+// page reports whether the answer is one of the pages for people, which the document does
+// not describe: HTML, the way to another page, style or script.
+func (a Answer) page(r *http.Request) bool {
+	return strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || a.Status == http.StatusSeeOther ||
+		strings.HasPrefix(r.URL.Path, "/static/") && r.Method == http.MethodGet
 }
 
 // onePart writes the path of a tile in one part: OpenAPI has no parameter that spans

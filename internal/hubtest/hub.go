@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -28,8 +29,10 @@ import (
 	"handover/keys"
 	"handover/keys/jose"
 	"handover/oauth"
+	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral"
+	"handover/web"
 )
 
 // Issuer is the URL of every hub that New makes.
@@ -46,9 +49,11 @@ type Hub struct {
 	Operator  *partners.Store // as the schema's owner
 	Consents  *consent.Store
 	Referrals *referral.Store
+	SignIn    *signin.Handler
 	Routes    *mux.Router
 	Now       func() time.Time
 
+	issuer        string
 	keys          keys.Store
 	handler       http.Handler
 	pairs         atomic.Int64
@@ -62,7 +67,7 @@ type Hub struct {
 // New returns a hub over an empty database. It stops with t.
 func New(t testing.TB) *Hub {
 	t.Helper()
-	return assemble(t, pgtest.New(t), openKeys(t))
+	return assemble(t, pgtest.New(t), openKeys(t), Issuer, nil)
 }
 
 // Another returns a second hub on the database of the first, with the same keys and
@@ -77,15 +82,15 @@ func (h *Hub) Another(t testing.TB) *Hub {
 		t.Cleanup(pool.Close)
 		return pool
 	}
-	return assemble(t, &pgtest.DB{URL: h.DB.URL, Hub: open(pg.RoleHub), Log: open(pg.RoleLog), Owner: h.DB.Owner}, h.keys)
+	return assemble(t, &pgtest.DB{URL: h.DB.URL, Hub: open(pg.RoleHub), Log: open(pg.RoleLog), Owner: h.DB.Owner}, h.keys, h.issuer, h.authorization)
 }
 
 // connections is how many each pool of another hub may hold.
 const connections = 4
 
-func assemble(t testing.TB, db *pgtest.DB, store keys.Store) *Hub {
+func assemble(t testing.TB, db *pgtest.DB, store keys.Store, issuer string, authorization web.Authorization) *Hub {
 	t.Helper()
-	h := &Hub{DB: db, Now: time.Now, t: t, keys: store, desks: map[partners.ID]*Agency{}}
+	h := &Hub{DB: db, Now: time.Now, t: t, keys: store, issuer: issuer, desks: map[partners.ID]*Agency{}}
 	h.nonce.Store(new(string))
 	firewall, err := partners.LoadFirewall()
 	if err != nil {
@@ -154,7 +159,7 @@ func (h *Hub) openLog(t testing.TB) {
 func (h *Hub) mount(t testing.TB) {
 	t.Helper()
 	settings := oauth.Config{
-		Issuer: Issuer, Keys: h.keys, Partners: h.Registry, Store: oauth.NewStore(h.DB.Hub),
+		Issuer: h.issuer, Keys: h.keys, Partners: h.Registry, Store: oauth.NewStore(h.DB.Hub),
 		Count: h.Log.CountAnonymous, Refuse: h.Log.Refuse,
 		Rates: oauth.Rates{TokenAddress: rate.Inf, TokenClient: rate.Inf, Address: rate.Inf, Client: rate.Inf, User: rate.Inf},
 	}
@@ -168,7 +173,7 @@ func (h *Hub) mount(t testing.TB) {
 		t.Fatal(err)
 	}
 	gate := &partners.Gate{Log: h.Log}
-	server := httpd.New(httpd.Options{Issuer: Issuer, Ready: func(context.Context) error { return h.Log.Healthy() }})
+	server := httpd.New(httpd.Options{Issuer: h.issuer, Ready: func(context.Context) error { return h.Log.Healthy() }})
 	h.Routes = httpd.Router()
 	server.Mount(h.Routes)
 	authorization.Mount(h.Routes)
@@ -180,6 +185,7 @@ func (h *Hub) mount(t testing.TB) {
 		c, _ := partners.CallerFrom(r.Context())
 		return string(c.Partner())
 	}}).Mount(h.Routes)
+	h.mountPages(t)
 	h.handler = server.Public(guard.Middleware(h.Routes))
 }
 
@@ -197,6 +203,25 @@ func (h *Hub) withNonce(make func() *http.Request) Answer {
 	return a
 }
 
+// mountPages hangs in sign-in and the pages.
+func (h *Hub) mountPages(t testing.TB) {
+	t.Helper()
+	var err error
+	h.SignIn, err = signin.New(signin.Config{
+		Issuer: h.issuer, Store: signin.NewStore(h.DB.Hub), Partners: h.Registry, Log: h.Log, Keys: h.keys, Now: h.Now,
+		NetworkRate: rate.Inf, PersonRate: rate.Inf, Landings: web.Landings(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.SignIn.Mount(h.Routes)
+	pages, err := web.New(web.Config{SignIn: h.SignIn, Partners: h.Registry, Authorization: h.authorization})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages.Mount(h.Routes)
+}
+
 // Do serves one request as it is, of a stranger unless it carries credentials, and
 // holds the exchange against docs/openapi.json.
 func (h *Hub) Do(r *http.Request) Answer {
@@ -205,8 +230,37 @@ func (h *Hub) Do(r *http.Request) Answer {
 	w := httptest.NewRecorder()
 	h.handler.ServeHTTP(w, r)
 	a := Answer{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
+	if h.issuer != Issuer { // the document is read for the hubs of New
+		return a
+	}
 	if err := fits(r, sent, a); err != nil {
 		h.t.Errorf("%s %s answered %d, which docs/openapi.json describes otherwise: %v\n%s", r.Method, r.URL.Path, a.Status, err, a.Body)
 	}
 	return a
 }
+
+// Listening returns a hub that a real browser can use: on a free port of this machine, at
+// http://localhost:PORT, which browsers take for a safe place. authorization is behind the
+// permission page; nil: there is none. Agencies of it do not call the API.
+func Listening(t testing.TB, authorization web.Authorization) *Hub {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	h := assemble(t, pgtest.New(t), openKeys(t), "http://localhost:"+port, authorization)
+	server := &http.Server{Handler: h.handler, ReadHeaderTimeout: wait}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serving: %v", err)
+		}
+	})
+	return h
+}
+
+// URL is where the hub is.
+func (h *Hub) URL() string { return h.issuer }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -145,4 +146,23 @@ func (p *Person) Do(t testing.TB, c Call) Answer {
 func (p *Person) Get(t testing.TB, path string) Answer {
 	t.Helper()
 	return p.Do(t, Call{Method: http.MethodGet, Path: path})
+}
+
+// Permits says yes as the person, in the hub's own pages, to the system that has sent her
+// to address, and returns where her browser goes then and what it brings there.
+func (p *Person) Permits(t testing.TB, address string) (redirect string, answer url.Values) {
+	t.Helper()
+	asked, err := url.Parse(address)
+	if err != nil || !strings.HasPrefix(address, Issuer+"/oauth/authorize?") {
+		t.Fatalf("she is sent to %s (%v)", address, err)
+	}
+	location, err := p.hub.authorization.Permit(t.Context(), p.Caller(t), asked.Query().Get("client_id"), asked.Query().Get("request_uri"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirect, query, _ := strings.Cut(location, "?")
+	if answer, err = url.ParseQuery(query); err != nil {
+		t.Fatal(err)
+	}
+	return redirect, answer
 }

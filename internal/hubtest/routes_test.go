@@ -19,8 +19,9 @@ import (
 	"handover/referral/packet"
 )
 
-// access says who may use each route: "public", "any" caller, or who has one of the
-// scopes.
+// access says who may use each route: "public", "any" caller, who has one of the scopes,
+// "session": a person signed in on the hub's pages; "page" is a page for people, which
+// sends strangers to sign in and is not described in docs/openapi.json.
 const access = `
 	GET  /.well-known/oauth-authorization-server  public
 	POST /oauth/token                             public
@@ -33,6 +34,28 @@ const access = `
 	GET  /problems/{code}                         public
 	GET  /livez                                   public
 	GET  /readyz                                  public
+	POST /sign-in/passkey/options                 public
+	POST /sign-in/passkey                         public
+	POST /sign-in/join/options                    public
+	POST /sign-in/join                            public
+	POST /sign-in/step-up/options                 session
+	POST /sign-in/step-up                         session
+	POST /sign-in/passkeys/options                session
+	POST /sign-in/passkeys                        session
+	GET  /                                        page
+	GET  /static/{file}                           page
+	GET  /sign-in                                 page
+	GET  /sign-in/{partner}                       page
+	GET  /oauth/authorize                              page
+	POST /oauth/authorize                              page
+	GET  /join                                    page
+	GET  /step-up                                 page
+	POST /sign-out                                page
+	GET  /account                                 page
+	POST /account/sign-out-everywhere             page
+	POST /account/sessions/{session}/end          page
+	POST /account/passkeys/{passkey}/remove       page
+	POST /account/notices/{notice}/dismiss        page
 	GET  /v1/log/checkpoint                       public
 	GET  /v1/log/key                              public
 	POST /v1/enrol                                public
@@ -41,10 +64,10 @@ const access = `
 	POST /v1/people/{user}/role                   partner:admin
 	POST /v1/people/{user}/suspend                partner:admin
 	POST /v1/people/{user}/resume                 partner:admin
-	POST /v1/people/{user}/remove                 partner:admin
 	POST /v1/people/{user}/recover                partner:admin
 	POST /v1/people/{user}/sign-out               partner:admin
 	GET  /v1/people/{user}/referrals              partner:admin
+	POST /v1/people/{user}/remove                 partner:admin
 	GET  /v1/clients                              partner:admin
 	POST /v1/clients/invitations                  partner:admin
 	POST /v1/clients/{client}/suspend             partner:admin
@@ -113,7 +136,17 @@ func (r route) call(ids map[string]string) hubtest.Call {
 // nothing are ids under which there is nothing.
 func nothing() map[string]string {
 	return map[string]string{"partner": "nobody", "consent": uuid.NewString(), "referral": ids.Digest("nothing"),
-		"code": "unheard-of", "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
+		"code": "unheard-of", "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x"), "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString()}
+}
+
+// described are the routes of programs, which docs/openapi.json describes.
+func described() []route {
+	return slices.DeleteFunc(routes(), func(r route) bool { return r.who[0] == "page" })
+}
+
+// ofAPI are the routes that tokens open, or nobody needs one for.
+func ofAPI() []route {
+	return slices.DeleteFunc(described(), func(r route) bool { return r.who[0] == "session" })
 }
 
 func TestTheRoutesAreThoseOfTheList(t *testing.T) {
@@ -159,7 +192,7 @@ func TestTheOpenAPIDocumentDescribesTheRoutesAndNoOthers(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s %s public %v", method, path, public))
 		}
 	}
-	for _, r := range routes() {
+	for _, r := range described() {
 		want = append(want, fmt.Sprintf("%s %s public %v", r.method, strings.ReplaceAll(r.path, ":.+", ""), r.who[0] == "public"))
 	}
 	slices.Sort(got)
@@ -176,7 +209,7 @@ func TestAStrangerIsTurnedAwayEverywhereButAtThePublicRoutes(t *testing.T) {
 	s := p.Sent(t)
 	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "referral": s.Digest, "code": "firewall", "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
 	stolen := p.To.Token(t)
-	for _, r := range routes() {
+	for _, r := range ofAPI() {
 		c := r.call(there)
 		for name, authorize := range map[string]func(http.Header){
 			"no token":                 func(http.Header) {},
@@ -192,7 +225,7 @@ func TestAStrangerIsTurnedAwayEverywhereButAtThePublicRoutes(t *testing.T) {
 			authorize(request.Header)
 			a := h.Do(request)
 			public := r.who[0] == "public"
-			if public && (a.Problem().Code == "unauthenticated" || a.Status == 403) {
+			if public && (a.Problem().Code == "unauthenticated" || a.Status == 403) && a.Problem().Code != "link-invalid" {
 				t.Errorf("%s is not public: with %s it answers %d %s", r, name, a.Status, a.Body)
 			}
 			if !public && (a.Status != 401 || a.Problem().Code != "unauthenticated") {
@@ -205,13 +238,67 @@ func TestAStrangerIsTurnedAwayEverywhereButAtThePublicRoutes(t *testing.T) {
 	}
 }
 
+// TestPagesSendStrangersToSignIn: neither a token nor a cookie that is none opens a page of
+// somebody's, nor the addresses that the pages' script calls.
+func TestPagesSendStrangersToSignIn(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.BoroughOutreach)
+	forAnybody := []string{"/", "/static/{file}", "/sign-in", "/sign-in/{partner}", "/join"}
+	for _, r := range routes() {
+		kind := r.who[0]
+		if kind != "page" && kind != "session" || slices.Contains(forAnybody, r.path) {
+			continue
+		}
+		c := r.call(nothing())
+		for name, send := range map[string]func() hubtest.Answer{
+			"no cookie": func() hubtest.Answer {
+				return h.Browser().Send(h.Browser().Request(t, c.Method, c.Path, c.Type, c.Body))
+			},
+			"a cookie that is none": func() hubtest.Answer {
+				b := h.Browser()
+				b.Cookies["x"] = &http.Cookie{Name: "__Host-session", Value: ids.Digest("nothing")}
+				return b.Send(b.Request(t, c.Method, c.Path, c.Type, c.Body))
+			},
+			"a token": func() hubtest.Answer { return p.From.Do(t, c) },
+		} {
+			content := h.Content(t)
+			a := send()
+			if kind == "page" && (a.Status != 303 || !strings.HasPrefix(a.Header.Get("Location"), "/sign-in?next=%2F")) {
+				t.Errorf("%s with %s: %d %s, want the way to sign in", r, name, a.Status, a.Header.Get("Location"))
+			}
+			if kind == "session" && (a.Status != 401 || a.Problem().Code != "signed-out") {
+				t.Errorf("%s with %s: %d %s, want 401 signed-out", r, name, a.Status, a.Body)
+			}
+			if diff := cmp.Diff(content, h.Content(t)); diff != "" {
+				t.Errorf("%s with %s left something behind:\n%s", r, name, diff)
+			}
+		}
+	}
+}
+
+// TestNoSessionOpensTheAPI: cookies come with requests that no page of ours has made.
+func TestNoSessionOpensTheAPI(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	a := h.Agency(t, "larkfield-housing", partners.Housing)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Manager)
+	for _, r := range ofAPI() {
+		c := r.call(nothing())
+		got := b.Send(b.Request(t, c.Method, c.Path, c.Type, c.Body))
+		if r.who[0] != "public" && (got.Status != 401 || got.Problem().Code != "unauthenticated") {
+			t.Errorf("%s with a session: %d %s, want 401 unauthenticated", r, got.Status, got.Body)
+		}
+	}
+}
+
 func TestATokenWithoutTheScopeIsTurnedAway(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
 	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "referral": s.Digest, "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
-	for _, r := range routes() {
+	for _, r := range ofAPI() {
 		for _, scope := range partners.SystemScopes() {
 			c := r.call(there)
 			c.Scopes = []partners.Scope{scope}
@@ -293,7 +380,7 @@ func TestNothingThatIsPutIntoAnAddressFailsTheHub(t *testing.T) {
 		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", ids.Digest("x") + "%00",
 		ids.Digest("x")[:42] + "%0A"} {
 		for _, r := range routes() {
-			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd}
+			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd}
 			a := p.From.Do(t, r.call(ids))
 			if a.Status >= 500 || strings.Contains(r.path, "{consent}") && a.Status != 404 {
 				t.Errorf("%s with %.60s: %d %s", r, odd, a.Status, a.Body)

@@ -4,7 +4,10 @@ package oauth
 import (
 	"net/http"
 
+	_ "github.com/coreos/go-oidc/v3/oidc"        // want seam
+	_ "github.com/go-webauthn/webauthn/webauthn" // want seam
 	_ "github.com/ory/fosite"
+	_ "golang.org/x/oauth2" // want seam
 
 	_ "handover/partners"
 )

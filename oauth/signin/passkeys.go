@@ -1,0 +1,95 @@
+package signin
+
+import (
+	"context"
+	"net/http"
+
+	"handover/internal/httpd"
+	"handover/partners"
+)
+
+// Passkeys lists hers, the oldest first.
+func (h *Handler) Passkeys(ctx context.Context, s Session) ([]Passkey, error) {
+	return h.store.passkeys(ctx, s.person)
+}
+
+// RemovePasskey ends one of hers, but never the last. It wants a recent proof: whoever
+// finds her signed-in screen must not lock her out. Errors: partners.ErrStepUp,
+// ErrPasskeyNotThere, ErrPasskeyLast.
+func (h *Handler) RemovePasskey(ctx context.Context, s Session, id string) error {
+	if !h.Recent(s) {
+		return partners.ErrStepUp
+	}
+	defer h.log.Kick()
+	return h.store.remove(ctx, s, id)
+}
+
+// addOptions begins to add a passkey to a session. Nobody who came through her agency's
+// provider may: with a passkey of her own she would come in when her agency no longer lets
+// her, and in a role that it has taken from her.
+func (h *Handler) addOptions(w http.ResponseWriter, r *http.Request, s Session) error {
+	if _, err := httpd.Decode[struct{}](w, r, bodyLimit); err != nil {
+		return err
+	}
+	if !s.Passkey {
+		return s.person.refused(ErrPasskeyNone, "passkey-none")
+	}
+	if !h.Recent(s) {
+		return partners.ErrStepUp
+	}
+	p, err := h.store.holder(r.Context(), s.person)
+	if err != nil {
+		return err
+	}
+	a, err := h.rp.create(p, true)
+	if err != nil {
+		return err
+	}
+	return h.offer(w, r, a, ceremony{kind: toAdd, subject: s.person.id, partner: s.person.partner, bound: s.digest}, nil)
+}
+
+// add stores the passkey that the browser made.
+func (h *Handler) add(w http.ResponseWriter, r *http.Request, s Session) error {
+	body, err := httpd.Decode[struct {
+		Credential created `json:"credential"`
+	}](w, r, bodyLimit)
+	if err != nil {
+		return err
+	}
+	c, err := h.takeOwn(w, r, toAdd, s)
+	if err != nil {
+		return err
+	}
+	if err := body.Credential.check(); err != nil {
+		return err
+	}
+	if !h.Recent(s) || !s.Passkey {
+		return partners.ErrStepUp
+	}
+	p, err := h.store.holder(r.Context(), s.person)
+	if err != nil {
+		return err
+	}
+	k, err := h.rp.register(p, c.state, body.Credential)
+	if err != nil {
+		return err
+	}
+	if err := h.store.add(r.Context(), s.person, k, device(r.UserAgent())); err != nil {
+		return err
+	}
+	h.log.Kick()
+	httpd.JSON(w, http.StatusOK, landed{"/account"})
+	return nil
+}
+
+// takeOwn takes a ceremony that was begun in this very session.
+func (h *Handler) takeOwn(w http.ResponseWriter, r *http.Request, k kind, s Session) (ceremony, error) {
+	c, err := h.take(w, r, k)
+	if err != nil {
+		return ceremony{}, err
+	}
+	if c.subject != s.person.id || string(c.bound) != string(s.digest) {
+		return ceremony{}, s.person.refused(ErrStale, "ceremony-session")
+	}
+	return c, nil
+}

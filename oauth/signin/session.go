@@ -1,0 +1,135 @@
+package signin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"handover/internal/httpd"
+	"handover/partners"
+)
+
+// How long a session lasts, by the database's clock: without a request, and at most. She
+// works on a phone that others may pick up.
+const (
+	idleLife     = 30 * time.Minute
+	absoluteLife = 12 * time.Hour
+	seenPause    = time.Minute // seen_at is written at most so often
+)
+
+// Session is a person signed in on one browser.
+type Session struct {
+	ID      string
+	Device  string // in coarse words, as "Chrome on Android"
+	Made    time.Time
+	Seen    time.Time // to the minute
+	Proved  time.Time // when she last proved who she is
+	Expires time.Time // at the latest
+	Passkey bool      // she came with a passkey, not through her agency's provider
+
+	// Caller is the person, as the database judged her at this request. It is set in the
+	// session of a request, not in lists.
+	Caller partners.Caller
+
+	digest []byte
+	person person
+}
+
+// person is somebody whom credentials speak of.
+type person struct {
+	id      string
+	partner partners.ID
+}
+
+// Recent reports whether she has proved who she is a moment ago, as acts that need it want.
+func (h *Handler) Recent(s Session) bool {
+	return s.Caller.ProvedSince(h.now().Add(-partners.Recent))
+}
+
+// Session returns the session of a request, or ErrSignedOut: no cookie, one that counts no
+// more, or a person who may not act now. Suspension, removal, another role, a partner that
+// is suspended and being signed out by her administrator all count at once, because nothing
+// of them is kept in the session.
+func (h *Handler) Session(r *http.Request) (Session, error) {
+	digest := presented(r, sessionCookie)
+	if digest == nil {
+		return Session{}, ErrSignedOut
+	}
+	ctx := r.Context()
+	s, stale, err := h.store.session(ctx, digest)
+	if err != nil {
+		return Session{}, err
+	}
+	caller, err := h.admit(ctx, s.person, s.Proved)
+	if err != nil {
+		return Session{}, err
+	}
+	if caller == nil {
+		return Session{}, ErrSignedOut
+	}
+	if stale {
+		if err := h.store.touch(ctx, digest); err != nil {
+			return Session{}, err
+		}
+	}
+	s.Caller = *caller
+	httpd.Annotate(ctx, httpd.Partner, string(s.person.partner))
+	return s, nil
+}
+
+// admit asks the database whether a person may act, as the partner her credentials were
+// made for; nil if not.
+func (h *Handler) admit(ctx context.Context, p person, proved time.Time) (*partners.Caller, error) {
+	callers, err := h.partners.Admit(ctx, []partners.Bearer{{User: p.id, Proved: proved}}, nil)
+	if err != nil || callers[0] == nil || callers[0].Partner() != p.partner {
+		return nil, err
+	}
+	return callers[0], nil
+}
+
+// Sessions lists where she is signed in, the newest first.
+func (h *Handler) Sessions(ctx context.Context, s Session) ([]Session, error) {
+	return h.store.sessions(ctx, s.person)
+}
+
+// SignOut ends the session and has the browser forget it.
+func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request, s Session) error {
+	if err := h.end(r.Context(), s, s.ID); err != nil {
+		return err
+	}
+	dropCookie(w, sessionCookie)
+	return nil
+}
+
+// End ends one of her sessions, or returns ErrSessionNotThere.
+func (h *Handler) End(ctx context.Context, s Session, id string) error {
+	return h.end(ctx, s, id)
+}
+
+func (h *Handler) end(ctx context.Context, s Session, id string) error {
+	defer h.log.Kick()
+	return h.store.end(ctx, s, id)
+}
+
+// SignOutEverywhere ends all that she has proved so far, here and in the systems that she
+// let act in her name.
+func (h *Handler) SignOutEverywhere(w http.ResponseWriter, r *http.Request, s Session) error {
+	defer h.log.Kick()
+	if err := h.partners.SignOut(r.Context(), s.Caller, s.person.id); err != nil {
+		return err
+	}
+	dropCookie(w, sessionCookie)
+	return nil
+}
+
+// entrance is what a session is made of.
+type entrance struct {
+	person  person
+	passkey string // by id; "": through her agency's provider
+	device  string
+	before  []byte // digest of the session that this browser had; nil if none
+}
+
+func (h *Handler) entrance(r *http.Request, p person, passkey string) entrance {
+	return entrance{person: p, passkey: passkey, device: device(r.UserAgent()), before: presented(r, sessionCookie)}
+}

@@ -1,0 +1,93 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"handover/oauth/signin"
+	"handover/partners"
+)
+
+// accountView is all that a person is shown of herself.
+type accountView struct {
+	Profile  partners.Profile
+	Role     string // what her role is, and lets her do
+	Notices  []signin.Notice
+	Passkeys []signin.Passkey
+	Sessions []signin.Session
+	Here     string // the session of this browser
+	Passkey  bool   // she came with a passkey
+	Recent   bool   // she has proved who she is a moment ago
+}
+
+func (h *Handler) account(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	ctx := r.Context()
+	v := accountView{Here: s.ID, Passkey: s.Passkey, Recent: h.signIn.Recent(s)}
+	var err error
+	if v.Profile, err = h.partners.Profile(ctx, s.Caller); err != nil {
+		return err
+	}
+	v.Role = roleInWords(v.Profile.Role)
+	if v.Notices, err = h.signIn.Notices(ctx, s); err != nil {
+		return err
+	}
+	if v.Passkeys, err = h.signIn.Passkeys(ctx, s); err != nil {
+		return err
+	}
+	if v.Sessions, err = h.signIn.Sessions(ctx, s); err != nil {
+		return err
+	}
+	return h.show(w, http.StatusOK, "account", view{Title: "Your account", SignedIn: true, Body: v})
+}
+
+// roleInWords says what a role is for, and what it is not.
+func roleInWords(r partners.Role) string {
+	switch r {
+	case partners.Caseworker:
+		return "Caseworker. You send and receive referrals."
+	case partners.Manager:
+		return "Manager. You send and receive referrals, keep your services up to date, and can decide to share without consent where the law allows it."
+	case partners.Administrator:
+		return "Administrator. You look after your agency’s people, systems and services. You do not read referrals."
+	case partners.Auditor:
+		return "Auditor. You check who did what, and on what basis. You do not read referrals."
+	}
+	return string(r)
+}
+
+func (h *Handler) signOutEverywhere(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	if err := h.signIn.SignOutEverywhere(w, r, s); err != nil {
+		return err
+	}
+	see(w, signInPath)
+	return nil
+}
+
+func (h *Handler) endSession(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	id := mux.Vars(r)["session"]
+	if id == s.ID {
+		return h.signOut(w, r, s)
+	}
+	if err := h.signIn.End(r.Context(), s, id); err != nil {
+		return err
+	}
+	see(w, accountPath)
+	return nil
+}
+
+func (h *Handler) removePasskey(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	if err := h.signIn.RemovePasskey(r.Context(), s, mux.Vars(r)["passkey"]); err != nil {
+		return err
+	}
+	see(w, accountPath)
+	return nil
+}
+
+func (h *Handler) dismissNotice(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	if err := h.signIn.Dismiss(r.Context(), s, mux.Vars(r)["notice"]); err != nil {
+		return err
+	}
+	see(w, accountPath)
+	return nil
+}

@@ -1,0 +1,165 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"handover/internal/fault"
+	"handover/internal/httpd"
+	"handover/oauth"
+	"handover/oauth/signin"
+	"handover/partners"
+)
+
+// Asking is what a system asks of the person before the browser.
+type Asking = oauth.Asking
+
+// Authorization is the authorization server's side of the permission page (RFC 6749 §4.1
+// through RFC 9126).
+type Authorization interface {
+	// Asked returns what the pushed request asks, or an error if there is no such request
+	// that is still to be answered.
+	Asked(ctx context.Context, clientID, requestURI string) (Asking, error)
+	// Permit lets the system act for the caller, and returns where to send her browser.
+	Permit(ctx context.Context, c partners.Caller, clientID, requestURI string) (location string, err error)
+	// Deny refuses the system, and returns where to send her browser.
+	Deny(ctx context.Context, clientID, requestURI string) (location string, err error)
+}
+
+// What can be wrong with a permission.
+var (
+	ErrAskedAgain = fault.New(fault.NotFound, "permission-not-there", fault.Sender,
+		"This request is not open any more. Start again from the system you came from.")
+	ErrOtherAgency = fault.New(fault.Forbidden, "permission-other-agency", fault.Sender,
+		"This system belongs to another agency than yours, so you cannot let it act for you. Nothing was sent to it.")
+	ErrNoRight = fault.New(fault.Forbidden, "permission-no-right", fault.Sender,
+		"This system asks for what your role does not let you do. Nothing was sent to it. Ask your administrator if you need it.")
+)
+
+// permissionView is what she is asked.
+type permissionView struct {
+	Client, Agency       string
+	Wants                []string // in plain words
+	Less                 bool     // it asked for more than her role has
+	ClientID, RequestURI string
+}
+
+// permission asks whether a system of her own agency may act as her.
+func (h *Handler) permission(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	q := r.URL.Query()
+	v := permissionView{ClientID: q.Get("client_id"), RequestURI: q.Get("request_uri")}
+	asking, wants, err := h.asked(r.Context(), s, v.ClientID, v.RequestURI)
+	if err != nil {
+		return err
+	}
+	agency, err := h.partners.Find(r.Context(), asking.Partner)
+	if err != nil {
+		return err
+	}
+	v.Client, v.Agency, v.Wants, v.Less = asking.ClientName, agency.Name, inWords(wants), len(wants) < len(asking.Scopes)
+	// Chromium refuses the redirect that answers a form unless form-action names where it
+	// leads; on this page alone it may lead to the system.
+	w.Header().Set("Content-Security-Policy", policy(originOf(asking.RedirectOrigin)))
+	return h.show(w, http.StatusOK, "permission", view{Title: "Let a system act for you?", SignedIn: true, Body: v})
+}
+
+// asked returns what is asked and what of it her role has. A person of another agency than
+// the system's is refused: nothing of her is told to it, not even that she was here.
+func (h *Handler) asked(ctx context.Context, s signin.Session, clientID, requestURI string) (Asking, []partners.Scope, error) {
+	asking, err := h.authorization.Asked(ctx, clientID, requestURI)
+	if f, declared := errors.AsType[*fault.Fault](err); declared && f.Kind == fault.Unavailable {
+		return Asking{}, nil, err
+	}
+	if err != nil {
+		return Asking{}, nil, ErrAskedAgain
+	}
+	if asking.Partner != s.Caller.Partner() {
+		return Asking{}, nil, ErrOtherAgency
+	}
+	wants := slices.DeleteFunc(slices.Clone(asking.Scopes), func(scope partners.Scope) bool { return !s.Caller.Has(scope) })
+	if len(wants) == 0 {
+		return Asking{}, nil, ErrNoRight
+	}
+	return asking, wants, nil
+}
+
+// originOf is the origin in the form that may stand in a header, or "": what a system wrote
+// must not add a directive of its own.
+func originOf(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil {
+		return ""
+	}
+	for _, c := range u.Host {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != ':' && c != '[' && c != ']' {
+			return ""
+		}
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// formLimit bounds the body of her answer: two ids and a word.
+const formLimit = 8 << 10
+
+// decide takes her answer and sends her browser back to the system with it.
+func (h *Handler) decide(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+	body, err := httpd.Body(w, r, formLimit, "application/x-www-form-urlencoded")
+	if err != nil {
+		return err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return ErrAskedAgain
+	}
+	clientID, requestURI := form.Get("client_id"), form.Get("request_uri")
+	asking, _, err := h.asked(r.Context(), s, clientID, requestURI)
+	if err != nil {
+		return err
+	}
+	var location string
+	if form.Get("answer") == "allow" { // anything else is no
+		location, err = h.authorization.Permit(r.Context(), s.Caller, clientID, requestURI)
+	} else {
+		location, err = h.authorization.Deny(r.Context(), clientID, requestURI)
+	}
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Security-Policy", policy(originOf(asking.RedirectOrigin)))
+	see(w, location)
+	return nil
+}
+
+// inWords says what a system could do, as she would say it.
+func inWords(scopes []partners.Scope) []string {
+	words := make([]string, len(scopes))
+	for i, s := range scopes {
+		words[i] = wordsOf(s)
+	}
+	return words
+}
+
+func wordsOf(s partners.Scope) string {
+	switch s {
+	case partners.ReferralsSend:
+		return "send referrals, and write to the agency that has them"
+	case partners.ReferralsReceive:
+		return "read and answer the referrals your agency receives"
+	case partners.ConsentsWrite:
+		return "record what a woman agrees to, and when she changes her mind"
+	case partners.ConsentsOverride:
+		return "share without her agreement, where the law allows it"
+	case partners.ServicesWrite:
+		return "change what your agency offers"
+	case partners.AuditRead:
+		return "read the record of who did what"
+	case partners.PartnerAdmin:
+		return "manage your agency’s people, keys and systems"
+	case partners.HubAdmin:
+		return "run the hub"
+	}
+	return string(s)
+}
