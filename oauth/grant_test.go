@@ -368,3 +368,44 @@ func TestScopesOfPeopleAreInNoSystemsToken(t *testing.T) {
 		}
 	}
 }
+
+// TestAClientHasTheGrantsItIsRegisteredForAndNoOthers, whatever code or token it holds.
+func TestAClientHasTheGrantsItIsRegisteredForAndNoOthers(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a := h.enrol("camden-outreach")
+	user := h.person(a, partners.Caseworker)
+	may := func(grants string) {
+		h.exec(`UPDATE partner_client SET grant_types = $1::text[] WHERE id = $2`, grants, a.client)
+	}
+	code, given := h.code(a, user, nil), h.lent(a, user, "referrals:send")
+	may("{client_credentials}")
+	for name, k := range map[string]*ask{"a code": h.redeeming(a, code), "a refresh token": h.refreshing(a, given.Refresh)} {
+		if got := answerOf(t, h.do(k.request(t))); got.Error != "unauthorized_client" {
+			t.Errorf("%s is redeemed: %+v", name, got)
+		}
+	}
+	may("{authorization_code,refresh_token}")
+	if got := answerOf(t, h.do(h.ask(a).request(t))); got.Error != "unauthorized_client" {
+		t.Errorf("a token for itself: %+v", got)
+	}
+	may("{authorization_code}")
+	if got := answerOf(t, h.do(h.redeeming(a, code).request(t))); got.Token == "" || got.Refresh != "" {
+		t.Errorf("without refresh_token it is given %+v", got)
+	}
+}
+
+// TestATokenForAnotherAgencysPersonAdmitsNobody, should one ever be made.
+func TestATokenForAnotherAgencysPersonAdmitsNobody(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	a, b := h.enrol("camden-outreach"), h.enrol("hackney-housing")
+	hers := h.person(b, partners.Caseworker)
+	callers, err := partners.NewStore(h.db.Hub, nil).Admit(t.Context(), []partners.Bearer{
+		{Client: a.client, User: hers, Proved: h.clock.now(), Granted: partners.Scopes()},
+		{Client: b.client, User: hers, Proved: h.clock.now(), Granted: partners.Scopes()},
+		{}, {User: "nobody", Proved: h.clock.now()}}, nil)
+	if err != nil || callers[0] != nil || callers[1] == nil || callers[2] != nil || callers[3] != nil {
+		t.Errorf("%v %v", callers, err)
+	}
+}

@@ -96,6 +96,19 @@ func TestLimitsOfTheAuthorizationServerAreTold(t *testing.T) {
 	}
 }
 
+// TestRegistrationsAreLimited: else initial access tokens could be tried out.
+func TestRegistrationsAreLimited(t *testing.T) {
+	t.Parallel()
+	h := newHub(t, func(c *Config) { c.Rates.TokenAddress = 0.2 })
+	for _, want := range []int{401, 401, 429} {
+		r := httptest.NewRequest(http.MethodPost, testIssuer+registerPath, strings.NewReader("{}"))
+		r.Header.Set("Authorization", "Bearer guess")
+		if w := h.do(r); w.Code != want || w.Header().Get("RateLimit") == "" {
+			t.Errorf("%d %s, want %d", w.Code, w.Body, want)
+		}
+	}
+}
+
 // TestBehindAProxyTheLimitIsOfTheAddressBehindIt, else one careless partner would stop all.
 func TestBehindAProxyTheLimitIsOfTheAddressBehindIt(t *testing.T) {
 	t.Parallel()

@@ -308,6 +308,11 @@ func (s *Store) Prune(ctx context.Context) error {
 	if err := s.prune(ctx, revoked, 0); err != nil {
 		return err
 	}
+	unanswered := `DELETE FROM oauth_grant WHERE id = ANY (ARRAY (
+		SELECT id FROM oauth_grant WHERE code_digest IS NULL AND request_expires_at < now() - $1::interval LIMIT $2))`
+	if err := s.prune(ctx, unanswered, 0); err != nil {
+		return err
+	}
 	return s.prune(ctx, `DELETE FROM oauth_grant WHERE id = ANY (ARRAY (
 		SELECT id FROM oauth_grant WHERE greatest(request_expires_at, code_expires_at, refresh_expires_at) < now() - $1::interval LIMIT $2))`, grantMemory)
 }

@@ -214,15 +214,18 @@ func TestPruneForgetsOnlyWhatCannotCount(t *testing.T) {
 	a := h.enrol("camden-outreach")
 	h.exec(`INSERT INTO oauth_revoked VALUES ('kept', now() + interval '1 second'), ('gone', now() - interval '1 second')`)
 	h.exec(`INSERT INTO oauth_grant (client, request_digest, request_expires_at, redirect_uri, state, challenge, scopes)
-		SELECT $1, sha256(n::text::bytea), now() - interval '23 hours' * n, '', '', repeat('c', 43), '{audit:read}' FROM generate_series(1, 2) n`, a.client)
+		SELECT $1, sha256(n::text::bytea), now() + interval '1 minute' * n, '', '', repeat('c', 43), '{audit:read}' FROM generate_series(-1, 1, 2) n`, a.client)
+	h.exec(`INSERT INTO oauth_grant (client, request_digest, request_expires_at, redirect_uri, state, challenge, scopes, user_id, proved_at, code_digest, code_expires_at, log_entry)
+		SELECT $1, sha256('code' || n::text::bytea), now() - interval '23 hours' * n, '', '', repeat('c', 43), '{audit:read}', $2, now(), sha256(n::text::bytea), now() - interval '23 hours' * n,
+			(SELECT id FROM audit_entry LIMIT 1) FROM generate_series(1, 2) n`, a.client, h.person(a, partners.Caseworker))
 	if err := h.store.Prune(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := h.number(`SELECT count(*) FROM oauth_revoked WHERE name = 'kept'`); n != 1 || h.number(`SELECT count(*) FROM oauth_revoked`) != 1 {
 		t.Error("of what was revoked, not just that is left which can still be shown")
 	}
-	if n := h.number(`SELECT count(*) FROM oauth_grant`); n != 1 {
-		t.Errorf("%d grants are left, want the one that ended less than a day ago", n)
+	if n := h.number(`SELECT count(*) FROM oauth_grant`); n != 2 {
+		t.Errorf("%d grants are left, want the one that waits and the one that ended less than a day ago", n)
 	}
 	for _, table := range []string{"oauth_assertion", "oauth_proof"} {
 		all := h.number(`SELECT count(*) FROM ` + table)

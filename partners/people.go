@@ -67,6 +67,8 @@ var (
 		"This is not possible from where she, or the system, stands now. The member status names it; read the list again.")
 	ErrLastAdministrator = fault.New(fault.Conflict, "last-administrator", fault.Sender,
 		"She is your agency's last active administrator, and nobody would be left to let anybody in. Make somebody else administrator first.")
+	ErrOwnRole = fault.New(fault.Conflict, "own-role", fault.Sender,
+		"Nobody changes her own role. Ask another administrator of your agency, or the hub's operator.")
 	ErrOwnRecovery = fault.New(fault.Forbidden, "own-recovery", fault.Sender,
 		"Nobody makes a way back in for herself. Ask another administrator of your agency, or the hub's operator.")
 	ErrAct = fault.New(fault.Forbidden, "act-mismatch", fault.Sender,

@@ -115,10 +115,15 @@ func (s *Store) Recover(ctx context.Context, c Caller, user string) (Invitation,
 	return link, err
 }
 
-// SetRole gives a person another role, which counts at her next request.
+// SetRole gives a person another role, which counts at her next request. Nobody gives
+// herself one: who manages people would make herself a reader of referrals, unseen by any
+// colleague.
 func (s *Store) SetRole(ctx context.Context, c Caller, user string, role Role) (User, error) {
 	if !role.Valid() {
 		return User{}, ErrPersonInvalid
+	}
+	if user == c.User() {
+		return User{}, ErrOwnRole
 	}
 	return s.move(ctx, c, user, personMove{act: "user.role", role: role, weakens: role != Administrator,
 		from: []Standing{UserInvited, UserActive, UserSuspended}})
@@ -151,8 +156,10 @@ type personMove struct {
 	weakens bool     // she is no administrator afterwards
 }
 
-// move makes one move, then what else belongs to it. Errors: ErrUserNotThere,
-// ErrStanding, ErrLastAdministrator.
+// move makes one move, then what else belongs to it. What she proved is ended as of the
+// moment of the change and not as of the transaction's beginning: a proof that she gave
+// while the change waited for a lock would count again once she is let in again. Errors:
+// ErrUserNotThere, ErrStanding, ErrLastAdministrator.
 func (s *Store) move(ctx context.Context, c Caller, user string, m personMove, then ...func(pgx.Tx, User, audit.EntryID) error) (User, error) {
 	if !ids.IsUUID(user) {
 		return User{}, ErrUserNotThere
@@ -163,7 +170,7 @@ func (s *Store) move(ctx context.Context, c Caller, user string, m personMove, t
 	err := s.administer(ctx, c, e, func(tx pgx.Tx, entry audit.EntryID) error {
 		err := tx.QueryRow(ctx, `
 			UPDATE partner_user SET log_entry = @entry, status = coalesce(nullif(@to, ''), status), role = coalesce(nullif(@role, ''), role),
-				signed_out_at = CASE WHEN @ends THEN greatest(now(), signed_out_at) ELSE signed_out_at END
+				signed_out_at = CASE WHEN @ends THEN clock_timestamp() ELSE signed_out_at END
 			WHERE id = @id AND status = ANY (@from) AND NOT (@weakens AND role = 'administrator' AND status = 'active'
 				AND NOT EXISTS (SELECT FROM partner_user o WHERE o.id <> @id AND o.role = 'administrator' AND o.status = 'active'))
 			RETURNING name, role, status, since`, pgx.StrictNamedArgs{"id": user, "entry": entry, "to": m.to, "role": m.role,

@@ -116,6 +116,7 @@ func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 	_, colleague := h.Joined(t, a.ID, "Bea Example", partners.Caseworker)
 	u, lost := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	code := recovering(t, h, u, ada.ID)
+	lent := partners.Bearer{Client: a.Client, User: u.ID, Proved: caller(t, h, lost).Proved(), Granted: partners.Scopes()} // what she let a system do
 
 	b := h.Browser()
 	if got := decoded(t, b.Post(t, joinPath+"/options", map[string]any{"code": code})); got["joining"].(map[string]any)["recovers"] != true {
@@ -128,6 +129,9 @@ func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 		t.Error("the lost phone is signed in")
 	}
 	want(t, lost.SignIn(t), 401, "sign-in-refused", "the lost phone's passkey")
+	if callers, err := h.Registry.Admit(t.Context(), []partners.Bearer{lent}, nil); err != nil || callers[0] != nil {
+		t.Errorf("what she let a system do on it still counts: %v", err)
+	}
 	for name, row := range map[string]struct {
 		who  *hubtest.Browser
 		want string
@@ -155,23 +159,29 @@ func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 	}
 }
 
-func TestALinkThatRecoversNothingAddsAPasskey(t *testing.T) {
+// TestTheOperatorsLinkRecoversToo: it lets nobody in beside her unseen.
+func TestTheOperatorsLinkRecoversToo(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
+	_, admin := h.Joined(t, a.ID, "Ada Example", partners.Administrator)
 	u, first := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	code, err := h.Operator.Reissue(t.Context(), u.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.Device.Create(first.Options(t, joinPath, map[string]any{"code": code})) != nil {
-		t.Error("a device that has a passkey of hers makes a second one")
+	entries := h.Entries(t, 0)
+	if last := entries[len(entries)-1]; last.Act != "user.link" || last.Other != string(a.ID) || last.Target != u.ID {
+		t.Errorf("logged %+v, which her agency must see", last)
 	}
 	second := h.Browser()
-	if got := second.Join(t, code); got.Status != 200 || !first.SignedIn(t) || !second.SignedIn(t) {
+	if got := second.Join(t, code); got.Status != 200 || first.SignedIn(t) || !second.SignedIn(t) {
 		t.Errorf("%d %s, the first is signed in: %v", got.Status, got.Body, first.SignedIn(t))
 	}
-	if got := first.SignIn(t); got.Status != 200 {
-		t.Errorf("the first passkey: %d %s", got.Status, got.Body)
+	want(t, first.SignIn(t), 401, "sign-in-refused", "the passkey of before")
+	for name, who := range map[string]*hubtest.Browser{"she": second, "her administrator": admin} {
+		if page := string(who.Get(t, "/account").Body); !strings.Contains(page, "was reset") || !strings.Contains(page, "operator") {
+			t.Errorf("%s is not told: %s", name, page)
+		}
 	}
 }
 
