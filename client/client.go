@@ -29,8 +29,8 @@ func ParseLogKey(text string) (LogKey, error) { return proof.ParseLogKey(text) }
 // JSON, it shows its length only; to get at it, convert it to []byte.
 type Content = packet.Content
 
-// Options are what a Client is made of. Hub, Partner, ClientID, Keys and LogKey
-// are required.
+// Options are what a Client is made of. Hub, Partner, ClientID, LogKey and of the Keys
+// that for authentication are required.
 type Options struct {
 	// Hub is the hub's issuer URL: scheme and host alone, as https://hub.example.
 	// Plain http is accepted for this machine only, because the keys that sections
@@ -41,6 +41,10 @@ type Options struct {
 	Keys     Keys
 	LogKey   LogKey // pinned when you enrolled; every receipt is verified with it
 
+	// Session is a person's sign-in (SignInAs): the client then acts for her, with her
+	// rights. nil acts for the system itself.
+	Session *Session
+
 	// HTTP is the client to send with. nil is one with timeouts. Redirects are not
 	// followed in either case: a token is for one address.
 	HTTP *http.Client
@@ -49,7 +53,9 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Keys are a partner's private keys, one use each.
+// Keys are a partner's private keys, one use each. A system that was registered beside
+// another (Register) may have that for authentication alone: it then signs and opens
+// nothing.
 type Keys struct {
 	Authentication jose.PrivateKey   // signs client assertions at the token endpoint
 	Signing        jose.SigningKey   // signs envelopes and consent records; may live in an HSM
@@ -70,12 +76,14 @@ type Client struct {
 
 	mu    sync.Mutex
 	known map[string]keySet // public keys by partner, for verifying
+	ends  endpoints         // as the hub gave them; none until they are needed
 }
 
 // What New can refuse.
 var (
 	errHub     = errors.New("the hub is named by scheme and host alone, as https://hub.example; http is for this machine only")
-	errOptions = errors.New("partner, client id, log key and the three private keys are all needed: enrol first")
+	errOptions = errors.New("partner, client id, log key and the authentication key are all needed: enrol first")
+	errNoKeys  = errors.New("this system has no keys to sign and seal with: use the one that your agency enrolled")
 )
 
 // New returns a client. It does not talk to the hub yet.
@@ -84,9 +92,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	missing := o.Partner == "" || o.ClientID == "" || o.LogKey.Origin() == "" || len(o.Keys.Encryption) == 0 ||
-		o.Keys.Signing.Key == nil || o.Keys.Authentication.Signer().Key == nil
-	if missing {
+	if o.Partner == "" || o.ClientID == "" || o.LogKey.Origin() == "" || o.Keys.Authentication.Signer().Key == nil {
 		return nil, errOptions
 	}
 	if o.LogKey.Origin() != host+logPath {
@@ -99,10 +105,18 @@ func New(o Options) (*Client, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	if c.tokens, err = newTokens(c); err != nil {
+	if c.tokens, err = newTokens(c, o.Session); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// signs returns errNoKeys for a system that has no keys of its own to sign and seal with.
+func (c *Client) signs() error {
+	if c.keys.Signing.Key == nil || len(c.keys.Encryption) == 0 {
+		return errNoKeys
+	}
+	return nil
 }
 
 // Hub is the hub's issuer URL.

@@ -220,8 +220,6 @@ func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 		"another hub's log key":         func(o *client.Options) { o.Hub = "https://other.example" },
 		"no log key":                    func(o *client.Options) { o.LogKey = client.LogKey{} },
 		"no client id":                  func(o *client.Options) { o.ClientID = "" },
-		"no encryption key":             func(o *client.Options) { o.Keys.Encryption = nil },
-		"no signing key":                func(o *client.Options) { o.Keys.Signing = jose.SigningKey{} },
 		"no authentication key":         func(o *client.Options) { o.Keys.Authentication = jose.PrivateKey{} },
 	} {
 		o := good

@@ -96,6 +96,9 @@ func (c *Client) SignConsent(o Consent) (RecordedConsent, error) {
 	if claims.Sections == nil {
 		claims.Sections = []string{}
 	}
+	if err := c.signs(); err != nil {
+		return RecordedConsent{}, err
+	}
 	token, err := claims.Sign(c.keys.Signing)
 	if err != nil {
 		return RecordedConsent{}, local(err)
@@ -193,6 +196,9 @@ func (c *Client) proveConsent(ctx context.Context, stored StoredConsent) error {
 // without error, nothing more can be shared on that consent. The code
 // consent-already-withdrawn means that this was so before.
 func (c *Client) WithdrawConsent(ctx context.Context, id string) (Receipt, error) {
+	if err := c.signs(); err != nil {
+		return Receipt{}, err
+	}
 	stored, err := c.Consent(ctx, id)
 	if err != nil {
 		return Receipt{}, err

@@ -27,5 +27,7 @@
 // Read it in the order of one referral: client.go (Options), token.go and http.go
 // (how a request is made), enrol.go, directory.go and keys.go (who is there),
 // consent.go, send.go, list.go, referral.go, open.go, step.go; then bundle.go and
-// verify.go, which need no hub at all. Errors are in problem.go.
+// verify.go, which need no hub at all. Errors are in problem.go. What an agency's
+// administrator does is apart: signin.go (a Client that acts for a person), people.go,
+// systems.go, register.go.
 package client

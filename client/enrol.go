@@ -63,7 +63,7 @@ func Enrol(ctx context.Context, e Enrolling) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
-	if _, err := c.endpoint(r); err != nil {
+	if _, err := c.endpoints(r); err != nil {
 		return Enrolment{}, err
 	}
 	logKey, err := c.fetchLogKey(ctx)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -24,7 +25,9 @@ type call struct {
 	query     url.Values
 	body      []byte
 	mediaType string
-	stranger  bool // no token: the address is open to everybody
+	stranger  bool   // no token: the address is open to everybody
+	bearer    string // a token of another kind than ours (RFC 6750 §2.1)
+	once      bool   // it is not safe to repeat: whether it was done, its caller must look
 }
 
 type response struct {
@@ -60,7 +63,8 @@ func (c *Client) do(ctx context.Context, k call) (response, error) {
 			err = problemOf(r)
 		}
 		pause, again := pauseAfter(attempt, r, err)
-		if !again || ctx.Err() != nil {
+		unsure := k.once && !errors.As(err, new(*Problem)) // no answer: it may have been done
+		if !again || unsure || ctx.Err() != nil {
 			return response{}, err
 		}
 		if sleep(ctx, pause) != nil {
@@ -126,7 +130,7 @@ func (c *Client) send(ctx context.Context, k call) (response, error) {
 		return response{}, err
 	}
 	r, err := c.exchange(ctx, k, token)
-	if err != nil || r.status != http.StatusUnauthorized {
+	if err != nil || r.status != http.StatusUnauthorized || wantsPerson(r) {
 		return r, err
 	}
 	if !c.tokens.wantsNonce(r) {
@@ -136,6 +140,12 @@ func (c *Client) send(ctx context.Context, k call) (response, error) {
 		}
 	}
 	return c.exchange(ctx, k, token)
+}
+
+// wantsPerson reports whether an answer asks the person to prove who she is (RFC 9470 §3),
+// which no other token of the same session can do for her.
+func wantsPerson(r response) bool {
+	return strings.Contains(r.header.Get("WWW-Authenticate"), `error="insufficient_user_authentication"`)
 }
 
 // exchange sends one HTTP request, with a fresh proof when there is a token.
@@ -149,6 +159,9 @@ func (c *Client) exchange(ctx context.Context, k call, token string) (response, 
 	request.Header.Set("User-Agent", "handover-client")
 	if k.body != nil {
 		request.Header.Set("Content-Type", k.mediaType)
+	}
+	if k.bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+k.bearer)
 	}
 	if token != "" {
 		proof, err := c.tokens.prove(k.method, address, token)

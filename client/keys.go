@@ -91,7 +91,7 @@ func (k *Key) UnmarshalJSON(data []byte) error {
 	if err := reread(members, &key); err != nil {
 		return err
 	}
-	if (v.Use == Encryption) != (key.Algorithm() == jose.ECDHESA256KW) || !slices.Contains(uses(), v.Use) {
+	if !fits(v.Use, key.Algorithm()) {
 		return errKeyUse
 	}
 	*k = Key{PublicKey: key, Use: v.Use, NotBefore: time.Unix(v.NotBefore, 0), NotAfter: time.Unix(v.NotAfter, 0)}
@@ -101,7 +101,18 @@ func (k *Key) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func uses() []string { return []string{Authentication, Signing, Encryption} }
+// fits reports whether a key of the algorithm can be put to the use.
+func fits(use string, a jose.Algorithm) bool {
+	switch use {
+	case Authentication:
+		return a == jose.ES256 || a == jose.EdDSA || a == jose.PS256
+	case Signing:
+		return a == jose.ES256 || a == jose.EdDSA
+	case Encryption:
+		return a == jose.ECDHESA256KW
+	}
+	return false
+}
 
 // reread decodes members that were taken apart.
 func reread(members map[string]jsontext.Value, into any) error {

@@ -58,8 +58,11 @@ func TestKeysThatNobodyShouldTrustAreRefused(t *testing.T) {
 	key, err := jose.Generate(jose.ES256, jose.P256)
 	must(err)
 	good := string(mustJSON(client.Key{PublicKey: key.Public(), Use: client.Signing, NotBefore: time.Unix(1, 0), NotAfter: time.Unix(2, 0)}))
+	rsa, err := jose.Generate(jose.PS256, jose.NoCurve)
+	must(err)
 	var k client.Key
 	must(json.Unmarshal([]byte(good), &k))
+	must(json.Unmarshal(mustJSON(client.Key{PublicKey: rsa.Public(), Use: client.Authentication}), &k))
 	for name, text := range map[string]string{
 		"a private key":         strings.TrimSuffix(string(key.JWK()), "}") + `,"handover_use":"signing","nbf":1,"exp":2}`,
 		"a signing key to seal": strings.Replace(good, `"signing"`, `"encryption"`, 1),
@@ -69,6 +72,7 @@ func TestKeysThatNobodyShouldTrustAreRefused(t *testing.T) {
 		"a member twice":        strings.Replace(good, `"nbf":1`, `"nbf":1,"nbf":0`, 1),
 		"a time that is a text": strings.Replace(good, `"exp":2`, `"exp":"2"`, 1),
 		"another algorithm":     strings.Replace(good, `"ES256"`, `"RS256"`, 1),
+		"an RSA key to sign":    string(mustJSON(client.Key{PublicKey: rsa.Public(), Use: client.Signing, NotAfter: time.Unix(2, 0)})),
 		"a list":                `[]`,
 	} {
 		if json.Unmarshal([]byte(text), &k) == nil {

@@ -54,6 +54,9 @@ func (c *Client) Seal(ctx context.Context, q Request) ([]byte, error) {
 // seal signs an envelope over sealed sections. A step without sections needs no key
 // of the other side.
 func (c *Client) seal(ctx context.Context, claims packet.Claims, sections map[string]Content, copies bool) ([]byte, error) {
+	if err := c.signs(); err != nil {
+		return nil, err
+	}
 	claims.Hub, claims.Issuer = c.hub, c.partner
 	var to packet.To
 	if len(sections) > 0 {

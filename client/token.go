@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,23 +22,23 @@ import (
 
 // The addresses and types of the token endpoint.
 const (
-	metadataPath  = "/.well-known/oauth-authorization-server"
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	assertionTyp  = "client-authentication+jwt"
 	assertionLife = time.Minute
 	early         = 30 * time.Second // how long before its end a token is replaced
 )
 
-// tokens gets and keeps the access token. Tokens are bound to a key that lives in
-// this process only (RFC 9449), so neither a stolen token nor a stolen log line
-// with one in it is of use to anybody.
+// tokens gets and keeps the access token. Tokens are bound to a key (RFC 9449), so neither
+// a stolen token nor a stolen log line with one in it is of use to anybody. Those of the
+// system itself are bound to a key that lives in this process only, those of a person to
+// the key of her session.
 type tokens struct {
-	c     *Client
-	dpop  jose.PrivateKey
-	turn  chan struct{} // held by whoever asks for a token: one request for all who wait
-	held  atomic.Pointer[token]
-	nonce atomic.Pointer[string] // the hub's newest, when it uses them
-	at    string                 // the token endpoint; "" until it is known; guarded by turn
+	c       *Client
+	dpop    jose.PrivateKey
+	refresh string        // of the person for whom the tokens are; "" for the system itself
+	turn    chan struct{} // held by whoever asks for a token: one request for all who wait
+	held    atomic.Pointer[token]
+	nonce   atomic.Pointer[string] // the hub's newest, when it uses them
 }
 
 type token struct {
@@ -46,7 +47,10 @@ type token struct {
 	expires time.Time
 }
 
-func newTokens(c *Client) (*tokens, error) {
+func newTokens(c *Client, s *Session) (*tokens, error) {
+	if s != nil {
+		return &tokens{c: c, dpop: s.Key, refresh: s.Refresh, turn: make(chan struct{}, 1)}, nil
+	}
 	key, err := jose.Generate(jose.ES256, jose.P256)
 	if err != nil {
 		return nil, fmt.Errorf("making a DPoP key: %w", err)
@@ -94,91 +98,73 @@ func (t *tokens) drop(value string) {
 	}
 }
 
-// ask requests a token, once, or twice when the hub wants a nonce first.
+// ask requests a token: for the system itself, or for the person with her refresh token,
+// which stays the same (FAPI 2.0 §5.3.2.1).
 func (t *tokens) ask(ctx context.Context) (*token, error) {
-	if t.at == "" {
-		at, err := t.c.discover(ctx)
-		if err != nil {
-			return nil, err
-		}
-		t.at = at
-	}
-	r, err := t.request(ctx)
-	if err == nil && r.status >= 300 && t.wantsNonce(r) {
-		r, err = t.request(ctx)
-	}
+	ends, err := t.c.discover(ctx)
 	if err != nil {
 		return nil, err
 	}
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if t.refresh != "" {
+		form = url.Values{"grant_type": {"refresh_token"}, "refresh_token": {t.refresh}}
+	}
+	r, err := t.post(ctx, ends.Token, form)
+	if err != nil {
+		return nil, err
+	}
+	granted, _, err := t.granted(r)
+	return granted, err
+}
+
+// granted reads the answer of the token endpoint: the token, and the refresh token if
+// there is one.
+func (t *tokens) granted(r response) (*token, string, error) {
 	if r.status != http.StatusOK {
-		return nil, problemOf(r)
+		return nil, "", problemOf(r)
 	}
 	answer, err := read[struct {
-		Token string `json:"access_token"`
-		Type  string `json:"token_type"`
-		Life  int64  `json:"expires_in"`
-		Scope string `json:"scope"`
+		Token   string `json:"access_token"`
+		Type    string `json:"token_type"`
+		Life    int64  `json:"expires_in"`
+		Scope   string `json:"scope"`
+		Refresh string `json:"refresh_token"`
 	}](r)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !strings.EqualFold(answer.Type, "DPoP") || answer.Token == "" || answer.Life <= 0 {
-		return nil, fmt.Errorf("%w: the token is not bound to our key", ErrAnswer)
+		return nil, "", fmt.Errorf("%w: the token is not bound to our key", ErrAnswer)
 	}
 	return &token{value: answer.Token, scopes: strings.Fields(answer.Scope),
-		expires: t.c.now().Add(time.Duration(answer.Life) * time.Second)}, nil
+		expires: t.c.now().Add(time.Duration(answer.Life) * time.Second)}, answer.Refresh, nil
 }
 
-// metadata is the call for the hub's metadata (RFC 8414 §3).
-func metadata() call { return call{method: http.MethodGet, path: metadataPath, stranger: true} }
-
-// discover asks for the token endpoint. It asks once: whoever wants a token repeats.
-func (c *Client) discover(ctx context.Context) (tokenEndpoint string, err error) {
-	r, err := c.exchange(ctx, metadata(), "")
-	if err != nil {
-		return "", err
+// post sends a form to an endpoint of the hub's authorization server, authenticated by
+// private_key_jwt (RFC 7523 §2.2), with a DPoP proof (RFC 9449 §5): once, or twice when
+// the hub wants a nonce first. Assertion and proof are fresh each time, since each counts
+// once.
+func (t *tokens) post(ctx context.Context, address string, form url.Values) (response, error) {
+	r, err := t.postOnce(ctx, address, form)
+	if err == nil && r.status >= 300 && t.wantsNonce(r) {
+		r, err = t.postOnce(ctx, address, form)
 	}
-	if r.status != http.StatusOK {
-		return "", problemOf(r)
-	}
-	return c.endpoint(r)
+	return r, err
 }
 
-// endpoint reads the metadata. The issuer in it must be the hub that was asked, or
-// one hub could pass itself off as another (RFC 8414 §3.3); the endpoint must lie
-// below it.
-func (c *Client) endpoint(r response) (string, error) {
-	m, err := read[struct {
-		Issuer   string `json:"issuer"`
-		Endpoint string `json:"token_endpoint"`
-	}](r)
-	if err != nil {
-		return "", err
-	}
-	if m.Issuer != c.hub {
-		return "", fmt.Errorf("%w: the hub calls itself another issuer than %s", ErrAnswer, c.hub)
-	}
-	if !strings.HasPrefix(m.Endpoint, c.hub+"/") {
-		return "", fmt.Errorf("%w: its token endpoint lies elsewhere", ErrAnswer)
-	}
-	return m.Endpoint, nil
-}
-
-// request sends one token request: client_credentials with private_key_jwt
-// (RFC 7523 §2.2) and a DPoP proof (RFC 9449 §5). Assertion and proof are fresh each
-// time, since each counts once.
-func (t *tokens) request(ctx context.Context) (response, error) {
+func (t *tokens) postOnce(ctx context.Context, address string, form url.Values) (response, error) {
 	assertion, err := t.assert()
 	if err != nil {
 		return response{}, err
 	}
-	proof, err := t.prove(http.MethodPost, t.at, "")
+	proof, err := t.prove(http.MethodPost, address, "")
 	if err != nil {
 		return response{}, err
 	}
-	form := url.Values{"grant_type": {"client_credentials"},
-		"client_assertion_type": {assertionType}, "client_assertion": {assertion}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.at, strings.NewReader(form.Encode()))
+	sent := maps.Clone(form)
+	sent.Set("client_assertion_type", assertionType)
+	sent.Set("client_assertion", assertion)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(sent.Encode()))
 	if err != nil {
 		return response{}, fmt.Errorf("building a token request: %w", err)
 	}

@@ -60,6 +60,9 @@ func (s *Store) Record(ctx context.Context, c partners.Caller, token string) (au
 	if claims.Issuer != string(c.Partner()) {
 		return audit.EntryID{}, ErrIssuer
 	}
+	if err := c.Signs(claims.Act); err != nil {
+		return audit.EntryID{}, err
+	}
 	var now time.Time
 	var storedDigest string
 	var entry audit.EntryID
@@ -220,6 +223,9 @@ func (s *Store) Withdraw(ctx context.Context, c partners.Caller, id, token strin
 	claims := stated.Unverified()
 	if claims.Issuer != string(c.Partner()) {
 		return audit.EntryID{}, ErrIssuer
+	}
+	if err := c.Signs(claims.Act); err != nil {
+		return audit.EntryID{}, err
 	}
 	var now time.Time
 	var digest, earlier string

@@ -30,7 +30,7 @@ const maxToken = 4 << 10
 const accessType = "at+jwt"
 
 // accessClaims are the claims of an access token: RFC 9068 §2.2, the key it is
-// bound to (RFC 9449 §6.1), and two of our own. This struct both writes and reads
+// bound to (RFC 9449 §6.1), and three of our own. This struct both writes and reads
 // them, so a token with anything else in it is refused.
 type accessClaims struct {
 	Issuer   string  `json:"iss"`
@@ -44,6 +44,10 @@ type accessClaims struct {
 	Expires  int64   `json:"exp"`
 	ID       string  `json:"jti"`
 	Confirm  confirm `json:"cnf"`
+
+	// Of a person who lets the client act for her; sub is then her id.
+	Proved numericDate `json:"auth_time,omitzero"` // to the microsecond (RFC 7519 §2 allows it): what she proved before she was signed out counts no more
+	Grant  string      `json:"grant,omitempty"`
 }
 
 type confirm struct {
@@ -72,10 +76,11 @@ func (a *accessTokens) GenerateAccessToken(ctx context.Context, r fosite.Request
 	}
 	c := accessClaims{
 		Issuer: a.issuer, Audience: a.issuer,
-		Subject: s.client, Client: s.client, Partner: s.partner, AuthKey: s.key,
+		Subject: s.GetSubject(), Client: s.client, Partner: s.partner, AuthKey: s.key,
 		Scope:  strings.Join(r.GetGrantedScopes(), " "),
 		Issued: s.issued.Unix(), Expires: s.expires.Unix(),
 		ID: rand.Text(), Confirm: confirm{s.thumbprint},
+		Proved: numericDate{s.proved}, Grant: s.grant,
 	}
 	payload, err := strict.Marshal(c)
 	if err != nil {
@@ -115,14 +120,24 @@ func (a *accessTokens) ValidateAccessToken(ctx context.Context, _ fosite.Request
 // access is an access token that this hub signed for itself. Whether it is still
 // time for it, and whether its bearer holds its key, is asked at each request.
 type access struct {
+	id         string // jti
 	client     string
 	partner    string
+	user       string    // the person it acts for; "" for the client by itself
+	proved     time.Time // when she had last proved who she is
+	grant      string    // id of her grant
 	authKey    string
 	thumbprint string // of the DPoP key it is bound to
 	scopes     []partners.Scope
+	issued     time.Time
 	expires    time.Time
 	signedBy   string           // kid of the hub's key
 	header     jose.ProofHeader // of the proofs that came with it, once one has
+}
+
+// bearer is what the token says of whoever sends it.
+func (t access) bearer() partners.Bearer {
+	return partners.Bearer{Client: t.client, AuthKey: t.authKey, Granted: t.scopes, User: t.user, Proved: t.proved}
 }
 
 // open verifies an access token as RFC 9068 §4 demands: typ, issuer, audience,
@@ -144,15 +159,18 @@ func (a *accessTokens) open(ctx context.Context, token string) (access, error) {
 		return access{}, badToken("token-signature")
 	}
 	var c accessClaims
-	if strict.Unmarshal(payload, &c) != nil || c.Client == "" || c.AuthKey == "" || c.Confirm.Thumbprint == "" {
+	if strict.Unmarshal(payload, &c) != nil || c.Client == "" || c.ID == "" || c.Subject == "" || c.AuthKey == "" || c.Confirm.Thumbprint == "" {
 		return access{}, badToken("token-claims")
 	}
 	if c.Issuer != a.issuer || c.Audience != a.issuer {
 		return access{}, badToken("token-audience")
 	}
 	t := access{
-		client: c.Client, partner: c.Partner, authKey: c.AuthKey, thumbprint: c.Confirm.Thumbprint,
-		expires: time.Unix(c.Expires, 0), signedBy: key.KeyID(),
+		id: c.ID, client: c.Client, partner: c.Partner, authKey: c.AuthKey, thumbprint: c.Confirm.Thumbprint,
+		issued: time.Unix(c.Issued, 0), expires: time.Unix(c.Expires, 0), signedBy: key.KeyID(),
+	}
+	if c.Subject != c.Client {
+		t.user, t.proved, t.grant = c.Subject, c.Proved.Time, c.Grant
 	}
 	for s := range strings.FieldsSeq(c.Scope) {
 		t.scopes = append(t.scopes, partners.Scope(s))

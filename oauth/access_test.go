@@ -1,6 +1,11 @@
 package oauth
 
 import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -54,7 +59,8 @@ func TestAnAccessTokenIsKnownByItsIDNotItsBytes(t *testing.T) {
 func TestOnlyTheHubsOwnAccessTokensOpen(t *testing.T) {
 	t.Parallel()
 	key, another := newKey(t, jose.ES256), newKey(t, jose.ES256)
-	store := &memoryKeys{held: []jose.PrivateKey{key}}
+	ps := newKey(t, jose.PS256)
+	store := &memoryKeys{held: []jose.PrivateKey{key, ps}}
 	c := fixedClock()
 	tokens := &accessTokens{issuer: testIssuer, keys: store, now: c.now, ring: &keyring{store: store, now: c.now}}
 	good := accessClaims{Issuer: testIssuer, Audience: testIssuer, Subject: "c", Client: "c", Partner: "p", AuthKey: "k",
@@ -78,6 +84,7 @@ func TestOnlyTheHubsOwnAccessTokensOpen(t *testing.T) {
 		{"of no client", bend(func(a *accessClaims) { a.Client = "" }), "token-claims"},
 		{"of no authentication key", bend(func(a *accessClaims) { a.AuthKey = "" }), "token-claims"},
 		{"with another claim", sign(t, accessType, []byte(extra), key), "token-claims"},
+		{"signed with PS256, were the hub to hold such a key", forgePS256(t, accessType, strictBytes(t, good), ps), "token-form"},
 		{"expired this second", bend(func(a *accessClaims) { a.Expires = c.in(0) }), "token-expired"},
 		{"rubbish", "a.b.c", "token-form"},
 		{"nothing", "", "token-form"},
@@ -101,6 +108,19 @@ func TestOnlyTheHubsOwnAccessTokensOpen(t *testing.T) {
 	if _, err := tokens.open(t.Context(), bend(func(a *accessClaims) { a.Expires = c.in(tokenLife) })); !errors.Is(err, errUnavailable) {
 		t.Errorf("without the key store: %v", err)
 	}
+}
+
+// forgePS256 signs by hand what jose.Sign refuses to.
+func forgePS256(t testing.TB, typ string, payload []byte, key jose.PrivateKey) string {
+	t.Helper()
+	b64 := base64.RawURLEncoding.EncodeToString
+	input := b64([]byte(`{"alg":"PS256","typ":"`+typ+`","kid":"`+key.KeyID()+`"}`)) + "." + b64(payload)
+	digest := sha256.Sum256([]byte(input))
+	sig, err := key.Signer().Key.Sign(rand.Reader, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return input + "." + b64(sig)
 }
 
 // splice puts the signature of one token under the payload of another.

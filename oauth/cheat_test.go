@@ -37,6 +37,8 @@ func TestEveryWayToCheatATokenRequest(t *testing.T) {
 		{"another client's name", func(k *ask) { k.assertion = k.assertion.but("iss", b.client).but("sub", b.client) }, 401, "invalid_client", "client-signature", false},
 		{"another key under her kid", func(k *ask) { k.key = renamed(t, newKey(t, jose.ES256), a.auth.KeyID()) }, 401, "invalid_client", "client-signature", false},
 		{"a key of her own making", func(k *ask) { k.key = newKey(t, jose.EdDSA) }, 401, "invalid_client", "client-signature", false},
+		{"an RSA key of her own making", func(k *ask) { k.key = newKey(t, jose.PS256) }, 401, "invalid_client", "client-signature", false},
+		{"an RSA key under her kid", func(k *ask) { k.key = renamed(t, newKey(t, jose.PS256), a.auth.KeyID()) }, 401, "invalid_client", "client-signature", false},
 		{"client id with a NUL", func(k *ask) { k.assertion = k.assertion.but("sub", "a\x00b") }, 401, "invalid_client", "client-assertion-form", false},
 		{"client_id of another", func(k *ask) { k.form.Set("client_id", b.client) }, 401, "invalid_client", "client-id", false},
 		{"no assertion", func(k *ask) { k.form.Set("client_assertion", "") }, 401, "invalid_client", "client-method", false},

@@ -31,8 +31,13 @@ func (d *numericDate) UnmarshalJSON(b []byte) error {
 		return errors.New("not a NumericDate")
 	}
 	whole := int64(seconds)
-	d.Time = time.Unix(whole, int64((seconds-float64(whole))*1e9)).UTC()
+	d.Time = time.Unix(whole, int64((seconds-float64(whole))*1e9)).UTC().Round(time.Microsecond)
 	return nil
+}
+
+// MarshalJSON writes the time to the microsecond, as the database keeps it.
+func (d numericDate) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(d.UnixMicro())/1e6, 'f', -1, 64), nil
 }
 
 // How far clocks may differ. FAPI 2.0 §5.3.2.1 wants times up to 10 seconds ahead

@@ -3,15 +3,20 @@ package oauth
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ory/fosite"
 
+	"handover/internal/gather"
+	"handover/internal/ids"
 	"handover/keys/jose"
 	"handover/partners"
 )
@@ -22,26 +27,31 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 const (
 	maxAssertion     = 4 << 10
 	maxAssertionLife = 5 * time.Minute // from iat to exp
-	maxClientID      = 64
 )
 
-// client is a partner's system as fosite sees it: confidential, without a secret,
-// with one grant and exactly the scopes that its partner holds.
+// client is a partner's system as fosite sees it: confidential, without a secret, with
+// the grants it is registered for and exactly the scopes that its partner holds.
 type client struct {
 	partners.Client
 	key    string // kid of the key that signed the assertion
 	issuer string
 }
 
-var _ fosite.Client = (*client)(nil)
+var (
+	_ fosite.Client             = (*client)(nil)
+	_ fosite.ResponseModeClient = (*client)(nil)
+)
 
 func (c *client) GetID() string                      { return c.ID }
 func (c *client) GetHashedSecret() []byte            { return nil }
-func (c *client) GetRedirectURIs() []string          { return nil }
-func (c *client) GetGrantTypes() fosite.Arguments    { return fosite.Arguments{clientCredentials} }
-func (c *client) GetResponseTypes() fosite.Arguments { return fosite.Arguments{} }
+func (c *client) GetRedirectURIs() []string          { return c.Redirects }
+func (c *client) GetGrantTypes() fosite.Arguments    { return c.Grants }
+func (c *client) GetResponseTypes() fosite.Arguments { return fosite.Arguments{"code"} }
 func (c *client) IsPublic() bool                     { return false }
 func (c *client) GetAudience() fosite.Arguments      { return fosite.Arguments{c.issuer} }
+func (c *client) GetResponseModes() []fosite.ResponseModeType {
+	return []fosite.ResponseModeType{fosite.ResponseModeQuery}
+}
 func (c *client) GetScopes() fosite.Arguments {
 	scopes := make(fosite.Arguments, len(c.Scopes))
 	for i, s := range c.Scopes {
@@ -83,14 +93,14 @@ func (s *onlyString) UnmarshalJSON(b []byte) error {
 func (h *Handler) authenticate(ctx context.Context, r *http.Request, form url.Values) (fosite.Client, error) {
 	req, ok := requestFrom(ctx)
 	if !ok {
-		return nil, errors.New("authenticating a client outside the token endpoint")
+		return nil, errors.New("authenticating a client outside an endpoint")
 	}
 	signed, id, err := readAssertion(r, form)
 	if err != nil {
 		return nil, err
 	}
 	// By network too: else anybody could use up a client's allowance in its name.
-	if h.perClient.Allow(id + " " + req.from).Refused() {
+	if req.verdict = h.perClient.Allow(id + " " + req.from); req.verdict.Refused() {
 		return nil, errTooMany
 	}
 	c, claims, err := h.verifyAssertion(ctx, signed, id)
@@ -105,11 +115,19 @@ func (h *Handler) authenticate(ctx context.Context, r *http.Request, form url.Va
 	if err := claims.check(h.issuer, id, now); err != nil {
 		return nil, err
 	}
-	proof, err := openProof(r.Header, expected{method: http.MethodPost, origin: h.issuer, path: r.URL.EscapedPath(), now: now})
+	wanted := req.endpoint.proofs
+	if wanted == proofIgnored || wanted == proofWelcome && len(r.Header.Values("DPoP")) == 0 {
+		return c, h.used(ctx, h.store.useAssertion(ctx, useOf("assertion", id, claims.ID)))
+	}
+	proof, err := openProof(r.Header, expected{method: http.MethodPost, origin: h.issuer, path: r.URL.EscapedPath(), now: now, nonces: req.nonces})
 	if err != nil {
 		return nil, err
 	}
-	if err := h.useBoth(ctx, useOf("assertion", id, claims.ID), proof); err != nil {
+	f := &first{assertion: useOf("assertion", id, claims.ID), proof: proof}
+	if err := h.firsts.Join(ctx, f); err != nil {
+		return nil, unavailable("using an assertion", err)
+	}
+	if err := h.used(ctx, f.err); err != nil {
 		return nil, err
 	}
 	req.proof = proof
@@ -126,12 +144,12 @@ func readAssertion(r *http.Request, form url.Values) (jose.Signed, string, error
 	case form.Get("client_assertion_type") != assertionType || form.Get("client_assertion") == "":
 		return jose.Signed{}, "", stranger("client-method")
 	}
-	signed, err := jose.ParseSigned(form.Get("client_assertion"), maxAssertion, "", "JWT", "client-authentication+jwt")
+	signed, err := jose.ParseAssertion(form.Get("client_assertion"), maxAssertion)
 	if err != nil {
 		return jose.Signed{}, "", stranger("client-assertion-form")
 	}
 	var c assertionClaims
-	if readClaims(signed.UnverifiedPayload(), &c) != nil || !isClientID(c.Subject) {
+	if readClaims(signed.UnverifiedPayload(), &c) != nil || !ids.IsClient(c.Subject) {
 		return jose.Signed{}, "", stranger("client-assertion-form")
 	}
 	if form.Has("client_id") && form.Get("client_id") != c.Subject {
@@ -140,27 +158,13 @@ func readAssertion(r *http.Request, form url.Values) (jose.Signed, string, error
 	return signed, c.Subject, nil
 }
 
-// isClientID reports whether s can be a client id. What cannot never reaches the
-// database, which would refuse some of it as an error of ours.
-func isClientID(s string) bool {
-	if s == "" || len(s) > maxClientID {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '.') {
-			return false
-		}
-	}
-	return true
-}
-
 // verifyAssertion finds the key that the assertion names among the client's and
 // verifies the signature. An unknown client and an unknown key cost one
 // verification too, by a decoy.
 func (h *Handler) verifyAssertion(ctx context.Context, signed jose.Signed, id string) (*client, assertionClaims, error) {
-	known, err := h.partners.Client(ctx, id)
-	if err != nil && !errors.Is(err, partners.ErrUnknownClient) {
-		return nil, assertionClaims{}, unavailable("looking up a client", err)
+	known, err := h.lookUp(ctx, id)
+	if err != nil {
+		return nil, assertionClaims{}, err
 	}
 	key, err := h.decoys.key(signed.Algorithm(), signed.KeyID())
 	if err != nil {
@@ -181,6 +185,53 @@ func (h *Handler) verifyAssertion(ctx context.Context, signed jose.Signed, id st
 		return nil, assertionClaims{}, stranger("client-assertion-form")
 	}
 	return &client{Client: known, key: key.KeyID(), issuer: h.issuer}, claims, nil
+}
+
+// lookup is one client that is asked for. One that there is not has no keys.
+type lookup struct {
+	id     string
+	client partners.Client
+	err    error
+}
+
+func (h *Handler) lookUp(ctx context.Context, id string) (partners.Client, error) {
+	l := &lookup{id: id}
+	if err := errors.Join(h.lookups.Join(ctx, l), l.err); err != nil {
+		return partners.Client{}, unavailable("looking up a client", err)
+	}
+	return l.client, nil
+}
+
+// How requests to the endpoints share a round trip: one to look up those who ask, one
+// to mark their credentials as used.
+const (
+	clientsMost = 256
+	clientsTime = 10 * time.Second // for a group, whoever of its callers has left
+)
+
+func (h *Handler) newLookups() *gather.Lines[*lookup] {
+	return &gather.Lines[*lookup]{Most: clientsMost, Within: clientsTime, Do: func(ctx context.Context, group []*lookup) {
+		asked := make([]string, 0, len(group))
+		for _, l := range group {
+			if !slices.Contains(asked, l.id) {
+				asked = append(asked, l.id)
+			}
+		}
+		found, err := h.partners.Clients(ctx, asked)
+		for _, l := range group {
+			l.client, l.err = found[l.id], err
+		}
+	}}
+}
+
+func (h *Handler) newFirsts() *gather.Lines[*first] {
+	return &gather.Lines[*first]{Most: clientsMost, Within: clientsTime, Do: func(ctx context.Context, group []*first) {
+		if err := h.store.use(ctx, group); err != nil {
+			for _, f := range group {
+				f.err = err
+			}
+		}
+	}}
 }
 
 // check judges the claims of an assertion whose signature is right.
@@ -204,9 +255,8 @@ func (c assertionClaims) check(issuer, id string, now time.Time) error {
 	return nil
 }
 
-// useBoth marks assertion and proof as used, together.
-func (h *Handler) useBoth(ctx context.Context, assertion use, proof dpopProof) error {
-	err := h.store.use(ctx, assertion, proof)
+// used turns what the store says of a first use into an answer.
+func (h *Handler) used(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -222,7 +272,9 @@ func (h *Handler) useBoth(ctx context.Context, assertion use, proof dpopProof) e
 
 // decoys are public keys that nobody holds the private part of, one for each
 // algorithm. A signature is verified by one of them where there is no key to verify
-// it by, so that the time of the answer tells no stranger which clients exist.
+// it by, so that the time of the answer tells no stranger which clients exist. That
+// the one of PS256 has 2048 bits tells nothing either: what a larger key would cost
+// depends on the token alone, unless it names the kid of a client's key.
 type decoys map[jose.Algorithm]string
 
 func newDecoys() (decoys, error) {
@@ -238,6 +290,13 @@ func newDecoys() (decoys, error) {
 		}
 		d[alg] = strings.Replace(string(jwk), key.KeyID(), "KID", 1)
 	}
+	// Nobody is to sign with it, so any odd number is as good a modulus as the product of
+	// two primes, which would take longer to find than all the rest of a hub's start.
+	n := make([]byte, 256)
+	_, _ = rand.Read(n) // it never fails (crypto/rand)
+	n[0] |= 0x80
+	n[len(n)-1] |= 1
+	d[jose.PS256] = `{"kty":"RSA","n":"` + base64.RawURLEncoding.EncodeToString(n) + `","e":"AQAB","kid":"KID","alg":"PS256","use":"sig"}`
 	return d, nil
 }
 

@@ -1,18 +1,22 @@
 // Package oauth is the authorization server and the guard: how a partner's system
-// proves who it is, what token it is given, and how each request with that token
-// becomes a partners.Caller.
+// proves who it is, what it is given for itself or by a person, and how each request
+// with a token becomes a partners.Caller. How people sign in is oauth/signin.
 //
-// The profile is FAPI 2.0 (Final): client_credentials with private_key_jwt and
-// access tokens bound to a DPoP key (RFC 9449). fosite does the grants and is seen
-// by no other package; every rule that matters is decided here, since its defaults
-// are not ours.
+// The profile is FAPI 2.0 (Final): private_key_jwt, pushed requests, PKCE, and tokens
+// bound to a DPoP key (RFC 9449). fosite does the grants and is seen by no other package;
+// every rule that matters is decided here, since its defaults are not ours.
 //
-// A token request, in running order: http.go (routes, metadata, keys), token.go
-// (limits, form, fosite, answer), client.go (the client's assertion), proof.go (the
-// DPoP proof), grant.go (what is granted, bound to the proof's key), access.go (the
-// token), store.go (nothing is used twice), refusal.go (every answer but success).
+// A request of a client, in running order: http.go (routes, metadata, keys), endpoint.go
+// (limits, form, answer), client.go (the client's assertion), proof.go and nonce.go (the
+// DPoP proof), refusal.go (every answer but success); then what it asks for: token.go and
+// grant.go (a token, bound to the proof's key), push.go (what it will ask a person),
+// redeem.go (a person's code, a refresh token), revoke.go (a token given back, or
+// examined), register.go (a new client). access.go makes and reads tokens; store.go has
+// what is used once, store_grant.go what people have granted.
 //
-// An API request: guard.go, which asks access.go and cache.go for the token,
+// A person's yes or no: authorize.go, for the page in web that asks her.
+//
+// An API request: guard.go, which asks limits.go, access.go and cache.go for the token,
 // proof.go for the proof, and partners.Store.Admit for who may still act, in one
 // round trip with store.go's replay check.
 package oauth

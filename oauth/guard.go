@@ -25,6 +25,8 @@ type Guard struct {
 	store      *Store
 	tokens     *accessTokens
 	cache      *tokenCache
+	nonces     *nonces
+	limits     limits
 	admissions *gather.Lines[*admission]
 	count      func(string)
 	logRefusal func(context.Context, proof.Entry) error
@@ -40,6 +42,7 @@ func NewGuard(c Config) (*Guard, error) {
 	}
 	g := &Guard{
 		issuer: c.Issuer, partners: c.Partners, store: c.Store, tokens: c.tokens(), cache: newTokenCache(),
+		nonces: c.nonces(), limits: c.limits(),
 		count: c.Count, logRefusal: c.Refuse, log: c.Log, now: c.Now,
 	}
 	g.admissions = newAdmissions(g)
@@ -49,20 +52,30 @@ func NewGuard(c Config) (*Guard, error) {
 // Middleware admits a caller, or lets the request on without one: routes decide
 // whether strangers are welcome. Credentials that were refused leave their reason
 // in WWW-Authenticate for the 401 that follows. While credentials cannot be checked
-// the answer is 503, and next is not reached.
+// the answer is 503, and over a limit 429; then next is not reached.
 func (g *Guard) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.Header.Values("Authorization")) == 0 {
+		from := g.limits.origin.Network(r)
+		if over(w, g.limits.address.Allow(from)) {
+			g.count(ErrTooMany.Code)
+			httpd.Problem(w, r, ErrTooMany)
+			return
+		}
+		// A registration brings a one-time token of its own kind (RFC 7591 §3).
+		if len(r.Header.Values("Authorization")) == 0 || r.URL.Path == registerPath {
 			next.ServeHTTP(w, r)
 			return
 		}
-		caller, err := g.admit(r)
-		if refused, ok := errors.AsType[*refusal](err); ok {
+		caller, err := g.admit(w, r, from)
+		switch refused, ok := errors.AsType[*refusal](err); {
+		case ok:
 			w.Header().Set("WWW-Authenticate", refused.challenge())
 			next.ServeHTTP(w, r)
 			return
-		}
-		if err != nil {
+		case errors.Is(err, ErrTooMany):
+			httpd.Problem(w, r, ErrTooMany)
+			return
+		case err != nil:
 			if r.Context().Err() == nil { // else the caller has left, and nothing failed
 				g.log.ErrorContext(r.Context(), "checking credentials failed", "error", err)
 			}
@@ -78,11 +91,11 @@ func (g *Guard) Middleware(next http.Handler) http.Handler {
 
 // admit checks a request's credentials: first what the request alone can show, then,
 // with the requests that come at the same time, that the proof is new and the caller
-// may still act. Its error is a *refusal, which has been counted or logged, or else the
-// hub's own failure.
-func (g *Guard) admit(r *http.Request) (partners.Caller, error) {
+// may still act. Its error is a *refusal, which has been counted or logged, ErrTooMany, or
+// else the hub's own failure.
+func (g *Guard) admit(w http.ResponseWriter, r *http.Request, from string) (partners.Caller, error) {
 	ctx := r.Context()
-	held, proven, err := g.examine(r)
+	held, proven, err := g.examine(w, r, from)
 	if err != nil {
 		return partners.Caller{}, g.counted(err)
 	}
@@ -93,10 +106,12 @@ func (g *Guard) admit(r *http.Request) (partners.Caller, error) {
 	switch {
 	case errors.Is(a.err, errProofUsed):
 		return partners.Caller{}, g.counted(errProofAgain)
+	case errors.Is(a.err, errRevoked):
+		return partners.Caller{}, g.logged(ctx, held, "token-revoked")
 	case a.err != nil:
 		return partners.Caller{}, unavailable("admitting a caller", a.err)
 	case a.caller == nil:
-		return partners.Caller{}, g.logged(ctx, held)
+		return partners.Caller{}, g.logged(ctx, held, "caller-inactive")
 	}
 	return *a.caller, nil
 }
@@ -122,12 +137,11 @@ func newAdmissions(g *Guard) *gather.Lines[*admission] {
 // admitAll decides requests that came together in one round trip. What stands against
 // one of them does not touch its neighbours.
 func (g *Guard) admitAll(ctx context.Context, group []*admission) {
-	bearers, proofs := make([]partners.Bearer, len(group)), make([]dpopProof, len(group))
+	bearers := make([]partners.Bearer, len(group))
 	for i, a := range group {
-		bearers[i] = partners.Bearer{Client: a.held.client, Granted: a.held.scopes, AuthKey: a.held.authKey}
-		proofs[i] = a.proof
+		bearers[i] = a.held.bearer()
 	}
-	uses := newSpending(proofs)
+	uses := newSpending(group)
 	callers, err := g.partners.Admit(ctx, bearers, uses.queue)
 	var used []error
 	if err == nil {
@@ -149,18 +163,18 @@ func (g *Guard) admitAll(ctx context.Context, group []*admission) {
 // counted counts a refusal of somebody who has proved nothing. A failure of the
 // hub's own is none.
 func (g *Guard) counted(err error) error {
-	if refused, ok := errors.AsType[*refusal](err); ok {
+	if refused, ok := errors.AsType[*refusal](err); ok && refused.code != useNonce {
 		g.count(refused.reason)
 	}
 	return err
 }
 
 // logged logs that a caller who has proved who she is does not take part any more,
-// or uses a token that she got by a key revoked since. Only she can cause it, so it
-// cannot be used to flood the log in her name.
-func (g *Guard) logged(ctx context.Context, held access) error {
-	refused := badToken("caller-inactive")
-	err := g.logRefusal(ctx, proof.Entry{Act: "refused", Partner: held.partner, Client: held.client,
+// or uses a token that was revoked, or that she got by a key revoked since. Only she can
+// cause it, so it cannot be used to flood the log in her name.
+func (g *Guard) logged(ctx context.Context, held access, reason string) error {
+	refused := badToken(reason)
+	err := g.logRefusal(ctx, proof.Entry{Act: "refused", Partner: held.partner, Client: held.client, User: held.user,
 		Outcome: partners.ErrUnauthenticated.Code, Reason: refused.reason})
 	if err != nil {
 		return unavailable("logging a refusal", err)
@@ -169,9 +183,10 @@ func (g *Guard) logged(ctx context.Context, held access) error {
 }
 
 // examine checks what needs no database: one Authorization of scheme DPoP, a token
-// of this hub, a proof for this very request (RFC 9449 §7.1), and that the token is
-// bound to the proof's key, without which a stolen token would do.
-func (g *Guard) examine(r *http.Request) (access, dpopProof, error) {
+// of this hub, the limits of whoever has it, a proof for this very request (RFC 9449
+// §7.1), and that the token is bound to the proof's key, without which a stolen token
+// would do.
+func (g *Guard) examine(w http.ResponseWriter, r *http.Request, from string) (access, dpopProof, error) {
 	sent := r.Header.Values("Authorization")
 	if len(sent) != 1 {
 		return access{}, dpopProof{}, badToken("token-count")
@@ -185,8 +200,18 @@ func (g *Guard) examine(r *http.Request) (access, dpopProof, error) {
 	if err != nil {
 		return access{}, dpopProof{}, err
 	}
+	if g.limits.exceeded(w, held, from) {
+		return access{}, dpopProof{}, ErrTooMany
+	}
+	nonces, err := g.nonces.set(r.Context())
+	if err != nil {
+		return access{}, dpopProof{}, err
+	}
 	proven, err := openProof(r.Header, expected{method: r.Method, origin: g.issuer, path: r.URL.EscapedPath(),
-		token: token, now: now, header: held.header})
+		token: token, now: now, nonces: nonces, header: held.header})
+	if proven.outdated || errors.Is(err, errProofNonce) {
+		w.Header().Set("DPoP-Nonce", nonces.newest) // RFC 9449 §9, §8.2
+	}
 	if err != nil {
 		return access{}, dpopProof{}, err
 	}

@@ -40,6 +40,8 @@ func strictBytes(t testing.TB, v any) []byte {
 // hub is an authorization server and a guard over a database of their own.
 type hub struct {
 	t       testing.TB
+	config  Config
+	server  *Handler
 	db      *pgtest.DB
 	clock   *clock
 	keys    keys.Store
@@ -73,24 +75,35 @@ func newHub(t testing.TB, change ...func(*Config)) *hub {
 	c := Config{
 		Issuer: testIssuer, Keys: local, Partners: partners.NewStore(db.Hub, nil), Store: h.store,
 		Count: h.count, Refuse: h.refuse, Log: slog.New(slog.NewTextHandler(&h.log, nil)), Now: h.clock.now,
-		NetworkRate: rate.Inf, ClientRate: rate.Inf,
+		Rates: Rates{rate.Inf, rate.Inf, rate.Inf, rate.Inf, rate.Inf},
 	}
 	for _, f := range change {
 		f(&c)
 	}
+	h.config = c
+	h.router = h.assemble(c)
+	return h
+}
+
+// assemble puts a hub together; the first one is h's own.
+func (h *hub) assemble(c Config) http.Handler {
+	h.t.Helper()
 	server, err := New(c)
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	if h.guard, err = NewGuard(c); err != nil {
-		t.Fatal(err)
+	guard, err := NewGuard(c)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if h.server == nil {
+		h.server, h.guard = server, guard
 	}
 	r := httpd.Router()
-	r.Use(h.guard.Middleware)
+	r.Use(guard.Middleware)
 	server.Mount(r)
 	h.mountGuarded(r)
-	h.router = r
-	return h
+	return r
 }
 
 // mountGuarded adds routes that say who their caller is.
@@ -101,12 +114,16 @@ func (h *hub) mountGuarded(r *mux.Router) {
 			return partners.ErrUnauthenticated
 		}
 		var scopes []partners.Scope
-		for _, s := range partners.SystemScopes() {
+		for _, s := range partners.Scopes() {
 			if c.Has(s) {
 				scopes = append(scopes, s)
 			}
 		}
-		httpd.JSON(w, http.StatusOK, map[string]any{"partner": c.Partner(), "client": c.Client(), "scopes": scopes})
+		said := map[string]any{"partner": c.Partner(), "client": c.Client(), "scopes": scopes}
+		if c.User() != "" {
+			said["user"], said["role"] = c.User(), c.Role()
+		}
+		httpd.JSON(w, http.StatusOK, said)
 		return nil
 	}))
 }
@@ -124,6 +141,16 @@ func (h *hub) refuse(_ context.Context, e proof.Entry) error {
 		h.refused = append(h.refused, e)
 	}
 	return h.noLog
+}
+
+// nonce is what a proof must carry now.
+func (h *hub) nonce() string {
+	h.t.Helper()
+	set, err := h.guard.nonces.set(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return set.newest
 }
 
 // exec changes the database as its owner.
@@ -179,8 +206,9 @@ func (h *hub) enrol(id partners.ID) agency {
 	return a
 }
 
-// ask is a token request in the making.
+// ask is a request to an endpoint of the authorization server in the making.
 type ask struct {
+	path      string
 	assertion claims
 	typ       string
 	key       jose.PrivateKey
@@ -194,9 +222,10 @@ type ask struct {
 func (h *hub) ask(a agency) *ask {
 	now := h.clock.now().Unix()
 	return &ask{
+		path:      tokenPath,
 		assertion: claims{"iss": a.client, "sub": a.client, "aud": testIssuer, "jti": rand.Text(), "iat": now, "exp": now + 60},
 		key:       a.auth,
-		proof:     claims{"jti": rand.Text(), "htm": "POST", "htu": testIssuer + tokenPath, "iat": now},
+		proof:     claims{"jti": rand.Text(), "htm": "POST", "htu": testIssuer + tokenPath, "iat": now, "nonce": h.nonce()},
 		dpop:      a.dpop,
 		form:      url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {assertionType}},
 		edit:      func(*http.Request) {},
@@ -208,7 +237,7 @@ func (k *ask) request(t testing.TB) *http.Request {
 	if !k.form.Has("client_assertion") {
 		k.form.Set("client_assertion", sign(t, k.typ, k.assertion.bytes(t), k.key))
 	}
-	r := httptest.NewRequest(http.MethodPost, testIssuer+tokenPath, strings.NewReader(k.form.Encode()))
+	r := httptest.NewRequest(http.MethodPost, testIssuer+k.path, strings.NewReader(k.form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if k.proof != nil {
 		r.Header.Set("DPoP", signProof(t, k.dpop, k.proof.bytes(t)))
@@ -229,6 +258,7 @@ type tokenAnswer struct {
 	Type      string `json:"token_type"`
 	ExpiresIn int    `json:"expires_in"`
 	Scope     string `json:"scope"`
+	Refresh   string `json:"refresh_token"`
 	Error     string `json:"error"`
 	Hint      string `json:"error_description"`
 }
@@ -264,7 +294,7 @@ type call struct {
 func (h *hub) call(a agency, token string) *call {
 	return &call{
 		method: http.MethodGet, path: guarded, token: token, dpop: a.dpop,
-		proof: claims{"jti": rand.Text(), "htm": "GET", "htu": testIssuer + guarded, "iat": h.clock.now().Unix(), "ath": athOf(token)},
+		proof: claims{"jti": rand.Text(), "htm": "GET", "htu": testIssuer + guarded, "iat": h.clock.now().Unix(), "ath": athOf(token), "nonce": h.nonce()},
 		edit:  func(*http.Request) {},
 	}
 }

@@ -11,9 +11,9 @@ import (
 
 	"github.com/gorilla/mux"
 	"github.com/ory/fosite"
-	"golang.org/x/time/rate"
 
 	"handover/audit/proof"
+	"handover/internal/gather"
 	"handover/internal/httpd"
 	"handover/keys"
 	"handover/keys/jose"
@@ -37,11 +37,8 @@ type Config struct {
 	Log *slog.Logger     // default: none
 	Now func() time.Time // default: time.Now
 
-	// Token requests a second from one network, and from one network for one client,
-	// each with a burst of ten seconds' worth. Default 20 and 5; an access token
-	// lasts ten minutes, so an honest client needs one request in that time.
-	NetworkRate, ClientRate rate.Limit
-	Origin                  limit.Origin
+	Rates  Rates
+	Origin limit.Origin
 }
 
 // defaulted returns the configuration with its defaults, or says what is missing.
@@ -59,18 +56,15 @@ func (c Config) defaulted() (Config, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.NetworkRate == 0 {
-		c.NetworkRate = 20
-	}
-	if c.ClientRate == 0 {
-		c.ClientRate = 5
-	}
+	c.Rates = c.Rates.defaulted()
 	return c, nil
 }
 
 func (c Config) tokens() *accessTokens {
 	return &accessTokens{issuer: c.Issuer, keys: c.Keys, ring: &keyring{store: c.Keys, now: c.Now}, now: c.Now}
 }
+
+func (c Config) nonces() *nonces { return &nonces{store: c.Store, keys: c.Keys, now: c.Now} }
 
 // Handler is the authorization server.
 type Handler struct {
@@ -79,6 +73,9 @@ type Handler struct {
 	store      *Store
 	tokens     *accessTokens
 	provider   fosite.OAuth2Provider
+	nonces     *nonces
+	lookups    *gather.Lines[*lookup]
+	firsts     *gather.Lines[*first]
 	decoys     decoys
 	origin     limit.Origin
 	perNetwork *limit.Limiter
@@ -97,28 +94,41 @@ func New(c Config) (*Handler, error) {
 	}
 	h := &Handler{
 		issuer: c.Issuer, partners: c.Partners, store: c.Store, tokens: c.tokens(),
-		origin: c.Origin, perNetwork: limit.New("address", c.NetworkRate, c.Now), perClient: limit.New("client", c.ClientRate, c.Now),
+		origin: c.Origin, perNetwork: limit.New("address", c.Rates.TokenAddress, c.Now), perClient: limit.New("client", c.Rates.TokenClient, c.Now),
 		count: c.Count, logRefusal: c.Refuse, log: c.Log, now: c.Now,
 	}
 	if h.decoys, err = newDecoys(); err != nil {
 		return nil, err
 	}
-	h.provider = h.newProvider(h.tokens)
+	h.nonces, h.lookups, h.firsts = c.nonces(), h.newLookups(), h.newFirsts()
+	h.provider = h.newProvider()
 	return h, nil
 }
 
 // The addresses below the issuer.
 const (
-	metadataPath = "/.well-known/oauth-authorization-server"
-	tokenPath    = "/oauth/token"
-	jwksPath     = "/oauth/jwks.json"
+	metadataPath   = "/.well-known/oauth-authorization-server"
+	authorizePath  = "/oauth/authorize" // a page: see web
+	pushPath       = "/oauth/par"
+	tokenPath      = "/oauth/token"
+	revokePath     = "/oauth/revoke"
+	introspectPath = "/oauth/introspect"
+	jwksPath       = "/oauth/jwks.json"
 )
 
-// Mount adds the routes. All are open to strangers; the token endpoint finds out
-// for itself who is asking.
+// Mount adds the routes. All are open to strangers; the endpoints find out for
+// themselves who is asking.
 func (h *Handler) Mount(r *mux.Router) {
 	r.HandleFunc(metadataPath, h.metadata).Methods(http.MethodGet)
-	r.HandleFunc(tokenPath, h.token).Methods(http.MethodPost)
+	for path, e := range map[string]endpoint{
+		pushPath:       {"authorization-request", proofWelcome, h.push},
+		tokenPath:      {"access-token", proofDemanded, h.token},
+		revokePath:     {"revocation", proofIgnored, h.revoke},
+		introspectPath: {"introspection", proofIgnored, h.introspect},
+	} {
+		r.Handle(path, h.serve(e)).Methods(http.MethodPost)
+	}
+	r.HandleFunc(registerPath, h.register).Methods(http.MethodPost)
 	r.Handle(jwksPath, httpd.Handle(h.jwks)).Methods(http.MethodGet)
 }
 
@@ -129,24 +139,32 @@ const publicFor = "public, max-age=300"
 
 // metadata serves RFC 8414 §2: what is really offered and nothing else.
 func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request) {
-	type metadata struct {
-		Issuer          string           `json:"issuer"`
-		TokenEndpoint   string           `json:"token_endpoint"`
-		KeysURI         string           `json:"jwks_uri"`
-		Scopes          []partners.Scope `json:"scopes_supported"`
-		ResponseTypes   []string         `json:"response_types_supported"` // required; there is no authorization endpoint
-		GrantTypes      []string         `json:"grant_types_supported"`
-		AuthMethods     []string         `json:"token_endpoint_auth_methods_supported"`
-		AuthSigningAlgs []jose.Algorithm `json:"token_endpoint_auth_signing_alg_values_supported"`
-		DPoPSigningAlgs []jose.Algorithm `json:"dpop_signing_alg_values_supported"` // RFC 9449 §5.1
-	}
-	algs := []jose.Algorithm{jose.ES256, jose.EdDSA}
+	algs := []jose.Algorithm{jose.ES256, jose.EdDSA, jose.PS256}
+	byKey := []string{"private_key_jwt"}
 	w.Header().Set("Cache-Control", publicFor)
-	httpd.JSON(w, http.StatusOK, metadata{
-		Issuer: h.issuer, TokenEndpoint: h.issuer + tokenPath, KeysURI: h.issuer + jwksPath,
-		Scopes: partners.SystemScopes(), ResponseTypes: []string{},
-		GrantTypes: []string{clientCredentials}, AuthMethods: []string{"private_key_jwt"},
-		AuthSigningAlgs: algs, DPoPSigningAlgs: algs,
+	httpd.JSON(w, http.StatusOK, map[string]any{
+		"issuer":                                                   h.issuer,
+		"authorization_endpoint":                                   h.issuer + authorizePath,
+		"token_endpoint":                                           h.issuer + tokenPath,
+		"jwks_uri":                                                 h.issuer + jwksPath,
+		"registration_endpoint":                                    h.issuer + registerPath, // RFC 7591
+		"scopes_supported":                                         partners.PeopleScopes(),
+		"response_types_supported":                                 []string{"code"},
+		"response_modes_supported":                                 []string{"query"},
+		"grant_types_supported":                                    grants(),
+		"code_challenge_methods_supported":                         []string{"S256"}, // RFC 7636
+		"token_endpoint_auth_methods_supported":                    byKey,
+		"token_endpoint_auth_signing_alg_values_supported":         algs,
+		"revocation_endpoint":                                      h.issuer + revokePath, // RFC 7009
+		"revocation_endpoint_auth_methods_supported":               byKey,
+		"revocation_endpoint_auth_signing_alg_values_supported":    algs,
+		"introspection_endpoint":                                   h.issuer + introspectPath, // RFC 7662
+		"introspection_endpoint_auth_methods_supported":            byKey,
+		"introspection_endpoint_auth_signing_alg_values_supported": algs,
+		"pushed_authorization_request_endpoint":                    h.issuer + pushPath, // RFC 9126 §5
+		"require_pushed_authorization_requests":                    true,
+		"authorization_response_iss_parameter_supported":           true, // RFC 9207 §3
+		"dpop_signing_alg_values_supported":                        algs, // RFC 9449 §5.1
 	})
 }
 

@@ -15,10 +15,10 @@ import (
 
 // algorithms are those of assertions and proofs, as challenges and metadata name
 // them.
-const algorithms = "ES256 EdDSA"
+const algorithms = "ES256 EdDSA PS256"
 
 // maxProof bounds a DPoP proof. One with a P-256 key and a nonce has about 700
-// bytes.
+// bytes, one with an RSA key of 4096 bits about 2,300.
 const maxProof = 4 << 10
 
 // maxName bounds a jti, which somebody else chose.
@@ -34,15 +34,18 @@ type dpopProof struct {
 	ahead      bool // issued lies ahead of the hub's clock
 	use        use
 	header     jose.ProofHeader
+	outdated   bool // its nonce is to be replaced
 }
 
 // The ways in which a proof is refused. Only its sender reads them.
 var (
 	errProofCount = badProof("proof-count", "Send exactly one DPoP header with one proof.")
-	errProofForm  = badProof("proof-form", "The proof must be a compact JWS of typ dpop+jwt, ES256 or EdDSA, with typ, alg and a public jwk in its header and jti, htm, htu and iat in its payload.")
+	errProofForm  = badProof("proof-form", "The proof must be a compact JWS of typ dpop+jwt, ES256, EdDSA or PS256, with typ, alg and a public jwk in its header and jti, htm, htu and iat in its payload.")
 	errProofSign  = badProof("proof-signature", "The signature of the proof is not that of its jwk.")
 	errProofHTM   = badProof("proof-method", "htm of the proof is not the method of the request.")
 	errProofHTU   = badProof("proof-uri", "htu of the proof is not the address of the request below the issuer.")
+	errProofNonce = &refusal{code: useNonce, reason: "proof-nonce", status: http.StatusBadRequest,
+		hint: "The proof needs the nonce of the DPoP-Nonce header. Make a new proof with it and ask again."}
 	errProofTime  = badProof("proof-time", "iat of the proof is more than 60 seconds old or more than 10 seconds ahead of the hub's clock, which is in the Date header.")
 	errProofToken = badProof("proof-token", "ath of the proof is not the SHA-256 of the access token.")
 	errProofAgain = badProof("proof-used", "A proof with this jti and key was used before. Make a fresh proof for each request.")
@@ -54,6 +57,7 @@ type proofClaims struct {
 	Method string      `json:"htm"`
 	URI    string      `json:"htu"`
 	Issued numericDate `json:"iat"`
+	Nonce  string      `json:"nonce"`
 	Token  string      `json:"ath"`
 }
 
@@ -64,6 +68,7 @@ type expected struct {
 	path   string // as it was sent, still escaped
 	token  string // the access token that ath digests; "" at the token endpoint
 	now    time.Time
+	nonces *nonceSet
 	header jose.ProofHeader // of an earlier proof for the same token, if any is known
 }
 
@@ -85,7 +90,9 @@ func openProof(h http.Header, want expected) (dpopProof, error) {
 		return dpopProof{}, err
 	}
 	key := header.Key()
+	_, outdated := want.nonces.takes(c.Nonce)
 	return dpopProof{
+		outdated:   outdated,
 		thumbprint: key.KeyID(),
 		issued:     c.Issued.Time,
 		ahead:      c.Issued.After(want.now),
@@ -94,14 +101,16 @@ func openProof(h http.Header, want expected) (dpopProof, error) {
 	}, nil
 }
 
-// fit compares the claims with the request: items 8, 9, 11 and 12a of RFC 9449
-// §4.3.
+// fit compares the claims with the request: items 8 to 11 and 12a of RFC 9449 §4.3.
 func (c proofClaims) fit(want expected) error {
 	if c.Method != want.method {
 		return errProofHTM
 	}
 	if !sameURI(c.URI, want.origin, want.path) {
 		return errProofHTU
+	}
+	if ok, _ := want.nonces.takes(c.Nonce); !ok {
+		return errProofNonce
 	}
 	if c.Issued.Before(want.now.Add(-behind)) || c.Issued.After(want.now.Add(ahead)) {
 		return errProofTime

@@ -18,9 +18,12 @@ const testIssuer = "https://hub.example"
 
 var testTime = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
 
+// testNonces are those of a secret of the tests.
+var testNonces = &nonceSet{window: 2, secret: []byte("s"), before: nonceOf([]byte("s"), 1), newest: nonceOf([]byte("s"), 2), after: nonceOf([]byte("s"), 3)}
+
 func newKey(t testing.TB, alg jose.Algorithm) jose.PrivateKey {
 	t.Helper()
-	curve := map[jose.Algorithm]jose.Curve{jose.ES256: jose.P256, jose.EdDSA: jose.Ed25519}[alg]
+	curve := map[jose.Algorithm]jose.Curve{jose.ES256: jose.P256, jose.EdDSA: jose.Ed25519, jose.PS256: jose.NoCurve}[alg]
 	key, err := jose.Generate(alg, curve)
 	if err != nil {
 		t.Fatal(err)
@@ -76,8 +79,8 @@ func athOf(token string) string {
 func TestAProofFitsOneRequestOnly(t *testing.T) {
 	t.Parallel()
 	key := newKey(t, jose.ES256)
-	good := claims{"jti": "a", "htm": "POST", "htu": testIssuer + "/v1/referrals", "iat": testTime.Unix(), "ath": athOf("token")}
-	want := expected{method: "POST", origin: testIssuer, path: "/v1/referrals", token: "token", now: testTime}
+	good := claims{"jti": "a", "htm": "POST", "htu": testIssuer + "/v1/referrals", "iat": testTime.Unix(), "ath": athOf("token"), "nonce": testNonces.newest}
+	want := expected{method: "POST", origin: testIssuer, path: "/v1/referrals", token: "token", now: testTime, nonces: testNonces}
 	one := func(c claims) []string { return []string{signProof(t, key, c.bytes(t))} }
 	raw := func(payload string) []string { return []string{signProof(t, key, []byte(payload))} }
 	valid := one(good)[0]
@@ -92,8 +95,10 @@ func TestAProofFitsOneRequestOnly(t *testing.T) {
 	}{
 		{"all right", one(good), nil},
 		{"EdDSA", []string{signProof(t, newKey(t, jose.EdDSA), good.bytes(t))}, nil},
+		{"PS256", []string{signProof(t, newKey(t, jose.PS256), good.bytes(t))}, nil},
 		{"a claim that nobody knows", one(good.but("foo", "bar")), nil},
-		{"a nonce that nobody asked for", one(good.but("nonce", "n")), nil},
+		{"the nonce before", one(good.but("nonce", testNonces.before)), nil},
+		{"the nonce of a hub whose clock is ahead", one(good.but("nonce", testNonces.after)), nil},
 		{"60 seconds old", one(good.but("iat", testTime.Unix()-60)), nil},
 		{"10 seconds ahead", one(good.but("iat", testTime.Unix()+10)), nil},
 		{"a fraction of a second", one(good.but("iat", float64(testTime.Unix())+0.5)), nil},
@@ -128,6 +133,10 @@ func TestAProofFitsOneRequestOnly(t *testing.T) {
 		{"no htu", one(good.but("htu", nil)), errProofHTU},
 		{"61 seconds old", one(good.but("iat", testTime.Unix()-61)), errProofTime},
 		{"11 seconds ahead", one(good.but("iat", testTime.Unix()+11)), errProofTime},
+		{"no nonce", one(good.but("nonce", nil)), errProofNonce},
+		{"a nonce of nobody", one(good.but("nonce", "n")), errProofNonce},
+		{"a nonce in capitals", one(good.but("nonce", strings.ToUpper(testNonces.newest))), errProofNonce},
+		{"a nonce of last week", one(good.but("nonce", nonceOf(testNonces.secret, testNonces.window-3360))), errProofNonce},
 		{"other token", one(good.but("ath", athOf("another"))), errProofToken},
 		{"no ath", one(good.but("ath", nil)), errProofToken},
 		{"the token itself as ath", one(good.but("ath", "token")), errProofToken},
@@ -137,6 +146,9 @@ func TestAProofFitsOneRequestOnly(t *testing.T) {
 			got, err := openProof(http.Header{"Dpop": tt.proof}, want)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("got %v, want %v", err, tt.want)
+			}
+			if err == nil && got.outdated != (tt.name == "the nonce before") {
+				t.Error("it is not said whether the nonce is to be replaced")
 			}
 			if err == nil && got.thumbprint == "" {
 				t.Error("accepted without a key")
@@ -148,11 +160,11 @@ func TestAProofFitsOneRequestOnly(t *testing.T) {
 func TestAProofIsKnownByItsKeyAndID(t *testing.T) {
 	t.Parallel()
 	key, another := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
-	good := claims{"jti": "a", "htm": "GET", "htu": testIssuer + "/", "iat": testTime.Unix()}
+	good := claims{"jti": "a", "htm": "GET", "htu": testIssuer + "/", "iat": testTime.Unix(), "nonce": testNonces.newest}
 	open := func(key jose.PrivateKey, c claims) dpopProof {
 		t.Helper()
 		p, err := openProof(http.Header{"Dpop": {signProof(t, key, c.bytes(t))}},
-			expected{method: "GET", origin: testIssuer, path: "/", now: testTime})
+			expected{method: "GET", origin: testIssuer, path: "/", now: testTime, nonces: testNonces})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,12 +27,16 @@ func (r *refusal) Error() string { return r.code + ": " + r.reason }
 const (
 	invalidRequest         = "invalid_request"
 	invalidClient          = "invalid_client"
+	invalidGrant           = "invalid_grant"
 	invalidScope           = "invalid_scope"
 	invalidTarget          = "invalid_target"
 	invalidToken           = "invalid_token"
 	invalidProof           = "invalid_dpop_proof"
+	useNonce               = "use_dpop_nonce"
 	unsupportedGrant       = "unsupported_grant_type"
 	unauthorizedClient     = "unauthorized_client"
+	unsupportedResponse    = "unsupported_response_type"
+	accessDenied           = "access_denied"
 	temporarilyUnavailable = "temporarily_unavailable"
 	serverError            = "server_error"
 )
@@ -92,12 +96,14 @@ func asRefusal(err error) *refusal {
 	}
 	switch theirs.ErrorField {
 	case invalidScope:
-		return &refusal{code: invalidScope, reason: "token-scope", status: http.StatusBadRequest,
-			hint: "The client may not have one of the scopes asked for."}
+		return errScopes
+	case unsupportedResponse:
+		return &refusal{code: unsupportedResponse, reason: "push-response-type", status: http.StatusBadRequest,
+			hint: "response_type must be code."}
 	case unauthorizedClient:
 		return &refusal{code: unauthorizedClient, reason: "token-grant", status: http.StatusBadRequest,
 			hint: "The client may not use this grant."}
-	case invalidRequest:
+	case invalidRequest, "unsupported_response_mode", "invalid_state":
 		return badRequest("token-request", "The request is missing a parameter or carries one that is not valid here.")
 	}
 	return nil
@@ -106,13 +112,22 @@ func asRefusal(err error) *refusal {
 // writeRefusal answers a token request in RFC 6749 §5.2's form, which is not that
 // of the other endpoints.
 func writeRefusal(w http.ResponseWriter, r *http.Request, f *refusal) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
+	challenge := ""
 	if f.status == http.StatusUnauthorized {
 		// RFC 9110 §11.6.1 wants a challenge with every 401; no registered scheme
 		// names private_key_jwt, so the method's own name is used.
-		h.Set("WWW-Authenticate", `private_key_jwt error="`+f.code+`"`)
+		challenge = `private_key_jwt error="` + f.code + `"`
+	}
+	f.write(w, r, challenge)
+}
+
+// write answers with the refusal, and with the challenge unless that is "".
+func (f *refusal) write(w http.ResponseWriter, r *http.Request, challenge string) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Pragma", "no-cache")
+	if challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
 	}
 	httpd.Annotate(r.Context(), httpd.Code, f.reason)
 	httpd.JSON(w, f.status, struct {

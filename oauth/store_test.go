@@ -18,7 +18,7 @@ import (
 // spend uses a proof alone, as the guard does.
 func (h *hub) spend(p dpopProof) error {
 	var batch pgx.Batch
-	uses := newSpending([]dpopProof{p})
+	uses := newSpending([]*admission{{proof: p}})
 	uses.queue(&batch)
 	if err := h.db.Hub.SendBatch(h.t.Context(), &batch).Close(); err != nil {
 		return err
@@ -98,9 +98,12 @@ func TestProofsThatComeTogetherAreEachJudgedAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.exec(`UPDATE oauth_memory SET since = $1`, h.clock.now().Add(-30*time.Second))
-	proofs := []dpopProof{twice, used, h.proof("a", 0), h.proof("old", 40*time.Second), twice, h.proof("b", -5*time.Second)}
-	want := []error{nil, errProofUsed, nil, errMemory, errProofUsed, nil}
-	uses := newSpending(proofs)
+	h.exec(`INSERT INTO oauth_revoked VALUES ('token', now()), ('grant', now())`)
+	group := []*admission{{proof: twice}, {proof: used}, {proof: h.proof("a", 0)}, {proof: h.proof("old", 40*time.Second)}, {proof: twice},
+		{proof: h.proof("b", -5*time.Second)}, {held: access{id: "token"}, proof: h.proof("c", 0)},
+		{held: access{id: "other", grant: "grant"}, proof: h.proof("d", 0)}, {held: access{id: "other", grant: "another"}, proof: h.proof("e", 0)}}
+	want := []error{nil, errProofUsed, nil, errMemory, errProofUsed, nil, errRevoked, errRevoked, nil}
+	uses := newSpending(group)
 	var batch pgx.Batch
 	uses.queue(&batch)
 	if err := h.db.Hub.SendBatch(t.Context(), &batch).Close(); err != nil {
@@ -115,8 +118,8 @@ func TestProofsThatComeTogetherAreEachJudgedAlone(t *testing.T) {
 			t.Errorf("proof %d: %v, want %v", i, err, want[i])
 		}
 	}
-	if n := h.number(`SELECT count(*) FROM oauth_proof`); n != 4 {
-		t.Errorf("%d proofs are marked as used, want 4", n)
+	if n := h.number(`SELECT count(*) FROM oauth_proof`); n != 5 {
+		t.Errorf("%d proofs are marked as used, want 5", n)
 	}
 	if n := h.number(`SELECT count(*) FROM oauth_ahead WHERE issued > $1`, h.clock.now().Add(4*time.Second)); n != 1 {
 		t.Error("the time of the proof that was ahead is not kept")
@@ -208,8 +211,21 @@ func TestPruneForgetsOnlyWhatCannotCount(t *testing.T) {
 	h.exec(`INSERT INTO oauth_proof SELECT sha256(n::text::bytea), now() - $1::interval FROM generate_series(1, 12000) n`, proofMemory+time.Second)
 	h.exec(`INSERT INTO oauth_assertion SELECT sha256('kept'), now() - $1::interval`, maxAssertionLife+ahead+behind)
 	h.exec(`INSERT INTO oauth_proof SELECT sha256('kept'), now() - $1::interval`, ahead+behind)
+	a := h.enrol("camden-outreach")
+	h.exec(`INSERT INTO oauth_revoked VALUES ('kept', now() + interval '1 second'), ('gone', now() - interval '1 second')`)
+	h.exec(`INSERT INTO oauth_grant (client, request_digest, request_expires_at, redirect_uri, state, challenge, scopes)
+		SELECT $1, sha256(n::text::bytea), now() + interval '1 minute' * n, '', '', repeat('c', 43), '{audit:read}' FROM generate_series(-1, 1, 2) n`, a.client)
+	h.exec(`INSERT INTO oauth_grant (client, request_digest, request_expires_at, redirect_uri, state, challenge, scopes, user_id, proved_at, code_digest, code_expires_at, log_entry)
+		SELECT $1, sha256('code' || n::text::bytea), now() - interval '23 hours' * n, '', '', repeat('c', 43), '{audit:read}', $2, now(), sha256(n::text::bytea), now() - interval '23 hours' * n,
+			(SELECT id FROM audit_entry LIMIT 1) FROM generate_series(1, 2) n`, a.client, h.person(a, partners.Caseworker))
 	if err := h.store.Prune(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if n := h.number(`SELECT count(*) FROM oauth_revoked WHERE name = 'kept'`); n != 1 || h.number(`SELECT count(*) FROM oauth_revoked`) != 1 {
+		t.Error("of what was revoked, not just that is left which can still be shown")
+	}
+	if n := h.number(`SELECT count(*) FROM oauth_grant`); n != 2 {
+		t.Errorf("%d grants are left, want the one that waits and the one that ended less than a day ago", n)
 	}
 	for _, table := range []string{"oauth_assertion", "oauth_proof"} {
 		all := h.number(`SELECT count(*) FROM ` + table)

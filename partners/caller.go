@@ -78,6 +78,17 @@ func (c Caller) ProvedSince(t time.Time) bool { return c.user != "" && !c.proved
 // grants it.
 func (c Caller) Has(s Scope) bool { return slices.Contains(c.scopes, s) }
 
+// Signs returns ErrAct unless a signed statement with this act may be sent by the caller.
+// Where a person acts, the statement itself must name her: else an agency could later say
+// that nobody, or somebody else, had done it. A system alone signs for its agency; whom it
+// names is the agency's word.
+func (c Caller) Signs(act string) error {
+	if c.user != "" && act != c.user {
+		return ErrAct
+	}
+	return nil
+}
+
 // Entry begins a log entry with the caller as its actor.
 func (c Caller) Entry(act string) proof.Entry {
 	return proof.Entry{Act: act, Partner: string(c.partner), Client: c.client, User: c.user}

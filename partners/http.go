@@ -108,7 +108,7 @@ func Concerning(err error, e proof.Entry) error {
 	return concerning{err, e}
 }
 
-// Handler serves the directory and enrolment.
+// Handler serves the directory, enrolment, and an agency's administration of itself.
 type Handler struct {
 	Gate   *Gate
 	Store  *Store
@@ -122,6 +122,8 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/partners/{partner}/jwks.json", h.Gate.Allow("", h.keys)).Methods("GET")
 	r.Handle("/v1/services", h.Gate.Allow("", h.services)).Methods("GET")
 	r.Handle("/v1/enrol", httpd.Handle(h.enrol)).Methods("POST") // the code is the credential
+	h.mountPeople(r)
+	h.mountSystems(r)
 }
 
 func (h *Handler) directory(w http.ResponseWriter, r *http.Request, _ Caller) error {

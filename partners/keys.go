@@ -66,12 +66,19 @@ func (r *Ring) Sealing(to ID, t time.Time) []jose.PublicKey {
 // Skew is how far the clocks of hub and partner may differ.
 const Skew = 60 * time.Second
 
-// algorithms that fit each use.
+// fits reports whether a key of the algorithm can be put to the use. PS256
+// authenticates and no more: whoever is shown a signed statement, years later too,
+// needs to know two algorithms.
 func (u Use) fits(a jose.Algorithm) bool {
-	if u == Encryption {
+	switch u {
+	case Authentication:
+		return a == jose.ES256 || a == jose.EdDSA || a == jose.PS256
+	case Signing:
+		return a == jose.ES256 || a == jose.EdDSA
+	case Encryption:
 		return a == jose.ECDHESA256KW
 	}
-	return a == jose.ES256 || a == jose.EdDSA
+	return false
 }
 
 // JWKSet renders keys as a JWK set (RFC 7517 §5), each with members of our own

@@ -6,7 +6,10 @@
 // (which public keys of a partner count, and when), agreement.go and firewall.go
 // (what may pass between two partners at all), services.go (what is offered),
 // store.go (the transitions, each one transaction and one log entry), http.go (the
-// directory as partners see it).
+// directory as partners see it). An agency's administration of itself: people.go and
+// store_admin.go with http_people.go (who works there), registration.go and
+// store_clients.go (its systems), rotation.go and store_keys.go (its keys), both behind
+// http_systems.go.
 package partners
 
 import (

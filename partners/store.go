@@ -2,7 +2,6 @@ package partners
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -42,34 +41,44 @@ type Client struct {
 // SystemScopes are the scopes that the system may carry for itself, with no person.
 func (c Client) SystemScopes() []Scope { return both(SystemScopes(), c.Scopes) }
 
-// ErrUnknownClient is for the authorization server alone, which answers an unknown
-// client and a wrong key alike.
-var ErrUnknownClient = errors.New("unknown client")
+// PeopleScopes are the scopes that people can lend to the system.
+func (c Client) PeopleScopes() []Scope { return both(PeopleScopes(), c.Scopes) }
 
-// Client returns a partner's system by its client id, or ErrUnknownClient.
-func (s *Store) Client(ctx context.Context, id string) (Client, error) {
-	c := Client{ID: id}
-	var batch pgx.Batch
-	batch.Queue(`
-		SELECT c.partner, c.name, c.scopes, c.grant_types, c.redirect_uris, c.active AND p.status = 'active'
-		FROM partner_client c JOIN partner p ON p.id = c.partner
-		WHERE c.id = $1`, id).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&c.Partner, &c.Name, &c.Scopes, &c.Grants, &c.Redirects, &c.Active)
-	})
-	batch.Queue(`
-		SELECT partner, kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
-		WHERE client = $1 AND revoked_at IS NULL AND now() >= not_before AND now() < not_after`,
-		id).Query(func(rows pgx.Rows) error {
-		return s.scanKeys(rows, func(_ ID, k Key) { c.Keys = append(c.Keys, k) })
-	})
-	err := s.pool.SendBatch(ctx, &batch).Close()
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Client{}, ErrUnknownClient
-	}
+// Clients returns the systems that there are under those client ids, in one statement.
+func (s *Store) Clients(ctx context.Context, ids []string) (map[string]Client, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT c.id, c.partner, c.name, c.scopes, c.grant_types, c.redirect_uris, c.active AND p.status = 'active',
+		       coalesce(k.kid, ''), coalesce(k.jwk, ''), k.not_before, k.not_after
+		FROM unnest($1::text[]) AS asked(id)
+		CROSS JOIN LATERAL (SELECT * FROM partner_client WHERE id = asked.id OFFSET 0) c
+		CROSS JOIN LATERAL (SELECT status FROM partner WHERE id = c.partner OFFSET 0) p
+		LEFT JOIN LATERAL (SELECT kid, jwk, not_before, not_after FROM partner_key
+			WHERE client = c.id AND revoked_at IS NULL AND now() >= not_before AND now() < not_after OFFSET 0) k ON true`, ids)
 	if err != nil {
-		return Client{}, fmt.Errorf("reading a client: %w", err)
+		return nil, fmt.Errorf("reading clients: %w", err)
 	}
-	return c, nil
+	found := map[string]Client{}
+	var c Client
+	var kid, jwk string
+	var from, to *time.Time // nil where the client has no key that counts now
+	_, err = pgx.ForEachRow(rows, []any{&c.ID, &c.Partner, &c.Name, &c.Scopes, &c.Grants, &c.Redirects, &c.Active,
+		&kid, &jwk, &from, &to}, func() error {
+		c.Keys = found[c.ID].Keys
+		if from != nil && to != nil {
+			key, err := s.parsed.parse(jwk)
+			if err != nil {
+				return fmt.Errorf("reading key %s: %w", kid, err)
+			}
+			c.Keys = append(c.Keys, Key{PublicKey: key, Use: Authentication, NotBefore: *from, NotAfter: *to})
+		}
+		found[c.ID] = c
+		c.Scopes, c.Grants, c.Redirects = nil, nil, nil
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading clients: %w", err)
+	}
+	return found, nil
 }
 
 // LockTerms queues the reading of what stands between one partner and those asked
@@ -171,6 +180,9 @@ func (s *Store) scanKeys(rows pgx.Rows, take func(owner ID, k Key)) error {
 	_, err := pgx.ForEachRow(rows, []any{&owner, &kid, &k.Use, &jwk, &k.NotBefore, &k.NotAfter, &revoked}, func() (err error) {
 		if k.PublicKey, err = s.parsed.parse(jwk); err != nil {
 			return fmt.Errorf("reading key %s: %w", kid, err)
+		}
+		if !k.Use.fits(k.Algorithm()) { // no enrolment wrote this row
+			return fmt.Errorf("reading key %s: a key of %s is there for %s", kid, k.Algorithm(), k.Use)
 		}
 		k.Revoked = time.Time{}
 		if revoked != nil {

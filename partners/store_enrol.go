@@ -113,18 +113,13 @@ func (s *Store) register(ctx context.Context, tx pgx.Tx, c *Client, e Enrolment,
 		VALUES ($1, $2, 'First system', $3, '{client_credentials,authorization_code,refresh_token}', $4, true, $5, $6)`,
 		c.ID, c.Partner, c.Scopes, []string{LoopbackRedirect}, now, entry)
 	for use, k := range e.byUse() {
-		jwk, err := k.MarshalJSON()
-		if err != nil {
-			return fmt.Errorf("writing a key: %w", err)
-		}
-		var client *string
+		n := newKey{partner: c.Partner, use: use, key: k, from: now, entry: entry}
 		if use == Authentication {
-			client = &c.ID
+			n.client = c.ID
 		}
-		batch.Queue(`
-			INSERT INTO partner_key (partner, kid, use, client, jwk, thumbprint, not_before, not_after, log_entry)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			c.Partner, k.KeyID(), use, client, string(jwk), k.Thumbprint(), now, now.Add(keyLife), entry)
+		if err := queueKey(&batch, n); err != nil {
+			return err
+		}
 	}
 	batch.Queue(`UPDATE partner SET status = 'active', log_entry = $2 WHERE id = $1 AND status = 'invited'`, c.Partner, entry)
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {

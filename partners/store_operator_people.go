@@ -2,36 +2,25 @@ package partners
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"handover/audit"
 	"handover/audit/proof"
-	"handover/internal/fault"
 	"handover/internal/ids"
 	"handover/internal/pg"
 )
 
-// ErrUserInvalid is for a person whom nobody can be told apart by, or with no such role.
-var ErrUserInvalid = fault.New(fault.Unprocessable, "user-invalid", fault.Sender,
-	"A person needs a name of 1 to 80 characters on one line, and one of the roles caseworker, manager, administrator or auditor.")
-
 // Employ is the operator's act of adding a person to a partner, as its first
 // administrator must be. It returns her, invited, and the code of the one-time link by
-// which she sets up her passkey: it is shown once. Errors: ErrUserInvalid, ErrNotThere.
+// which she sets up her passkey: it is shown once. Errors: ErrPersonInvalid, ErrNotThere.
 func (s *Store) Employ(ctx context.Context, partner ID, name string, role Role) (User, string, error) {
-	if !role.Valid() || name == "" || CleanName(name) != name {
-		return User{}, "", ErrUserInvalid
+	if !role.Valid() || !isName(name) {
+		return User{}, "", ErrPersonInvalid
 	}
-	u := User{Partner: partner, Name: name, Role: role, Status: UserInvited}
-	if err := s.pool.QueryRow(ctx, `SELECT gen_random_uuid()::text`).Scan(&u.ID); err != nil {
-		return User{}, "", fmt.Errorf("adding a person: %w", err)
-	}
+	u := User{ID: newUserID(), Partner: partner, Name: name, Role: role, Status: UserInvited}
 	var code string
 	e := proof.Entry{Act: "user.add", Other: string(partner), Target: u.ID, Reason: string(role)}
 	err := s.operate(ctx, e, func(tx pgx.Tx, entry audit.EntryID) (err error) {
@@ -41,7 +30,8 @@ func (s *Store) Employ(ctx context.Context, partner ID, name string, role Role) 
 		if err != nil {
 			return err
 		}
-		code, err = linkTo(ctx, tx, u, entry)
+		link, err := makeLink(ctx, tx, u, false, entry)
+		code = link.Code
 		return err
 	})
 	if pg.Violates(err, "partner_user_partner_fkey") {
@@ -54,34 +44,34 @@ func (s *Store) Employ(ctx context.Context, partner ID, name string, role Role) 
 }
 
 // Reissue is the operator's act of making a fresh one-time link for a person, in place of
-// one she has not used. It adds a passkey and ends none: her administrator's link is the
-// one that recovers.
+// one she has not used. For somebody who has joined it recovers, like her administrator's:
+// a link that only added a passkey would let the operator in beside her, and nobody would
+// know. The entry names her agency, which sees it.
 func (s *Store) Reissue(ctx context.Context, user string) (string, error) {
 	if !ids.IsUUID(user) {
 		return "", ErrUserNotThere
 	}
+	var code string
 	u := User{ID: user}
 	err := s.pool.QueryRow(ctx, `SELECT partner FROM partner_user WHERE id = $1`, user).Scan(&u.Partner)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", ErrUserNotThere
 	}
 	if err != nil {
-		return "", fmt.Errorf("reading a person: %w", err)
+		return "", fmt.Errorf("finding a person: %w", err)
 	}
-	var code string
-	e := proof.Entry{Act: "user.link", Target: user, Other: string(u.Partner)}
+	e := proof.Entry{Act: "user.link", Other: string(u.Partner), Target: user}
 	err = s.operate(ctx, e, func(tx pgx.Tx, entry audit.EntryID) error {
-		tag, err := tx.Exec(ctx, `SELECT FROM partner_user WHERE id = $1 AND status IN ('invited', 'active') FOR UPDATE`, user)
+		err := tx.QueryRow(ctx, `
+			SELECT status FROM partner_user WHERE id = $1 AND status IN ('invited', 'active') FOR UPDATE`, user).Scan(&u.Status)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrUserNotThere
+		}
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() == 0 {
-			return ErrUserNotThere
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM user_link WHERE user_id = $1 AND used_at IS NULL`, user); err != nil {
-			return err
-		}
-		code, err = linkTo(ctx, tx, u, entry)
+		link, err := makeLink(ctx, tx, u, u.Status == UserActive, entry)
+		code = link.Code
 		return err
 	})
 	return code, err
@@ -96,14 +86,4 @@ func (s *Store) Employed(ctx context.Context, partner ID) ([]User, error) {
 		return nil, fmt.Errorf("reading people: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[User])
-}
-
-// linkTo makes the code of a link that recovers nothing.
-func linkTo(ctx context.Context, tx pgx.Tx, u User, entry audit.EntryID) (string, error) {
-	code := strings.ToLower(rand.Text())
-	digest := sha256.Sum256([]byte(code))
-	_, err := tx.Exec(ctx, `
-		INSERT INTO user_link (code_digest, user_id, partner, recovers, expires_at, log_entry)
-		VALUES ($1, $2, $3, false, now() + $4, $5)`, digest[:], u.ID, u.Partner, linkLife, entry)
-	return code, err
 }

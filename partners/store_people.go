@@ -65,7 +65,7 @@ func (s *Store) RedeemLink(ctx context.Context, tx pgx.Tx, code string) (Link, a
 	}
 	_, err = tx.Exec(ctx, `
 		UPDATE partner_user SET status = 'active', log_entry = $2,
-			signed_out_at = CASE WHEN $3 THEN now() ELSE signed_out_at END
+			signed_out_at = CASE WHEN $3 THEN clock_timestamp() ELSE signed_out_at END
 		WHERE id = $1 AND status IN ('invited', 'active')`, l.User.ID, entry, l.Recovers)
 	if err != nil {
 		return Link{}, audit.EntryID{}, fmt.Errorf("redeeming a link: %w", err)

@@ -36,6 +36,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/referrals/{referral}/events", h.Gate.Allow("", h.history)).Methods("GET")
 	r.Handle("/v1/referrals/{referral}/events", h.Gate.Allow("", h.event)).Methods("POST")
 	r.Handle("/v1/referrals/{referral}/open", h.Gate.Allow("", h.open)).Methods("POST")
+	r.Handle("/v1/people/{user}/referrals", h.Gate.Allow(partners.PartnerAdmin, h.heldBy)).Methods("GET")
 }
 
 // request takes the packet that opens a referral.
@@ -185,6 +186,28 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, c partners.Caller
 		w.Header().Set("Link", fmt.Sprintf(`<%s?%s>; rel="next"`, r.URL.Path, q.Encode())) // RFC 8288
 	}
 	httpd.JSON(w, http.StatusOK, map[string]any{"referrals": found})
+	return nil
+}
+
+// heldBy lists what somebody of the caller's agency holds, without a word of content.
+func (h *Handler) heldBy(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	var after int64
+	if given := r.URL.Query().Get("after"); given != "" {
+		var err error
+		if after, err = strconv.ParseInt(given, 10, 64); err != nil || after < 1 {
+			return ErrQuery
+		}
+	}
+	held, more, err := h.Store.HeldBy(r.Context(), c, mux.Vars(r)["user"], after)
+	if err != nil {
+		return err
+	}
+	h.Log.Kick()
+	if more {
+		next := strconv.FormatInt(held[len(held)-1].seq, 10)
+		w.Header().Set("Link", fmt.Sprintf(`<%s?after=%s>; rel="next"`, r.URL.Path, next)) // RFC 8288
+	}
+	httpd.JSON(w, http.StatusOK, map[string]any{"referrals": held, "more": more})
 	return nil
 }
 

@@ -6,7 +6,8 @@
 // partners (partners.LockTerms), what she agreed to (consent.Lock) and where the
 // referral stands are read under locks; Go decides; packet, new state and log entry
 // are written together. states.go is the table of what may follow what;
-// store_open.go is the only way a section leaves; store_read.go lists and reads.
+// store_open.go is the only way a section leaves; store_read.go lists and reads;
+// store_held.go says what somebody held who leaves her agency.
 package referral
 
 import (

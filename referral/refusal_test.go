@@ -142,6 +142,15 @@ func sql(statement string, args func(s scene) []any) func(*testing.T, scene) {
 	return func(t *testing.T, s scene) { s.hub.Exec(t, statement, args(s)...) }
 }
 
+// unending is sql for what only a test does: to put off the end of a key that has come.
+func unending(statement string, args func(s scene) []any) func(*testing.T, scene) {
+	return func(t *testing.T, s scene) {
+		s.hub.Exec(t, `ALTER TABLE partner_key DISABLE TRIGGER partner_key_final`)
+		s.hub.Exec(t, statement, args(s)...)
+		s.hub.Exec(t, `ALTER TABLE partner_key ENABLE TRIGGER partner_key_final`)
+	}
+}
+
 // resign signs other claims into an envelope: those of the given one after change,
 // well formed or not.
 func resign(t *testing.T, envelope, typ string, key jose.SigningKey, change func(map[string]any)) string {

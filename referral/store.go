@@ -69,6 +69,9 @@ func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverif
 	if claims.Issuer != string(c.Partner()) {
 		return audit.EntryID{}, ErrIssuer
 	}
+	if err := c.Signs(claims.Act); err != nil {
+		return audit.EntryID{}, err
+	}
 	if (claims.Event == packet.Request) != (re == "") || claims.Referral != re {
 		return audit.EntryID{}, ErrWrongEndpoint
 	}

@@ -80,11 +80,11 @@ const (
 // names costs it even when no row goes there.
 const (
 	insertPackets = `, p AS (
-		INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, consent, state, expires_at, stored_at, log_entry)
-		SELECT r.seq, @issuer, u.audience, u.jti, u.event, u.digest, u.envelope, u.consent, u.state, u.expires, @now, u.entry
+		INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, consent, state, expires_at, stored_at, log_entry, actor)
+		SELECT r.seq, @issuer, u.audience, u.jti, u.event, u.digest, u.envelope, u.consent, u.state, u.expires, @now, u.entry, nullif(u.actor, '')
 		FROM unnest(@referrals::text[], @audiences::text[], @jtis::text[]::uuid[], @events::text[], @digests::text[], @envelopes::text[],
-		            @consents::text[]::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[])
-		     AS u(referral, audience, jti, event, digest, envelope, consent, state, expires, entry)
+		            @consents::text[]::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[], @actors::text[])
+		     AS u(referral, audience, jti, event, digest, envelope, consent, state, expires, entry, actor)
 		     JOIN r ON r.id = u.referral
 		RETURNING seq, referral, audience, digest), d AS (
 		INSERT INTO delivery (packet, referral, issuer, audience, state)
@@ -109,7 +109,7 @@ const destroyUnopened = `
 // columns turns the packets into one array a column; requests asks for the
 // referrals' columns as well. It returns insertCopies if there are copies.
 func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedArgs, copying string) {
-	var referrals, audiences, jtis, events, digests, envelopes, states []string
+	var referrals, audiences, jtis, events, digests, envelopes, states, actors []string
 	var subjects, purposes, urgencies, services, areas, onwards []string
 	var holders, names, sealed, copies []string
 	var consents []*string
@@ -120,6 +120,7 @@ func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedA
 		referrals, audiences, jtis = append(referrals, p.ReferralID()), append(audiences, p.Audience), append(jtis, p.ID)
 		events, digests, envelopes = append(events, string(p.Event)), append(digests, p.Digest()), append(envelopes, p.Token())
 		states, expires, entries = append(states, string(a.to)), append(expires, time.Unix(p.Expires, 0)), append(entries, a.entry)
+		actors = append(actors, p.Act)
 		subjects, purposes, urgencies = append(subjects, p.Subject), append(purposes, p.Purpose), append(urgencies, p.Urgency)
 		services, areas, onwards = append(services, p.Service), append(areas, p.Area), append(onwards, p.OnwardFrom)
 		var basis *string
@@ -134,7 +135,7 @@ func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedA
 	}
 	args = pgx.StrictNamedArgs{"issuer": l.issuer, "now": l.now, "referrals": referrals, "audiences": audiences,
 		"jtis": jtis, "events": events, "digests": digests, "envelopes": envelopes, "consents": consents, "states": states,
-		"expires": expires, "entries": entries, "holders": holders, "names": names, "sealed": sealed}
+		"expires": expires, "entries": entries, "actors": actors, "holders": holders, "names": names, "sealed": sealed}
 	if slices.ContainsFunc(copies, func(own string) bool { return own != "" }) {
 		args["copies"], copying = copies, insertCopies
 	}

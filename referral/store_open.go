@@ -166,8 +166,8 @@ func (h *held) queueRelease(b *pgx.Batch, c partners.Caller, r row, o Opening, o
 		return entry, fmt.Errorf("logging a release: %w", err)
 	}
 	b.Queue(`
-		INSERT INTO release (packet, name, reader, at, log_entry)
-		SELECT $1, unnest($2::text[]), $3, $4, $5`, h.seq, o.Sections, c.Partner(), h.now, entry)
+		INSERT INTO release (packet, name, reader, at, log_entry, actor)
+		SELECT $1, unnest($2::text[]), $3, $4, $5, nullif($6, '')::uuid`, h.seq, o.Sections, c.Partner(), h.now, entry, c.User())
 	if !own {
 		b.Queue(`
 			UPDATE delivery SET state = 'opened', opened_at = $2, delivered_at = coalesce(delivered_at, $2), log_entry = $3

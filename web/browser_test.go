@@ -15,7 +15,7 @@ import (
 // scene is a hub that browsers can use, with one agency.
 func scene(t *testing.T) (*hubtest.Hub, *hubtest.Agency) {
 	t.Helper()
-	h := hubtest.Listening(t, nil)
+	h := hubtest.Listening(t)
 	return h, h.Agency(t, "larkfield-housing", partners.Housing)
 }
 
@@ -24,7 +24,7 @@ func scene(t *testing.T) (*hubtest.Hub, *hubtest.Agency) {
 func TestAPersonInARealBrowser(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, admin := h.Person(t, a.ID, "Ada Example", partners.Administrator)
+	_, admin := h.Joined(t, a.ID, "Ada Example", partners.Administrator)
 	u, code := h.Employed(t, a.ID, "Ayo Example", partners.Caseworker)
 	b := open(t, h)
 

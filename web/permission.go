@@ -2,46 +2,20 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 
 	"handover/internal/fault"
 	"handover/internal/httpd"
+	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
 )
 
-// Asking is what a system asks of the person before the browser.
-type Asking struct {
-	ClientName     string
-	Partner        partners.ID // whose system it is
-	Scopes         []partners.Scope
-	RedirectOrigin string // where her answer leads: scheme, host and port
-}
-
-// Authorization is the authorization server's side of the permission page (RFC 6749 §4.1
-// through RFC 9126).
-type Authorization interface {
-	// Asked returns what the pushed request asks, or an error if there is no such request
-	// that is still to be answered.
-	Asked(ctx context.Context, clientID, requestURI string) (Asking, error)
-	// Permit lets the system act for the caller, and returns where to send her browser.
-	Permit(ctx context.Context, c partners.Caller, clientID, requestURI string) (location string, err error)
-	// Deny refuses the system, and returns where to send her browser.
-	Deny(ctx context.Context, clientID, requestURI string) (location string, err error)
-}
-
-// What can be wrong with a permission.
-var (
-	ErrAskedAgain = fault.New(fault.NotFound, "permission-not-there", fault.Sender,
-		"This request is not open any more. Start again from the system you came from.")
-	ErrOtherAgency = fault.New(fault.Forbidden, "permission-other-agency", fault.Sender,
-		"This system belongs to another agency than yours, so you cannot let it act for you. Nothing was sent to it.")
-	ErrNoRight = fault.New(fault.Forbidden, "permission-no-right", fault.Sender,
-		"This system asks for what your role does not let you do. Nothing was sent to it. Ask your administrator if you need it.")
-)
+// ErrNoRight is for a system that asks for what she has not to give.
+var ErrNoRight = fault.New(fault.Forbidden, "permission-no-right", fault.Sender,
+	"This system asks for what your role does not let you do. Nothing was sent to it. Ask your administrator if you need it.")
 
 // permissionView is what she is asked.
 type permissionView struct {
@@ -72,20 +46,17 @@ func (h *Handler) permission(w http.ResponseWriter, r *http.Request, s signin.Se
 
 // asked returns what is asked and what of it her role has. A person of another agency than
 // the system's is refused: nothing of her is told to it, not even that she was here.
-func (h *Handler) asked(ctx context.Context, s signin.Session, clientID, requestURI string) (Asking, []partners.Scope, error) {
+func (h *Handler) asked(ctx context.Context, s signin.Session, clientID, requestURI string) (oauth.Asking, []partners.Scope, error) {
 	asking, err := h.authorization.Asked(ctx, clientID, requestURI)
-	if f, declared := errors.AsType[*fault.Fault](err); declared && f.Kind == fault.Unavailable {
-		return Asking{}, nil, err
-	}
 	if err != nil {
-		return Asking{}, nil, ErrAskedAgain
+		return oauth.Asking{}, nil, err
 	}
 	if asking.Partner != s.Caller.Partner() {
-		return Asking{}, nil, ErrOtherAgency
+		return oauth.Asking{}, nil, oauth.ErrOtherAgency
 	}
 	wants := slices.DeleteFunc(slices.Clone(asking.Scopes), func(scope partners.Scope) bool { return !s.Caller.Has(scope) })
 	if len(wants) == 0 {
-		return Asking{}, nil, ErrNoRight
+		return oauth.Asking{}, nil, ErrNoRight
 	}
 	return asking, wants, nil
 }
@@ -116,7 +87,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, s signin.Sessio
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return ErrAskedAgain
+		return oauth.ErrAsking
 	}
 	clientID, requestURI := form.Get("client_id"), form.Get("request_uri")
 	asking, _, err := h.asked(r.Context(), s, clientID, requestURI)

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"handover/internal/httpd"
+	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
 )
@@ -21,14 +22,14 @@ import (
 type Config struct {
 	SignIn        *signin.Handler
 	Partners      *partners.Store
-	Authorization Authorization // nil: there is no permission page
+	Authorization *oauth.Handler
 }
 
 // Handler serves the pages.
 type Handler struct {
 	signIn        *signin.Handler
 	partners      *partners.Store
-	authorization Authorization
+	authorization *oauth.Handler
 	assets        assets
 	pages         map[string]*template.Template
 	zone          *time.Location // in which times are told
@@ -36,8 +37,8 @@ type Handler struct {
 
 // New returns the pages.
 func New(c Config) (*Handler, error) {
-	if c.SignIn == nil || c.Partners == nil {
-		return nil, errors.New("configuring the pages: sign-in and partners are both needed")
+	if c.SignIn == nil || c.Partners == nil || c.Authorization == nil {
+		return nil, errors.New("configuring the pages: sign-in, partners and the authorization server are all needed")
 	}
 	h := &Handler{signIn: c.SignIn, partners: c.Partners, authorization: c.Authorization}
 	var err error
@@ -82,10 +83,8 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle(accountPath+"/sessions/{session}/end", h.signedIn(h.endSession)).Methods(http.MethodPost)
 	r.Handle(accountPath+"/passkeys/{passkey}/remove", h.signedIn(h.removePasskey)).Methods(http.MethodPost)
 	r.Handle(accountPath+"/notices/{notice}/dismiss", h.signedIn(h.dismissNotice)).Methods(http.MethodPost)
-	if h.authorization != nil {
-		r.Handle(authorizePath, h.signedIn(h.permission)).Methods(http.MethodGet)
-		r.Handle(authorizePath, h.signedIn(h.decide)).Methods(http.MethodPost)
-	}
+	r.Handle(authorizePath, h.signedIn(h.permission)).Methods(http.MethodGet)
+	r.Handle(authorizePath, h.signedIn(h.decide)).Methods(http.MethodPost)
 }
 
 // policy is the Content-Security-Policy of every page: scripts, styles and images of the

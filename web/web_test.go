@@ -16,7 +16,7 @@ func TestEveryPageCarriesTheHeaders(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	a := h.Agency(t, "larkfield-housing", partners.Housing)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	want := map[string]string{
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
 			"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
@@ -42,7 +42,7 @@ func TestPagesHaveNothingInline(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	a := h.Agency(t, "larkfield-housing", partners.Housing)
-	_, b := h.Person(t, a.ID, "Ayo <script>alert(1)</script>", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo <script>alert(1)</script>", partners.Caseworker)
 	inline := regexp.MustCompile(`(?i)<style|\son[a-z]+=|\sstyle=|javascript:|<script(>|[^>]*>[^<])|https?://`)
 	for _, path := range []string{"/sign-in", "/join", "/account", "/step-up"} {
 		page := string(b.Get(t, path).Body)

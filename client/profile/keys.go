@@ -47,6 +47,10 @@ func (p *Profile) makeKeys(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("making keys: %w", err)
 	}
+	if p.options.authenticatesOnly {
+		p.keys, p.settings.Keys = privateKeys{authentication: authentication}, PublicKeys{Authentication: authentication.Public()}
+		return p.writeKeys(ctx, authentication)
+	}
 	sign, err := jose.Generate(signing, curve)
 	if err != nil {
 		return fmt.Errorf("making keys: %w", err)
@@ -57,10 +61,11 @@ func (p *Profile) makeKeys(ctx context.Context) error {
 	}
 	p.keys = privateKeys{authentication, sign, []jose.PrivateKey{encryption}}
 	p.settings.Keys = PublicKeys{authentication.Public(), sign.Public(), []jose.PublicKey{encryption.Public()}}
-	return p.writeKeys(ctx)
+	return p.writeKeys(ctx, authentication, sign, encryption)
 }
 
-func (p *Profile) writeKeys(ctx context.Context) error {
+// writeKeys writes the keys, sealed, each durably.
+func (p *Profile) writeKeys(ctx context.Context, made ...jose.PrivateKey) error {
 	vault, err := p.vault()
 	if err != nil {
 		return err
@@ -68,7 +73,7 @@ func (p *Profile) writeKeys(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(p.dir, keyFolder), 0o700); err != nil {
 		return fmt.Errorf("making the key directory: %w", err)
 	}
-	for _, k := range append([]jose.PrivateKey{p.keys.authentication, p.keys.signing}, p.keys.encryption...) {
+	for _, k := range made {
 		sealed, err := vault.Wrap(ctx, k.JWK(), binding(k.Public()))
 		if err != nil {
 			return fmt.Errorf("sealing a key: %w", err)
@@ -103,8 +108,10 @@ func (p *Profile) openKeys(ctx context.Context) error {
 	if p.keys.authentication, err = p.openKey(ctx, vault, public.Authentication); err != nil {
 		return err
 	}
-	if p.keys.signing, err = p.openKey(ctx, vault, public.Signing); err != nil {
-		return err
+	if !public.Signing.IsZero() {
+		if p.keys.signing, err = p.openKey(ctx, vault, public.Signing); err != nil {
+			return err
+		}
 	}
 	for _, k := range public.Encryption {
 		key, err := p.openKey(ctx, vault, k)

@@ -3,7 +3,8 @@
 // been answered yet, and the receipts of those that have.
 //
 //	profile.json   hub, partner, client id, log key, public keys (profile.go)
-//	keys/          the private keys, each sealed under the root key (keys.go)
+//	keys/          the private keys, each sealed under the root key (keys.go, rotate.go)
+//	session.json   a person's sign-in, sealed under the root key (session.go)
 //	store/         how the root key is had
 //	root.key       the root key, mode 0600, unless there is a passphrase instead
 //	outbox/        packets, saved before they are sent for the first time (outbox.go)
@@ -39,6 +40,8 @@ type Options struct {
 
 	HTTP *http.Client     // nil is one with timeouts
 	Now  func() time.Time // nil is time.Now
+
+	authenticatesOnly bool // of Create: no keys to sign and open with
 }
 
 // The refusals of this package.
@@ -47,6 +50,7 @@ var (
 	ErrExists      = errors.New("there is a profile in this directory already")
 	ErrEnrolled    = errors.New("this profile is enrolled already")
 	ErrNotEnrolled = errors.New("this profile is not enrolled yet")
+	ErrNotSignedIn = errors.New("nobody is signed in here")
 )
 
 // Settings are profile.json: nothing in it is secret.
@@ -57,13 +61,22 @@ type Settings struct {
 	ClientID string     `json:"client_id,omitempty"`
 	LogKey   string     `json:"log_key,omitempty"` // as the hub gave it at enrolment
 	Keys     PublicKeys `json:"keys"`
+	Next     *Next      `json:"next,omitempty"`    // a rotation that has begun
+	Retired  []Retired  `json:"retired,omitempty"` // keys that were replaced and may count for a while
 }
 
-// PublicKeys are the public parts of a profile's keys.
+// PublicKeys are the public parts of a profile's keys. That of a system which its agency
+// registered beside another has the first alone.
 type PublicKeys struct {
 	Authentication jose.PublicKey   `json:"authentication"`
-	Signing        jose.PublicKey   `json:"signing"`
-	Encryption     []jose.PublicKey `json:"encryption"` // newest first
+	Signing        jose.PublicKey   `json:"signing,omitzero"`
+	Encryption     []jose.PublicKey `json:"encryption,omitempty"` // newest first; none is ever taken out
+}
+
+// whole reports whether the keys are those of a system that signs and opens, or of one
+// that does neither.
+func (k PublicKeys) whole() bool {
+	return !k.Authentication.IsZero() && k.Signing.IsZero() == (len(k.Encryption) == 0)
 }
 
 // Profile is an open profile.
@@ -96,6 +109,39 @@ func Create(ctx context.Context, dir string, o Options) (*Profile, error) {
 	return p, nil
 }
 
+// Register makes the profile of a further system of an agency, with a key to authenticate
+// and no other, and registers it with the one-time token of its administrator. The key is
+// kept before it is sent; where an earlier try has left it, it is used again. The errors
+// are those of client.Register, and ErrEnrolled.
+func Register(ctx context.Context, dir string, o Options, g client.Registering) (*Profile, client.Enrolment, error) {
+	p, err := Open(ctx, dir, o)
+	if errors.Is(err, ErrNone) {
+		o.authenticatesOnly = true
+		p, err = Create(ctx, dir, o)
+	}
+	if err != nil {
+		return nil, client.Enrolment{}, err
+	}
+	if p.settings.ClientID != "" || !p.settings.Keys.Signing.IsZero() {
+		return nil, client.Enrolment{}, ErrEnrolled
+	}
+	g.Key, g.HTTP, g.Now = p.settings.Keys.Authentication, o.HTTP, o.Now
+	e, err := client.Register(ctx, g)
+	if err != nil {
+		return nil, client.Enrolment{}, err
+	}
+	return p, e, p.joined(e)
+}
+
+// joined keeps what the hub answered.
+func (p *Profile) joined(e client.Enrolment) error {
+	p.settings.Hub, p.settings.Partner, p.settings.ClientID, p.settings.LogKey = e.Hub, e.Partner, e.ClientID, e.LogKey
+	if err := p.save(); err != nil {
+		return fmt.Errorf("the hub has enrolled the client %s of %s, yet: %w", e.ClientID, e.Partner, err)
+	}
+	return nil
+}
+
 // Open opens a profile, or returns ErrNone, an error that is keys.ErrRoot when root
 // key or passphrase are not the profile's, or one that names the damaged file.
 func Open(ctx context.Context, dir string, o Options) (*Profile, error) {
@@ -121,7 +167,7 @@ func Read(dir string) (Settings, error) {
 		return Settings{}, fmt.Errorf("reading the profile: %w", err)
 	}
 	var s Settings
-	if err := strict.Unmarshal(data, &s); err != nil || s.V != 1 || len(s.Keys.Encryption) == 0 {
+	if err := strict.Unmarshal(data, &s); err != nil || s.V != 1 || !s.Keys.whole() {
 		return Settings{}, fmt.Errorf("%s is damaged: restore it from a backup", path)
 	}
 	return s, nil
@@ -145,10 +191,10 @@ func (p *Profile) Settings() Settings { return p.settings }
 // hub answered: client id and log key, which is pinned from then on. The errors are
 // those of client.Enrol, and ErrEnrolled.
 func (p *Profile) Enrol(ctx context.Context, hub, code string) (client.Enrolment, error) {
-	if p.settings.ClientID != "" {
+	public := p.settings.Keys
+	if p.settings.ClientID != "" || public.Signing.IsZero() {
 		return client.Enrolment{}, ErrEnrolled
 	}
-	public := p.settings.Keys
 	e, err := client.Enrol(ctx, client.Enrolling{
 		Hub: hub, Code: code, Authentication: public.Authentication, Signing: public.Signing,
 		Encryption: public.Encryption[0], Sign: p.keys.signing.Signer(), HTTP: p.options.HTTP, Now: p.options.Now,
@@ -156,15 +202,13 @@ func (p *Profile) Enrol(ctx context.Context, hub, code string) (client.Enrolment
 	if err != nil {
 		return client.Enrolment{}, err
 	}
-	p.settings.Hub, p.settings.Partner, p.settings.ClientID, p.settings.LogKey = e.Hub, e.Partner, e.ClientID, e.LogKey
-	if err := p.save(); err != nil {
-		return e, fmt.Errorf("the hub has enrolled the client %s of %s, yet: %w", e.ClientID, e.Partner, err)
-	}
-	return e, nil
+	return e, p.joined(e)
 }
 
 // Client returns the client of an enrolled profile, or ErrNotEnrolled.
-func (p *Profile) Client() (*client.Client, error) {
+func (p *Profile) Client() (*client.Client, error) { return p.client(p.keys, nil) }
+
+func (p *Profile) client(keys privateKeys, session *client.Session) (*client.Client, error) {
 	if p.settings.ClientID == "" {
 		return nil, ErrNotEnrolled
 	}
@@ -174,9 +218,8 @@ func (p *Profile) Client() (*client.Client, error) {
 	}
 	return client.New(client.Options{
 		Hub: p.settings.Hub, Partner: p.settings.Partner, ClientID: p.settings.ClientID, LogKey: logKey,
-		Keys: client.Keys{Authentication: p.keys.authentication, Signing: p.keys.signing.Signer(),
-			Encryption: p.keys.encryption},
-		HTTP: p.options.HTTP, Now: p.options.Now,
+		Keys:    client.Keys{Authentication: keys.authentication, Signing: keys.signing.Signer(), Encryption: keys.encryption},
+		Session: session, HTTP: p.options.HTTP, Now: p.options.Now,
 	})
 }
 
@@ -188,6 +231,11 @@ func (s Settings) Trust() client.Trust {
 	if err != nil {
 		return client.Trust{}
 	}
-	own := client.Key{PublicKey: s.Keys.Signing, Use: client.Signing, NotAfter: time.Unix(1<<40, 0)}
-	return client.Trust{LogKey: logKey, Keys: map[string][]client.Key{s.Partner: {own}}}
+	var own []client.Key
+	for _, k := range append(s.retired(client.Signing), s.Keys.Signing) {
+		if !k.IsZero() {
+			own = append(own, client.Key{PublicKey: k, Use: client.Signing, NotAfter: time.Unix(1<<40, 0)})
+		}
+	}
+	return client.Trust{LogKey: logKey, Keys: map[string][]client.Key{s.Partner: own}}
 }

@@ -31,7 +31,8 @@ func baseline(listen, database string) error {
 		CREATE SCHEMA IF NOT EXISTS bench;
 		CREATE TABLE IF NOT EXISTS bench.packet (id uuid PRIMARY KEY, consent uuid NOT NULL, body bytea NOT NULL);
 		ALTER TABLE bench.packet ALTER COLUMN body SET STORAGE EXTERNAL;
-		CREATE TABLE IF NOT EXISTS bench.leaf (id uuid PRIMARY KEY, leaf bytea NOT NULL)`)
+		CREATE TABLE IF NOT EXISTS bench.leaf (id uuid PRIMARY KEY, leaf bytea NOT NULL);
+		CREATE TABLE IF NOT EXISTS bench.used (digest bytea PRIMARY KEY, seen timestamptz NOT NULL DEFAULT now())`)
 	if err != nil {
 		return err
 	}
@@ -66,6 +67,26 @@ func baseline(listen, database string) error {
 		}
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write(receipt)
+	}).Methods("POST")
+	// And for a token: one signature verified, one digest that may not come again, one
+	// signature made.
+	r.HandleFunc("/tokens", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+		if err != nil || !ecdsa.VerifyASN1(&key.PublicKey, digest[:], signature) {
+			http.Error(w, "refused", http.StatusBadRequest)
+			return
+		}
+		used := sha256.Sum256(body)
+		if _, err = pool.Exec(r.Context(), `INSERT INTO bench.used (digest) VALUES ($1)`, used[:]); err != nil {
+			http.Error(w, "failed", http.StatusInternalServerError)
+			return
+		}
+		token, err := ecdsa.SignASN1(rand.Reader, key, used[:])
+		if err != nil {
+			http.Error(w, "failed", http.StatusInternalServerError)
+			return
+		}
+		_, _ = w.Write(token)
 	}).Methods("POST")
 	l, err := net.Listen("tcp", listen)
 	if err != nil {

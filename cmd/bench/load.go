@@ -20,6 +20,7 @@ import (
 // request that it accepts.
 type target struct {
 	address          string
+	status           int                    // of the answer when it has done it
 	server, postgres int                    // pids
 	request          func() ([]byte, error) // a whole HTTP/1.1 request, as bytes
 }
@@ -38,13 +39,13 @@ type tally struct {
 
 // compare drives baseline and hub with n senders, a slice at a time in turns, until
 // each has been driven for span.
-func (x *bed) compare(ctx context.Context, n int, span time.Duration) (theirs, ours result, err error) {
+func compare(ctx context.Context, n int, span time.Duration, w *work) (theirs, ours result, err error) {
 	var b, h tally
 	for b.elapsed < span {
-		if err := b.measure(ctx, n, x.baseline); err != nil {
+		if err := b.measure(ctx, n, w.baseline); err != nil {
 			return result{}, result{}, fmt.Errorf("measuring the baseline: %w", err)
 		}
-		if err := h.measure(ctx, n, x.hub); err != nil {
+		if err := h.measure(ctx, n, w.hub); err != nil {
 			return result{}, result{}, fmt.Errorf("measuring the hub: %w", err)
 		}
 	}
@@ -53,7 +54,7 @@ func (x *bed) compare(ctx context.Context, n int, span time.Duration) (theirs, o
 
 // measure drives t with n senders for a slice, each sender on a connection of its own,
 // sending the next request when the answer to the last has come. Requests are made
-// while the clock stands. It is an error if any is not answered with 201, if none is,
+// while the clock stands. It is an error if any is not done, if none is,
 // or if a sender is left without an answer.
 func (m *tally) measure(ctx context.Context, n int, t *target) error {
 	requests, err := prepare(int(float64(rateBound(n))*slice.Seconds()), t)
@@ -65,7 +66,7 @@ func (m *tally) measure(ctx context.Context, n int, t *target) error {
 	runtime.GC()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	before, begin := t.spent(), time.Now()
-	took, err := drive(ctx, t.address, n, begin.Add(slice), requests)
+	took, err := drive(ctx, t, n, begin.Add(slice), requests)
 	if err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func rateBound(n int) int {
 }
 
 // drive sends requests with n senders until the time is over or none is left.
-func drive(ctx context.Context, address string, n int, until time.Time, requests [][]byte) ([]time.Duration, error) {
+func drive(ctx context.Context, t *target, n int, until time.Time, requests [][]byte) ([]time.Duration, error) {
 	var next atomic.Int64
 	var mu sync.Mutex
 	var took []time.Duration
@@ -107,7 +108,7 @@ func drive(ctx context.Context, address string, n int, until time.Time, requests
 	var group sync.WaitGroup
 	for range n {
 		group.Go(func() {
-			mine, err := send(ctx, address, until, requests, &next)
+			mine, err := send(ctx, t, until, requests, &next)
 			mu.Lock()
 			defer mu.Unlock()
 			took, failed = append(took, mine...), errors.Join(failed, err)
@@ -146,9 +147,9 @@ func prepare(count int, t *target) ([][]byte, error) {
 	return requests, failed
 }
 
-func send(ctx context.Context, address string, until time.Time, requests [][]byte, next *atomic.Int64) ([]time.Duration, error) {
+func send(ctx context.Context, t *target, until time.Time, requests [][]byte, next *atomic.Int64) ([]time.Duration, error) {
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	conn, err := dialer.DialContext(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func send(ctx context.Context, address string, until time.Time, requests [][]byt
 		if err != nil {
 			return nil, err
 		}
-		if answer.StatusCode != http.StatusCreated {
+		if answer.StatusCode != t.status {
 			why, _ := io.ReadAll(io.LimitReader(answer.Body, 1000))
 			return nil, fmt.Errorf("answered %s: %s", answer.Status, why)
 		}

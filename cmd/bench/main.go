@@ -1,10 +1,10 @@
-// Command bench measures what accepting a packet costs, beside a baseline that does
-// only the unavoidable: both in one run, on one machine, over one PostgreSQL, turn
-// about. Its last lines are `ratio NAME VALUE` (our rate divided by the baseline's)
-// and `figure NAME VALUE UNIT`, so that runs can be compared.
+// Command bench measures what accepting a packet costs, and what giving a token costs,
+// each beside a baseline that does only the unavoidable: both in one run, on one machine,
+// over one PostgreSQL, turn about. Its last lines are `ratio NAME VALUE` (our rate divided
+// by the baseline's) and `figure NAME VALUE UNIT`, so that runs can be compared.
 //
-// hub.go starts the real hub and enrols two partners over its API; baseline.go is
-// what we compare with; load.go drives either with requests made beforehand, so that
+// hub.go starts the real hub and enrols two partners over its API; requests.go is what
+// they send; baseline.go is what we compare with; load.go drives either with requests made beforehand, so that
 // a sender costs next to nothing; cpu.go reads what the processes spent.
 package main
 
@@ -61,9 +61,9 @@ type options struct {
 
 // result is one measurement.
 type result struct {
-	rate     float64 // packets accepted a second
+	rate     float64 // done a second
 	p50, p99 time.Duration
-	cpu      cost // a packet
+	cpu      cost // of one
 }
 
 // String is the measurement in a few words.
@@ -71,49 +71,63 @@ func (r result) String() string {
 	return fmt.Sprintf("%5.0f/s p50 %v p99 %v cpu %d+%d µs", r.rate, r.p50, r.p99, r.cpu.server.Microseconds(), r.cpu.postgres.Microseconds())
 }
 
-// bench measures every number of senders in turn and prints what it found.
+// work is something that the hub does, and the bare cost of it.
+type work struct {
+	name          string
+	hub, baseline *target
+	ours, theirs  map[int][]result // by the number of senders
+}
+
+// bench measures each work with every number of senders in turn and prints what it found.
 func bench(ctx context.Context, o options) error {
 	x, err := start(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer x.stop()
-	ours, theirs := map[int][]result{}, map[int][]result{}
 	for round := range o.rounds {
 		for _, n := range o.senders {
 			verify, err := calibrate()
 			if err != nil {
 				return err
 			}
-			b, h, err := x.compare(ctx, n, o.span)
-			if err != nil {
-				return err
+			for _, w := range x.works {
+				b, h, err := compare(ctx, n, o.span, w)
+				if err != nil {
+					return fmt.Errorf("%s: %w", w.name, err)
+				}
+				fmt.Printf("round %d, %2d senders, one ES256 verify %d µs: %s: baseline %s; hub %s\n",
+					round+1, n, verify.Microseconds(), w.name, b, h)
+				w.ours[n], w.theirs[n] = append(w.ours[n], h), append(w.theirs[n], b)
 			}
-			fmt.Printf("round %d, %2d senders, one ES256 verify %d µs: baseline %s; hub %s\n",
-				round+1, n, verify.Microseconds(), b, h)
-			ours[n], theirs[n] = append(ours[n], h), append(theirs[n], b)
 		}
 	}
-	x.report(o.senders, ours, theirs)
+	for _, w := range x.works {
+		w.report(o.senders)
+	}
+	fmt.Printf("figure hub-memory %d MiB\n", resident(x.server)>>20)
 	return nil
 }
 
 // report prints the comparable lines: of each measure the median of the rounds.
-func (x *bed) report(senders []int, ours, theirs map[int][]result) {
+func (w *work) report(senders []int) {
 	for _, n := range senders {
-		h, b := ours[n], theirs[n]
-		name := fmt.Sprintf("accept-4k-%d", n)
-		var ratios []float64
+		h, b := w.ours[n], w.theirs[n]
+		name := fmt.Sprintf("%s-%d", w.name, n)
+		var ratios, times []float64
 		for i := range h {
 			ratios = append(ratios, h[i].rate/b[i].rate)
+			times = append(times, float64(h[i].cpu.total())/float64(b[i].cpu.total()))
 		}
+		cpu := func(r result) float64 { return float64(r.cpu.total().Microseconds()) }
 		fmt.Printf("ratio %s %.2f\n", name, median(ratios))
-		fmt.Printf("figure %s-rate %.0f packets/s\n", name, median(pick(h, func(r result) float64 { return r.rate })))
+		fmt.Printf("figure %s-rate %.0f /s\n", name, median(pick(h, func(r result) float64 { return r.rate })))
 		fmt.Printf("figure %s-p50 %.2f ms\n", name, median(pick(h, func(r result) float64 { return r.p50.Seconds() * 1000 })))
 		fmt.Printf("figure %s-p99 %.2f ms\n", name, median(pick(h, func(r result) float64 { return r.p99.Seconds() * 1000 })))
-		fmt.Printf("figure %s-cpu %.0f us\n", name, median(pick(h, func(r result) float64 { return float64(r.cpu.total().Microseconds()) })))
+		fmt.Printf("figure %s-cpu %.0f us\n", name, median(pick(h, cpu)))
+		fmt.Printf("figure %s-bare-cpu %.0f us\n", name, median(pick(b, cpu)))
+		fmt.Printf("figure %s-cpu-times %.2f of-bare\n", name, median(times))
 	}
-	fmt.Printf("figure hub-memory %d MiB\n", resident(x.hub.server)>>20)
 }
 
 func pick(rs []result, f func(result) float64) []float64 {

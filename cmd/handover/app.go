@@ -52,7 +52,8 @@ Begin with:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
 	root.AddCommand(a.keysCommand(), a.enrolCommand(), a.consentCommand(), a.sendCommand(), a.resendCommand(),
 		a.inboxCommand(), a.sentCommand(), a.showCommand(), a.openCommand(), a.watchCommand(), a.historyCommand(),
-		a.verifyCommand(), a.servicesCommand(), a.partnersCommand(), a.doctorCommand(), exitCodes())
+		a.verifyCommand(), a.servicesCommand(), a.partnersCommand(), a.doctorCommand(),
+		a.signInCommand(), a.signOutCommand(), a.whoAmICommand(), a.peopleCommand(), a.clientsCommand(), exitCodes())
 	for _, s := range steps() {
 		root.AddCommand(a.stepCommand(s))
 	}
@@ -88,13 +89,13 @@ func (a *app) folder() (string, error) {
 func (a *app) options() (profile.Options, error) {
 	path := a.getenv("HANDOVER_PASSPHRASE_FILE")
 	if path == "" {
-		return profile.Options{}, nil
+		return profile.Options{HTTP: a.http}, nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return profile.Options{}, fmt.Errorf("reading the passphrase: %w", err)
 	}
-	return profile.Options{Passphrase: strings.TrimRight(string(data), "\r\n")}, nil
+	return profile.Options{HTTP: a.http, Passphrase: strings.TrimRight(string(data), "\r\n")}, nil
 }
 
 // profile opens the profile.

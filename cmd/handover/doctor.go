@@ -61,11 +61,21 @@ func (a *app) examine(ctx context.Context) []examined {
 	if err != nil {
 		return []examined{unwell("profile", err)}
 	}
+	resumed, err := p.Resume(ctx)
+	if err == nil && !resumed.IsZero() { // its key counts: the client is made anew with it
+		c, err = p.Client()
+	}
+	if err != nil {
+		return []examined{unwell("rotation", err)}
+	}
 	s := p.Settings()
 	found := []examined{{What: "profile", OK: true, Text: fmt.Sprintf("%s, client %s, in %s", s.Partner, s.ClientID, p.Dir())}}
 	ahead, err := c.Clock(ctx)
 	if err != nil {
 		return append(found, unwell("hub", err))
+	}
+	if s.Next != nil {
+		found = append(found, examined{What: "rotation", OK: true, Text: "that of the " + s.Next.Use + " key was broken off", Fix: "handover keys rotate " + s.Next.Use})
 	}
 	found = append(found, examined{What: "hub", OK: true, Text: s.Hub + " answers"}, clock(ahead))
 	scopes, err := c.SignIn(ctx)
@@ -108,7 +118,7 @@ func (a *app) examineKeys(s profile.Settings, enrolled []client.Key) []examined 
 	now := a.now()
 	look := func(use, thumbprint string) {
 		i := slices.IndexFunc(enrolled, func(k client.Key) bool { return k.Use == use && k.Thumbprint() == thumbprint })
-		e := examined{What: use + " key", Fix: "ask the hub's operator for a new code, and enrol a new profile with it"}
+		e := examined{What: use + " key", Fix: "handover keys rotate " + use + ", or ask the hub's operator for a new code, and enrol a new profile with it"}
 		switch {
 		case i < 0:
 			e.Text = "the hub does not know it"
@@ -122,8 +132,10 @@ func (a *app) examineKeys(s profile.Settings, enrolled []client.Key) []examined 
 		found = append(found, e)
 	}
 	look(client.Authentication, s.Keys.Authentication.Thumbprint())
-	look(client.Signing, s.Keys.Signing.Thumbprint())
-	look(client.Encryption, s.Keys.Encryption[0].Thumbprint())
+	if !s.Keys.Signing.IsZero() {
+		look(client.Signing, s.Keys.Signing.Thumbprint())
+		look(client.Encryption, s.Keys.Encryption[0].Thumbprint())
+	}
 	return found
 }
 

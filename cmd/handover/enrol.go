@@ -33,7 +33,7 @@ with which every receipt is verified from then on.`,
 			if p.Settings().ClientID != "" {
 				return profile.ErrEnrolled // before a code is asked for in vain
 			}
-			if code, err = a.code(code); err != nil {
+			if code, err = a.code("enrolment code", code); err != nil {
 				return err
 			}
 			e, err := p.Enrol(cmd.Context(), hub, code)
@@ -54,9 +54,9 @@ with which every receipt is verified from then on.`,
 	return cmd
 }
 
-// code finds the enrolment code. A flag can be seen by others on the machine, so the
+// code finds a one-time code. A flag can be seen by others on the machine, so the
 // environment and standard input are there too.
-func (a *app) code(given string) (string, error) {
+func (a *app) code(what, given string) (string, error) {
 	if given == "" {
 		given = a.getenv("HANDOVER_CODE")
 	}
@@ -64,11 +64,11 @@ func (a *app) code(given string) (string, error) {
 		return given, nil
 	}
 	if a.asks {
-		return a.ask("enrolment code")
+		return a.ask(what)
 	}
 	line, err := bufio.NewReader(io.LimitReader(a.in, 1<<10)).ReadString('\n')
 	if line = strings.TrimSpace(line); line == "" {
-		return "", usage("there is no enrolment code: put it in HANDOVER_CODE or on standard input (%v)", err)
+		return "", usage("there is no %s: put it in HANDOVER_CODE or on standard input (%v)", what, err)
 	}
 	return line, nil
 }

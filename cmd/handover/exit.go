@@ -79,9 +79,9 @@ func codeOf(err error) int {
 		return exitUsage
 	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrForged), errors.Is(err, client.ErrVerification):
 		return exitFalse
-	case errors.Is(err, profile.ErrNone), errors.Is(err, profile.ErrNotEnrolled), errors.Is(err, keys.ErrRoot):
+	case errors.Is(err, profile.ErrNone), errors.Is(err, profile.ErrNotEnrolled), errors.Is(err, profile.ErrNotSignedIn), errors.Is(err, keys.ErrRoot):
 		return exitAuth
-	case errors.Is(err, profile.ErrExists), errors.Is(err, profile.ErrEnrolled):
+	case errors.Is(err, profile.ErrExists), errors.Is(err, profile.ErrEnrolled), errors.Is(err, profile.ErrRotating):
 		return exitConflict
 	}
 	if p, ok := errors.AsType[*client.Problem](err); ok {
@@ -94,7 +94,8 @@ func codeOfProblem(p *client.Problem) int {
 	switch {
 	case p.Code == "section-unreadable":
 		return exitFalse
-	case p.Status == 401, p.Code == "insufficient-scope", p.Code == "invalid_client", p.Code == "invalid_dpop_proof":
+	case p.Status == 401, p.Code == "insufficient-scope", p.Code == "invalid_client", p.Code == "invalid_dpop_proof",
+		p.Code == "invalid_grant", p.Code == "access_denied", p.Code == "invalid_scope":
 		return exitAuth
 	case p.Code == "list-query-invalid", p.Code == "service-query-invalid", p.Code == "open-malformed":
 		return exitUsage // a flag's value that only the hub could judge
@@ -102,7 +103,8 @@ func codeOfProblem(p *client.Problem) int {
 		return exitNotFound
 	case p.Status == 409:
 		return exitConflict
-	case p.Status == 403, p.Status == 422, p.Code == "recipient-inactive":
+	case p.Status == 403, p.Status == 422, p.Code == "recipient-inactive",
+		p.Code == "invalid_client_metadata", p.Code == "invalid_redirect_uri":
 		return exitRefused
 	case p.Status == 0:
 		return exitUsage // refused here, before anything was sent
@@ -124,6 +126,10 @@ func remedy(err error) string {
 		return "handover enrol --hub URL, with the code from the hub's operator"
 	case errors.Is(err, profile.ErrEnrolled):
 		return "handover doctor; a second system of yours has a profile of its own"
+	case errors.Is(err, profile.ErrNotSignedIn), errors.Is(err, errNobodyCame), errors.Is(err, client.ErrSignIn):
+		return signIn
+	case errors.Is(err, profile.ErrRotating):
+		return "handover keys rotate, of the key that is named"
 	case errors.Is(err, keys.ErrRoot):
 		return "name the file with the passphrase in HANDOVER_PASSPHRASE_FILE, or restore root.key from its backup"
 	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrForged):
@@ -139,6 +145,9 @@ func remedy(err error) string {
 	}
 	return ""
 }
+
+// signIn is the remedy for a person's sign-in that is missing or too old.
+const signIn = "run handover sign-in, then this again"
 
 // remedies are by the code of the refusal.
 func remedies() map[string]string {
@@ -168,5 +177,14 @@ func remedies() map[string]string {
 		"service-unavailable-for-referral": "handover services --need PURPOSE --area GSS",
 		"unexpected-answer":                doctor,
 		"invitation-invalid":               "ask the hub's operator for a new code",
+		"step-up-required":                 signIn,
+		"invalid_grant":                    signIn,
+		"access_denied":                    signIn,
+		"invalid_scope":                    "handover sign-in --scope, with rights that this system and your role have",
+		"invalid_token":                    "ask your administrator for a new token: handover clients invite",
+		"user-not-found":                   "handover people list",
+		"client-not-found":                 "handover clients list",
+		"key-not-found":                    "handover keys list",
+		"last-key":                         "handover keys rotate USE",
 	}
 }

@@ -12,8 +12,8 @@ import (
 )
 
 func (a *app) keysCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "Make and show your agency's keys"}
-	cmd.AddCommand(a.keysNewCommand(), &cobra.Command{
+	cmd := &cobra.Command{Use: "keys", Short: "Make, show, rotate and revoke your agency's keys"}
+	cmd.AddCommand(a.keysNewCommand(), a.keysRotateCommand(), a.keysRevokeCommand(), a.keysListCommand(), &cobra.Command{
 		Use:   "show",
 		Short: "Show your public keys, to be compared with what others see of you",
 		Args:  cobra.NoArgs,
@@ -99,7 +99,9 @@ func (a *app) showKeys(dir string, s profile.Settings) error {
 			fmt.Fprintf(w, "partner\t%s at %s\n", s.Partner, s.Hub)
 		}
 		fmt.Fprintf(w, "authentication\t%s\t%s\n", s.Keys.Authentication.Thumbprint(), s.Keys.Authentication.Algorithm())
-		fmt.Fprintf(w, "signing\t%s\t%s\n", s.Keys.Signing.Thumbprint(), s.Keys.Signing.Algorithm())
+		if !s.Keys.Signing.IsZero() {
+			fmt.Fprintf(w, "signing\t%s\t%s\n", s.Keys.Signing.Thumbprint(), s.Keys.Signing.Algorithm())
+		}
 		for _, k := range s.Keys.Encryption {
 			fmt.Fprintf(w, "encryption\t%s\t%s on %s\n", k.Thumbprint(), k.Algorithm(), k.Curve())
 		}

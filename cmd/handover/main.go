@@ -11,6 +11,9 @@
 //	handover history R-7K3F-9Q2M --out bundle.json
 //	handover verify bundle.json
 //
+// An agency's administrator signs in (handover sign-in) and says who works there, which
+// systems act for it and which keys count: handover people, clients, keys rotate, revoke.
+//
 // Data goes to standard output: text on a terminal, JSON when it is piped or with
 // --json. Talk goes to standard error. Content of a section is printed by open and by
 // nothing else.
@@ -33,6 +36,7 @@ package main
 import (
 	"context"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -61,6 +65,7 @@ type surroundings struct {
 	people bool      // out is read by people
 	getenv func(string) string
 	now    func() time.Time
+	http   *http.Client // nil is one with timeouts
 }
 
 // run runs one command line and returns its exit code.

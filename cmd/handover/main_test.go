@@ -209,7 +209,7 @@ func TestEveryRemedyIsForARefusalThatExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere := []string{"invalid_client", "invalid_dpop_proof", "unexpected-answer"} // of OAuth, and of the client
+	elsewhere := []string{"invalid_client", "invalid_dpop_proof", "invalid_grant", "invalid_scope", "invalid_token", "access_denied", "unexpected-answer"} // of OAuth, and of the client
 	for code := range remedies() {
 		if !slices.Contains(elsewhere, code) && !strings.Contains(string(docs), "## "+code+"\n") && !strings.Contains(string(docs), "## `"+code+"`\n") {
 			t.Errorf("%s is in no list of refusals", code)

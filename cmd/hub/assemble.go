@@ -152,8 +152,13 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	registry := partners.NewStore(pool, firewall)
 	gate := &partners.Gate{Log: h.log}
 	h.oauth = oauth.NewStore(pool)
+	origin, err := cfg.origin()
+	if err != nil {
+		return err
+	}
 	settings := oauth.Config{
 		Issuer: cfg.Issuer, Keys: store, Partners: registry, Store: h.oauth, Log: h.logger,
+		Rates: cfg.rates(), Origin: origin,
 		Count:  h.log.CountAnonymous,
 		Refuse: h.log.Refuse,
 	}
@@ -179,7 +184,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait,
 		Store: referral.NewStore(pool, registry, h.log, cfg.Issuer)}).Mount(h.routes)
 	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf}).Mount(h.routes)
-	if err := h.mountPages(cfg, pool, store, registry); err != nil {
+	if err := h.mountPages(settings, pool, authorization); err != nil {
 		return err
 	}
 	h.router = guard.Middleware(h.routes)
@@ -187,16 +192,17 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 }
 
 // mountPages hangs in what people use: sign-in and the pages.
-func (h *hub) mountPages(cfg Config, pool *pgxpool.Pool, store keys.Store, registry *partners.Store) error {
+func (h *hub) mountPages(c oauth.Config, pool *pgxpool.Pool, authorization *oauth.Handler) error {
 	h.people = signin.NewStore(pool)
 	people, err := signin.New(signin.Config{
-		Issuer: cfg.Issuer, Store: h.people, Partners: registry, Log: h.log, Keys: store, Logger: h.logger, Landings: web.Landings(),
+		Issuer: c.Issuer, Store: h.people, Partners: c.Partners, Log: h.log, Keys: c.Keys, Logger: h.logger, Landings: web.Landings(),
+		Origin: c.Origin,
 	})
 	if err != nil {
 		return err
 	}
 	people.Mount(h.routes)
-	pages, err := web.New(web.Config{SignIn: people, Partners: registry})
+	pages, err := web.New(web.Config{SignIn: people, Partners: c.Partners, Authorization: authorization})
 	if err != nil {
 		return err
 	}

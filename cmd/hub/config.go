@@ -54,6 +54,16 @@ type Config struct {
 	ReceiptWait time.Duration `env:"HUB_RECEIPT_WAIT" default:"5s" min:"100ms" max:"30s"`
 	// The most requests worked on at once; beyond it the hub answers 503. Each may hold a body of 4 MiB.
 	MaxInFlight int `env:"HUB_MAX_IN_FLIGHT" default:"256" min:"1" max:"10000"`
+	// The proxies in front of the hub, as 10.0.0.0/8 with commas between: what they write into X-Forwarded-For is believed, and limits are then for the addresses there.
+	Proxies string `env:"HUB_PROXIES"`
+	// Requests a second from one address, with a burst of ten seconds' worth. 0 is no limit; so with the next three.
+	RateAddress int `env:"HUB_RATE_ADDRESS" default:"300" min:"0" max:"100000"`
+	// Requests a second with tokens of one system, from one address.
+	RateClient int `env:"HUB_RATE_CLIENT" default:"100" min:"0" max:"100000"`
+	// Requests a second with tokens of one person, from one address.
+	RateUser int `env:"HUB_RATE_USER" default:"20" min:"0" max:"100000"`
+	// Token requests a second from one address; of one system a quarter of that.
+	RateTokens int `env:"HUB_RATE_TOKENS" default:"20" min:"0" max:"100000"`
 	// What the hub writes to its own log: debug, info, warn or error.
 	LogLevel slog.Level `env:"HUB_LOG_LEVEL" default:"info"`
 
@@ -203,7 +213,7 @@ func readSettings(path string) (map[string]string, error) {
 
 // complete checks what concerns several settings, and reads the secrets.
 func (c *Config) complete() error {
-	return errors.Join(c.completeListen(), c.completeIssuer(), c.completePrivate(), c.completeDatabase(), c.completeKeys())
+	return errors.Join(c.completeListen(), c.completeIssuer(), c.completePrivate(), c.completeDatabase(), c.completeKeys(), c.completeProxies())
 }
 
 func (c *Config) completeListen() error {
@@ -253,40 +263,6 @@ func (c *Config) completePrivate() error {
 	if port != 0 && port == c.Port {
 		return errors.New("HUB_PRIVATE_LISTEN: must be another port than the public one: partners must not reach it")
 	}
-	return nil
-}
-
-// completeDatabase checks the address of an external server and adds its password.
-// Away from this machine the connection's protection must be stated: left out, it
-// falls back to clear text whenever somebody in between suggests it.
-func (c *Config) completeDatabase() error {
-	if c.DatabaseURL == "" {
-		if c.DatabasePasswordFile != "" {
-			return errors.New("HUB_DATABASE_PASSWORD_FILE: is of no use without HUB_DATABASE_URL")
-		}
-		return nil
-	}
-	u, err := url.Parse(c.DatabaseURL)
-	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		return errors.New("HUB_DATABASE_URL: must be a URL such as postgres://hub@db.example/handover?sslmode=verify-full")
-	}
-	local := onThisMachine(u)
-	_, inside := u.User.Password()
-	if inside && !local || u.Query().Has("password") {
-		return errors.New("HUB_DATABASE_URL: must not hold a password; put it in a file and name that in HUB_DATABASE_PASSWORD_FILE")
-	}
-	if !local && !u.Query().Has("sslmode") {
-		return errors.New("HUB_DATABASE_URL: say how the connection is protected: ?sslmode=verify-full, or sslmode=disable on a network of your own")
-	}
-	if c.DatabasePasswordFile == "" {
-		return nil
-	}
-	password, err := readSecret(c.DatabasePasswordFile)
-	if err != nil {
-		return fmt.Errorf("HUB_DATABASE_PASSWORD_FILE: %w", err)
-	}
-	u.User = url.UserPassword(u.User.Username(), password)
-	c.DatabaseURL = u.String()
 	return nil
 }
 
@@ -346,16 +322,6 @@ func portOf(address string) (int, error) {
 	return int(port), nil
 }
 
-// onThisMachine reports whether the server of a database URL is reached by a socket
-// or the loopback interface. The driver lets a parameter host replace the URL's.
-func onThisMachine(u *url.URL) bool {
-	host := u.Hostname()
-	if h := u.Query().Get("host"); h != "" {
-		host = h
-	}
-	return host == "" || strings.HasPrefix(host, "/") || loopback(host)
-}
-
 func loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()
@@ -375,14 +341,6 @@ func (c Config) Redacted() string {
 		fmt.Fprintf(&b, "%s=%v\n", s.name, value)
 	}
 	return b.String()
-}
-
-func withoutPassword(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "unreadable"
-	}
-	return u.Redacted()
 }
 
 // Format prints c without secrets, whatever the verb.

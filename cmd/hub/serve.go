@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,6 +58,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, started func(conte
 	private, err := listenPrivate(cfg)
 	if err != nil {
 		return err
+	}
+	if strings.HasPrefix(cfg.Issuer, "https://") && cfg.Proxies == "" {
+		log.Warn("HUB_PROXIES is not set: behind a proxy that ends TLS all callers share one address and its limits")
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	address, stop, err := database(ctx, cfg, log, group)

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -127,6 +128,16 @@ func signHeader(t testing.TB, header, payload string) string {
 		t.Fatal(err)
 	}
 	return input + "." + b64(sig)
+}
+
+// signPS256 signs by hand, and rightly, what jose.Sign refuses to.
+func signPS256(t testing.TB, typ, payload string) string {
+	t.Helper()
+	key := must(jose.Generate(jose.PS256, jose.NoCurve))
+	input := b64(fmt.Appendf(nil, `{"alg":"PS256","typ":%q,"kid":%q}`, typ, key.KeyID())) + "." + b64([]byte(payload))
+	digest := sha256.Sum256([]byte(input))
+	options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+	return input + "." + b64(must(key.Signer().Key.Sign(rand.Reader, digest[:], options)))
 }
 
 // renamed is the public part of key under another kid.

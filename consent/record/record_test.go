@@ -214,6 +214,7 @@ func TestStatementThatIsNoSuchJWSIsRefused(t *testing.T) {
 			{"crit", header(kind.typ, `,"crit":["exp"],"exp":1`)},
 			{"its own key", header(kind.typ, `,"jwk":`+string(must(signingEd25519().Public().MarshalJSON())))},
 			{"alg none", signHeader(t, `{"alg":"none","typ":"`+kind.typ+`","kid":"k"}`, payload)},
+			{"PS256, rightly signed", signPS256(t, kind.typ, payload)},
 			{"no kid", signHeader(t, `{"alg":"EdDSA","typ":"`+kind.typ+`"}`, payload)},
 			{"padded", good + "="},
 			{"a line break within", good[:9] + "\n" + good[9:]},

@@ -143,7 +143,7 @@ func writeProblem(w http.ResponseWriter, x *exchange, f *fault.Fault) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
 	if code == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
-		h.Set("WWW-Authenticate", `DPoP algs="ES256 EdDSA"`) // RFC 9110 §11.6.1, RFC 9449 §7.1
+		h.Set("WWW-Authenticate", `DPoP algs="ES256 EdDSA PS256"`) // RFC 9110 §11.6.1, RFC 9449 §7.1
 	}
 	if (code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable) && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", "1")

@@ -92,7 +92,7 @@ func TestAnswersThatNeedAHeaderCarryIt(t *testing.T) {
 		kind         fault.Kind
 		header, want string
 	}{
-		{fault.Unauthenticated, "WWW-Authenticate", `DPoP algs="ES256 EdDSA"`},
+		{fault.Unauthenticated, "WWW-Authenticate", `DPoP algs="ES256 EdDSA PS256"`},
 		{fault.TooMany, "Retry-After", "1"},
 		{fault.Unavailable, "Retry-After", "1"},
 		{fault.Forbidden, "WWW-Authenticate", ""},

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"handover/internal/ids"
 	"handover/internal/strict"
+	"handover/keys"
 	"handover/keys/jose"
 	"handover/partners"
 )
@@ -84,7 +87,7 @@ func (h *Hub) Agency(t testing.TB, id partners.ID, c partners.Category) *Agency 
 // Enrol redeems the code for the agency's system.
 func (a *Agency) Enrol(t testing.TB, code string) {
 	t.Helper()
-	client, err := a.hub.Registry.Enrol(t.Context(), Issuer, code, a.Statement(t, code))
+	client, err := a.hub.Registry.Enrol(t.Context(), a.hub.issuer, code, a.Statement(t, code))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +116,7 @@ func (a *Agency) newKeys(t testing.TB) {
 // Enrolment is what the agency's system states of itself for the code.
 func (a *Agency) Enrolment(code string) partners.Enrolment {
 	digest := sha256.Sum256([]byte(code))
-	e := partners.Enrolment{Hub: Issuer, CodeDigest: base64.RawURLEncoding.EncodeToString(digest[:]), IssuedAt: a.hub.Now().Unix()}
+	e := partners.Enrolment{Hub: a.hub.issuer, CodeDigest: base64.RawURLEncoding.EncodeToString(digest[:]), IssuedAt: a.hub.Now().Unix()}
 	e.Keys.Authentication, e.Keys.Signing, e.Keys.Encryption = a.Auth.Public(), a.Signing.Public(), a.Sealing.Public()
 	return e
 }
@@ -166,18 +169,11 @@ func (a *Agency) Token(t testing.TB, scopes ...partners.Scope) string {
 	if held := a.tokens[scope]; held != "" {
 		return held
 	}
-	now := a.hub.Now().Unix()
-	form := url.Values{"grant_type": {"client_credentials"},
-		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
-		"client_assertion": {SignAs(t, "JWT", map[string]any{"iss": a.Client, "sub": a.Client, "aud": Issuer,
-			"jti": rand.Text(), "iat": now, "exp": now + 60}, a.Auth.Signer())}}
+	form := url.Values{"grant_type": {"client_credentials"}}
 	if scope != "" {
 		form.Set("scope", scope)
 	}
-	r := httptest.NewRequest(http.MethodPost, Issuer+"/oauth/token", strings.NewReader(form.Encode()))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	a.prove(r, "")
-	answer := a.hub.Do(r)
+	answer := a.post(t, "/oauth/token", form)
 	var held struct {
 		Token string `json:"access_token"`
 	}
@@ -188,14 +184,76 @@ func (a *Agency) Token(t testing.TB, scopes ...partners.Scope) string {
 	return held.Token
 }
 
-// prove adds the DPoP proof of a request (RFC 9449 §4.2).
-func (a *Agency) prove(r *http.Request, token string) {
-	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": Issuer + r.URL.EscapedPath(), "iat": a.hub.Now().Unix()}
+// Push pushes an authorization request (RFC 9126) with which all is right but for what
+// form says, and returns its request_uri and the verifier of its challenge.
+func (a *Agency) Push(t testing.TB, form url.Values) (requestURI, verifier string) {
+	t.Helper()
+	verifier = rand.Text() + rand.Text()
+	asked := url.Values{"response_type": {"code"}, "redirect_uri": {partners.LoopbackRedirect}, "code_challenge": {ids.Digest(verifier)},
+		"code_challenge_method": {"S256"}}
+	maps.Copy(asked, form)
+	var pushed struct {
+		URI string `json:"request_uri"`
+	}
+	a.post(t, "/oauth/par", asked).Into(t, http.StatusCreated, &pushed)
+	return pushed.URI, verifier
+}
+
+// post sends a form to the authorization server, with the system's private_key_jwt and a
+// DPoP proof, anew with each nonce.
+func (a *Agency) post(t testing.TB, path string, form url.Values) Answer {
+	t.Helper()
+	return a.hub.withNonce(func() *http.Request {
+		now := a.hub.Now().Unix()
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", SignAs(t, "JWT", map[string]any{"iss": a.Client, "sub": a.Client, "aud": a.hub.issuer,
+			"jti": rand.Text(), "iat": now, "exp": now + 60}, a.Auth.Signer()))
+		r := httptest.NewRequest(http.MethodPost, a.hub.issuer+path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		a.prove(r, "")
+		return r
+	})
+}
+
+func (a *Agency) prove(r *http.Request, token string) { a.hub.Prove(r, token, a.DPoP) }
+
+// Prove adds the DPoP proof of a request by the key (RFC 9449 §4.2). token "" is for the
+// authorization server.
+func (h *Hub) Prove(r *http.Request, token string, key jose.PrivateKey) {
+	claims := map[string]any{"jti": rand.Text(), "htm": r.Method, "htu": h.issuer + r.URL.EscapedPath(), "iat": h.Now().Unix(), "nonce": *h.nonce.Load()}
 	if token != "" {
 		ath := sha256.Sum256([]byte(token))
 		claims["ath"] = base64.RawURLEncoding.EncodeToString(ath[:])
 	}
-	r.Header.Set("DPoP", must(jose.SignProof(must(strict.Marshal(claims)), a.DPoP)))
+	r.Header.Set("DPoP", must(jose.SignProof(must(strict.Marshal(claims)), key)))
+}
+
+// Resign is the token with one claim changed, signed by the hub's own key: nothing but
+// the claim is wrong with it.
+func (h *Hub) Resign(t testing.TB, token, claim string, value any) string {
+	t.Helper()
+	signed, err := jose.ParseSigned(token, 4<<10, "at+jwt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(signed.UnverifiedPayload(), &claims); err != nil {
+		t.Fatal(err)
+	}
+	claims[claim] = value
+	key, err := keys.Signer(t.Context(), h.keys, accessTokenKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return SignAs(t, "at+jwt", claims, key)
+}
+
+// Revoke gives a token of the agency's system back.
+func (a *Agency) Revoke(t testing.TB, token string) {
+	t.Helper()
+	if answer := a.post(t, "/oauth/revoke", url.Values{"token": {token}}); answer.Status != http.StatusOK {
+		t.Fatalf("revoking: %d %s", answer.Status, answer.Body)
+	}
 }
 
 // Call is one request of an agency.
@@ -209,14 +267,23 @@ type Call struct {
 // Do makes the call with a token and a fresh proof. It may be used by many goroutines.
 func (a *Agency) Do(t testing.TB, c Call) Answer {
 	t.Helper()
-	r := httptest.NewRequest(c.Method, Issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
-	if c.Type != "" {
-		r.Header.Set("Content-Type", c.Type)
-	}
-	token := a.Token(t, c.Scopes...)
-	r.Header.Set("Authorization", "DPoP "+token)
-	a.prove(r, token)
-	return a.hub.Do(r)
+	return a.call(t, c, a.Token(t, c.Scopes...))
+}
+
+// call makes the call with a token, if there is one, and a fresh proof.
+func (a *Agency) call(t testing.TB, c Call, token string) Answer {
+	t.Helper()
+	return a.hub.withNonce(func() *http.Request {
+		r := httptest.NewRequest(c.Method, a.hub.issuer+c.Path, bytes.NewReader(c.Body)).WithContext(t.Context())
+		if c.Type != "" {
+			r.Header.Set("Content-Type", c.Type)
+		}
+		if token != "" {
+			r.Header.Set("Authorization", "DPoP "+token)
+			a.prove(r, token)
+		}
+		return r
+	})
 }
 
 // Get reads an address as the agency.

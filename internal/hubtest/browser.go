@@ -19,13 +19,17 @@ type Browser struct {
 	Device  *Authenticator
 	Agent   string
 
-	hub *Hub
+	issuer string
+	send   func(*http.Request) Answer
 }
 
 // Browser opens one, with a device of its own.
-func (h *Hub) Browser() *Browser {
-	u := must(url.Parse(h.issuer))
-	return &Browser{hub: h, Cookies: map[string]*http.Cookie{}, Device: NewAuthenticator(u.Hostname(), h.issuer),
+func (h *Hub) Browser() *Browser { return NewBrowser(h.issuer, h.Do) }
+
+// NewBrowser opens one at the hub of that address, to which send sends.
+func NewBrowser(issuer string, send func(*http.Request) Answer) *Browser {
+	u := must(url.Parse(issuer))
+	return &Browser{issuer: issuer, send: send, Cookies: map[string]*http.Cookie{}, Device: NewAuthenticator(u.Hostname(), issuer),
 		Agent: "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile Safari/537.36"}
 }
 
@@ -39,8 +43,8 @@ func (h *Hub) Employed(t testing.TB, at partners.ID, name string, role partners.
 	return u, code
 }
 
-// Person is somebody of a partner who has joined, in the browser in which she is signed in.
-func (h *Hub) Person(t testing.TB, at partners.ID, name string, role partners.Role) (partners.User, *Browser) {
+// Joined is somebody of a partner who has joined, in the browser in which she is signed in.
+func (h *Hub) Joined(t testing.TB, at partners.ID, name string, role partners.Role) (partners.User, *Browser) {
 	t.Helper()
 	u, code := h.Employed(t, at, name, role)
 	b := h.Browser()
@@ -53,10 +57,10 @@ func (h *Hub) Person(t testing.TB, at partners.ID, name string, role partners.Ro
 // Request is one as the browser sends it from a page of the hub.
 func (b *Browser) Request(t testing.TB, method, path, mediaType string, body []byte) *http.Request {
 	t.Helper()
-	r := httptest.NewRequest(method, b.hub.issuer+path, bytes.NewReader(body)).WithContext(t.Context())
+	r := httptest.NewRequest(method, b.issuer+path, bytes.NewReader(body)).WithContext(t.Context())
 	if method != http.MethodGet {
 		r.Header.Set("Content-Type", mediaType)
-		r.Header.Set("Origin", b.hub.issuer)
+		r.Header.Set("Origin", b.issuer)
 	}
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	r.Header.Set("User-Agent", b.Agent)
@@ -68,7 +72,7 @@ func (b *Browser) Request(t testing.TB, method, path, mediaType string, body []b
 
 // Send sends a request and keeps the cookies that come back.
 func (b *Browser) Send(r *http.Request) Answer {
-	a := b.hub.Do(r)
+	a := b.send(r)
 	for _, c := range (&http.Response{Header: a.Header}).Cookies() {
 		b.Cookies[c.Name] = c
 		if c.MaxAge < 0 {

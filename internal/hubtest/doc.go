@@ -4,8 +4,8 @@
 // passed every wall that stands in front of a handler.
 //
 // hub.go is the hub, as cmd/hub assembles it; agency.go a partner with its keys,
-// tokens and requests; draft.go consents and packets in which all is right until a
-// test spoils something; look.go what a test reads behind the hub's back. Every
-// answer that passes through Agency.Do or Hub.Do is held against docs/openapi.json
-// (contract.go).
+// tokens and requests; person.go somebody who works there, browser.go what she does in
+// the hub's own pages; draft.go consents and packets in which all is right until a test
+// spoils something; look.go what a test reads behind the hub's back. Every answer that
+// passes through Agency.Do or Hub.Do is held against docs/openapi.json (contract.go).
 package hubtest

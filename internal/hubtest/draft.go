@@ -69,7 +69,7 @@ type Consent struct {
 func (a *Agency) Consent(t testing.TB, subject string, recipients []string, change ...func(*record.Claims)) Consent {
 	t.Helper()
 	now := a.hub.Now().Unix()
-	c := record.Claims{Hub: Issuer, Issuer: string(a.ID), ID: uuid.Must(uuid.NewV7()).String(), IssuedAt: now,
+	c := record.Claims{Hub: a.hub.issuer, Issuer: string(a.ID), ID: uuid.Must(uuid.NewV7()).String(), IssuedAt: now,
 		Subject: subject, Jurisdiction: "GB-ENG", Agreement: "agreed", Method: "verbal-in-person",
 		Purpose: "housing", Recipients: recipients, Sections: codes.Sections().Codes(), Onward: "none",
 		Notice:  record.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"},
@@ -103,7 +103,7 @@ func (a *Agency) Record(t testing.TB, subject string, recipients []string, chang
 // Withdrawal signs, as the agency, that she takes the consent back.
 func (a *Agency) Withdrawal(t testing.TB, c Consent) string {
 	t.Helper()
-	w := record.WithdrawalClaims{Hub: Issuer, Issuer: string(a.ID), ID: uuid.Must(uuid.NewV7()).String(),
+	w := record.WithdrawalClaims{Hub: a.hub.issuer, Issuer: string(a.ID), ID: uuid.Must(uuid.NewV7()).String(),
 		IssuedAt: a.hub.Now().Unix(), Consent: c.ID, Digest: c.Digest}
 	token, err := w.Sign(a.Signing.Signer())
 	if err != nil {
@@ -168,7 +168,7 @@ func (a *Agency) draft(to *Agency, e packet.Event) Draft {
 	own := a.Sealing.Public()
 	now := a.hub.Now()
 	return Draft{
-		Claims: packet.Claims{Hub: Issuer, Issuer: string(a.ID), Audience: string(to.ID), ID: uuid.Must(uuid.NewV7()).String(),
+		Claims: packet.Claims{Hub: a.hub.issuer, Issuer: string(a.ID), Audience: string(to.ID), ID: uuid.Must(uuid.NewV7()).String(),
 			Event: e, IssuedAt: now.Unix(), Expires: now.Add(time.Hour).Unix()},
 		Data:   map[string]packet.Content{},
 		To:     packet.To{Recipient: to.Sealing.Public(), Copy: &own},

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -54,12 +55,14 @@ type Hub struct {
 
 	client        *http.Client // to agencies' providers; nil: the usual one
 	issuer        string
-	authorization web.Authorization // behind the permission page; nil: there is none
-
-	keys    keys.Store
-	handler http.Handler
-	pairs   atomic.Int64
-	t       testing.TB // the test that owns the hub; its answers are checked for it
+	keys          keys.Store
+	handler       http.Handler
+	pairs         atomic.Int64
+	mu            sync.Mutex
+	desks         map[partners.ID]*Agency // guarded by mu
+	authorization *oauth.Handler
+	nonce         atomic.Pointer[string] // the newest that an answer brought
+	t             testing.TB             // the test that owns the hub; its answers are checked for it
 }
 
 // New returns a hub over an empty database. It stops with t.
@@ -87,7 +90,7 @@ func (h *Hub) Another(t testing.TB) *Hub {
 		return pool
 	}
 	db := &pgtest.DB{URL: h.DB.URL, Hub: open(pg.RoleHub), Log: open(pg.RoleLog), Owner: h.DB.Owner}
-	return assemble(t, &Hub{DB: db, keys: h.keys, issuer: h.issuer, authorization: h.authorization, client: h.client})
+	return assemble(t, &Hub{DB: db, keys: h.keys, issuer: h.issuer, client: h.client})
 }
 
 // connections is how many each pool of another hub may hold.
@@ -97,16 +100,17 @@ const connections = 4
 // is to be for others.
 func assemble(t testing.TB, h *Hub) *Hub {
 	t.Helper()
-	h.Now, h.t = time.Now, t
+	h.Now, h.t, h.desks = time.Now, t, map[partners.ID]*Agency{}
+	h.nonce.Store(new(string))
 	firewall, err := partners.LoadFirewall()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Registry = partners.NewStore(h.DB.Hub, firewall)
 	h.Operator = partners.NewStore(h.DB.Owner, firewall)
-	h.Consents = &consent.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: Issuer}
+	h.Consents = &consent.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: h.issuer}
 	h.openLog(t)
-	h.Referrals = referral.NewStore(h.DB.Hub, h.Registry, h.Log, Issuer)
+	h.Referrals = referral.NewStore(h.DB.Hub, h.Registry, h.Log, h.issuer)
 	h.mount(t)
 	return h
 }
@@ -166,12 +170,14 @@ func (h *Hub) mount(t testing.TB) {
 	t.Helper()
 	settings := oauth.Config{
 		Issuer: h.issuer, Keys: h.keys, Partners: h.Registry, Store: oauth.NewStore(h.DB.Hub),
-		Count: h.Log.CountAnonymous, Refuse: h.Log.Refuse, NetworkRate: rate.Inf, ClientRate: rate.Inf,
+		Count: h.Log.CountAnonymous, Refuse: h.Log.Refuse,
+		Rates: oauth.Rates{TokenAddress: rate.Inf, TokenClient: rate.Inf, Address: rate.Inf, Client: rate.Inf, User: rate.Inf},
 	}
 	authorization, err := oauth.New(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.authorization = authorization
 	guard, err := oauth.NewGuard(settings)
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +188,7 @@ func (h *Hub) mount(t testing.TB) {
 	server.Mount(h.Routes)
 	authorization.Mount(h.Routes)
 	(&docs.Handler{}).Mount(h.Routes)
-	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: Issuer}).Mount(h.Routes)
+	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: h.issuer}).Mount(h.Routes)
 	(&consent.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Consents}).Mount(h.Routes)
 	(&referral.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Referrals}).Mount(h.Routes)
 	(&audit.Handler{Log: h.Log, Authenticated: gate.Authenticated, Partner: func(r *http.Request) string {
@@ -191,6 +197,20 @@ func (h *Hub) mount(t testing.TB) {
 	}}).Mount(h.Routes)
 	h.mountPages(t)
 	h.handler = server.Public(guard.Middleware(h.Routes))
+}
+
+// withNonce serves the request that make returns, and once more with the nonce that the
+// hub asks for (RFC 9449 §8, §9), if it does.
+func (h *Hub) withNonce(make func() *http.Request) Answer {
+	a := h.Do(make())
+	wanted := a.Header.Get("DPoP-Nonce")
+	if wanted != "" {
+		h.nonce.Store(&wanted)
+	}
+	if wanted != "" && (a.Status == http.StatusUnauthorized || a.Status == http.StatusBadRequest) {
+		a = h.Do(make())
+	}
+	return a
 }
 
 // mountPages hangs in sign-in and the pages.
@@ -230,16 +250,15 @@ func (h *Hub) Do(r *http.Request) Answer {
 }
 
 // Listening returns a hub that a real browser can use: on a free port of this machine, at
-// http://localhost:PORT, which browsers take for a safe place. authorization is behind the
-// permission page; nil: there is none. Agencies of it do not call the API.
-func Listening(t testing.TB, authorization web.Authorization) *Hub {
+// http://localhost:PORT, which browsers take for a safe place.
+func Listening(t testing.TB) *Hub {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	h := assemble(t, &Hub{DB: pgtest.New(t), keys: openKeys(t), issuer: "http://localhost:" + port, authorization: authorization})
+	h := assemble(t, &Hub{DB: pgtest.New(t), keys: openKeys(t), issuer: "http://localhost:" + port})
 	server := &http.Server{Handler: h.handler, ReadHeaderTimeout: wait}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()

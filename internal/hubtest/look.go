@@ -22,6 +22,16 @@ func (a *Agency) PostJSON(t testing.TB, path string, v any) Answer {
 	return a.Do(t, Call{Method: http.MethodPost, Path: path, Type: "application/json", Body: must(json.Marshal(v))})
 }
 
+// Post posts v as JSON as the person; nil is no body.
+func (p *Person) Post(t testing.TB, path string, v any) Answer {
+	t.Helper()
+	c := Call{Method: http.MethodPost, Path: path}
+	if v != nil {
+		c.Type, c.Body = "application/json", must(json.Marshal(v))
+	}
+	return p.Do(t, c)
+}
+
 // Exec changes the database as its owner, behind the hub's back.
 func (h *Hub) Exec(t testing.TB, sql string, args ...any) {
 	t.Helper()

@@ -25,6 +25,10 @@ import (
 const access = `
 	GET  /.well-known/oauth-authorization-server  public
 	POST /oauth/token                             public
+	POST /oauth/par                               public
+	POST /oauth/revoke                            public
+	POST /oauth/introspect                        public
+	POST /oauth/register                          public
 	GET  /oauth/jwks.json                         public
 	GET  /openapi.json                            public
 	GET  /problems/{code}                         public
@@ -44,6 +48,8 @@ const access = `
 	GET  /sign-in/{partner}                       page
 	GET  /sign-in/{partner}/provider              page
 	GET  /sign-in/provider/callback               page
+	GET  /oauth/authorize                              page
+	POST /oauth/authorize                              page
 	GET  /join                                    page
 	GET  /step-up/provider                        page
 	GET  /step-up                                 page
@@ -56,6 +62,22 @@ const access = `
 	GET  /v1/log/checkpoint                       public
 	GET  /v1/log/key                              public
 	POST /v1/enrol                                public
+	GET  /v1/people                               partner:admin
+	POST /v1/people                               partner:admin
+	POST /v1/people/{user}/role                   partner:admin
+	POST /v1/people/{user}/suspend                partner:admin
+	POST /v1/people/{user}/resume                 partner:admin
+	POST /v1/people/{user}/recover                partner:admin
+	POST /v1/people/{user}/sign-out               partner:admin
+	GET  /v1/people/{user}/referrals              partner:admin
+	POST /v1/people/{user}/remove                 partner:admin
+	GET  /v1/clients                              partner:admin
+	POST /v1/clients/invitations                  partner:admin
+	POST /v1/clients/{client}/suspend             partner:admin
+	POST /v1/clients/{client}/resume              partner:admin
+	GET  /v1/keys                                 partner:admin
+	POST /v1/keys                                 partner:admin
+	POST /v1/keys/{kid}/revoke                    partner:admin
 	GET  /v1/log/proof                            any
 	GET  /v1/log/tile/{tile:.+}                   any
 	GET  /v1/partners                             any
@@ -102,7 +124,7 @@ func (r route) call(ids map[string]string) hubtest.Call {
 	}
 	switch {
 	case r.method != "POST":
-	case strings.HasPrefix(r.path, "/v1/consents"):
+	case strings.HasPrefix(r.path, "/v1/consents"), r.path == "/v1/keys":
 		c.Type, c.Body = "application/jose", []byte("e30.e30.e30")
 	case strings.HasSuffix(r.path, "/open"):
 		c.Type, c.Body = "application/json", []byte(`{"sections":["need"],"reason":"triage"}`)
@@ -117,7 +139,7 @@ func (r route) call(ids map[string]string) hubtest.Call {
 // nothing are ids under which there is nothing.
 func nothing() map[string]string {
 	return map[string]string{"partner": "nobody", "consent": uuid.NewString(), "referral": ids.Digest("nothing"),
-		"code": "unheard-of", "tile": "0/000", "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString()}
+		"code": "unheard-of", "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x"), "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString()}
 }
 
 // described are the routes of programs, which docs/openapi.json describes.
@@ -188,7 +210,7 @@ func TestAStrangerIsTurnedAwayEverywhereButAtThePublicRoutes(t *testing.T) {
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
-	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "referral": s.Digest, "code": "firewall", "tile": "0/000.p/1"}
+	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "referral": s.Digest, "code": "firewall", "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
 	stolen := p.To.Token(t)
 	for _, r := range ofAPI() {
 		c := r.call(there)
@@ -263,7 +285,7 @@ func TestNoSessionOpensTheAPI(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	a := h.Agency(t, "larkfield-housing", partners.Housing)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Manager)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Manager)
 	for _, r := range ofAPI() {
 		c := r.call(nothing())
 		got := b.Send(b.Request(t, c.Method, c.Path, c.Type, c.Body))
@@ -278,7 +300,7 @@ func TestATokenWithoutTheScopeIsTurnedAway(t *testing.T) {
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
-	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "referral": s.Digest, "tile": "0/000.p/1"}
+	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "referral": s.Digest, "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
 	for _, r := range ofAPI() {
 		for _, scope := range partners.SystemScopes() {
 			c := r.call(there)
@@ -361,7 +383,7 @@ func TestNothingThatIsPutIntoAnAddressFailsTheHub(t *testing.T) {
 		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", ids.Digest("x") + "%00",
 		ids.Digest("x")[:42] + "%0A"} {
 		for _, r := range routes() {
-			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd}
+			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd}
 			a := p.From.Do(t, r.call(ids))
 			if a.Status >= 500 || strings.Contains(r.path, "{consent}") && a.Status != 404 {
 				t.Errorf("%s with %.60s: %d %s", r, odd, a.Status, a.Body)

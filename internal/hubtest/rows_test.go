@@ -144,7 +144,7 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 	p.Step(t, p.To, packet.Message, s.Digest, s.Digest)
 	p.From.Withdraw(t, p.From.Record(t, hubtest.Subject(), p.Named()))
 	for _, a := range []*hubtest.Agency{p.From, p.To} {
-		u, b := h.Person(t, a.ID, "A worker", partners.Caseworker)                                                                             // with a passkey
+		u, b := h.Joined(t, a.ID, "A worker", partners.Caseworker)                                                                             // with a passkey
 		b.Post(t, "/sign-in/passkeys", map[string]any{"credential": h.Browser().Device.Create(b.Options(t, "/sign-in/passkeys", struct{}{}))}) // a notice
 		h.Exec(t, `INSERT INTO oauth_provider (partner, issuer, client_id, secret, domains, claim, roles, acr, log_entry)
 			VALUES ($1, 'https://idp.example', 'handover', 'wrapped', '{agency.example}', 'groups', '{"staff":"caseworker"}', '{}', (SELECT id FROM audit_entry LIMIT 1))`, string(a.ID))

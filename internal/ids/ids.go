@@ -50,6 +50,12 @@ func IsName(s string) bool {
 	return s != "" && len(s) <= 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
+// IsClient reports whether s could be a client id. What could not never reaches the
+// database, which would refuse some of it as an error of ours.
+func IsClient(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-.") == ""
+}
+
 // IsUser reports whether s could be a user's opaque id: at most 64 letters, digits,
 // hyphens and underscores, so that no e-mail address and no full name passes for one.
 func IsUser(s string) bool {

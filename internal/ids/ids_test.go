@@ -80,3 +80,16 @@ func TestAUsersIdIsOpaque(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyAClientIDReachesTheDatabase, which would refuse some of the others as an error
+// of the hub's own.
+func TestOnlyAClientIDReachesTheDatabase(t *testing.T) {
+	if !ids.IsClient("camden-outreach.ab2de") {
+		t.Error("a client id is refused")
+	}
+	for _, no := range []string{"", "a\x00b", "A.bcdef", "a b", "a/b", "ä", strings.Repeat("a", 65)} {
+		if ids.IsClient(no) {
+			t.Errorf("%q passes for a client id", no)
+		}
+	}
+}

@@ -5,80 +5,12 @@
 //
 // Environment: HUB, CODE_SENDER, CODE_RECIPIENT (enrolment codes), SERVICE.
 import { strict as assert } from 'node:assert'
-import { createHash, createPublicKey, randomBytes, verify as nodeVerify, webcrypto } from 'node:crypto'
+import { createPublicKey, randomBytes, verify as nodeVerify } from 'node:crypto'
 import * as jose from 'jose'
-import * as oauth from 'oauth4webapi'
+import { Agency, digest, hub, now, sha256, sign, uuid7 } from './agency.mjs'
 
-globalThis.crypto ??= webcrypto // Node 18 has it, but not as a global
-
-const hub = process.env.HUB
-const insecure = { [oauth.allowInsecureRequests]: true } // the hub under test is on this machine
-const sha256 = (...parts) => parts.reduce((h, p) => h.update(p), createHash('sha256')).digest()
-const digest = (text) => sha256(text).toString('base64url')
-const now = () => Math.floor(Date.now() / 1000)
-
-// A UUIDv7 (RFC 9562 §5.7).
-function uuid7() {
-  const b = randomBytes(16)
-  b.writeUIntBE(Date.now(), 0, 6)
-  b[6] = (b[6] & 0x0f) | 0x70
-  b[8] = (b[8] & 0x3f) | 0x80
-  const h = b.toString('hex')
-  return [h.slice(0, 8), h.slice(8, 12), h.slice(12, 16), h.slice(16, 20), h.slice(20)].join('-')
-}
-
-// Keys: one for each use, named by thumbprint.
-async function makeKey(alg) {
-  const pair = await jose.generateKeyPair(alg, { extractable: true, crv: 'P-256' })
-  const { kty, crv, x, y } = await jose.exportJWK(pair.publicKey)
-  const kid = await jose.calculateJwkThumbprint({ kty, crv, x, y })
-  return { ...pair, kid, alg, jwk: { kty, crv, x, y, kid, alg, use: alg.startsWith('ECDH') ? 'enc' : 'sig' } }
-}
-
-const sign = (typ, claims, key) =>
-  new jose.CompactSign(Buffer.from(JSON.stringify(claims))).setProtectedHeader({ alg: key.alg, typ, kid: key.kid }).sign(key.privateKey)
-
-class Agency {
-  static async enrol(code) {
-    const a = new Agency()
-    a.auth = await makeKey('ES256')
-    a.signing = await makeKey('ES256')
-    a.encryption = await makeKey('ECDH-ES+A256KW')
-    const enrolment = await sign('handover-enrolment+jwt', {
-      hub, code_digest: digest(code), iat: now(),
-      keys: { authentication: a.auth.jwk, signing: a.signing.jwk, encryption: a.encryption.jwk },
-    }, a.signing)
-    const answer = await fetch(`${hub}/v1/enrol`, {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code, enrolment }),
-    })
-    assert.equal(answer.status, 201, await answer.clone().text())
-    const { partner, client_id } = await answer.json()
-    a.id = partner
-    a.client = { client_id }
-    a.logKey = (await (await fetch(`${hub}/v1/log/key`)).text()).split('\n')[0]
-    return a
-  }
-
-  // A DPoP-bound token by client_credentials and private_key_jwt.
-  async signIn() {
-    const issuer = new URL(hub)
-    const server = await oauth.processDiscoveryResponse(issuer,
-      await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure }))
-    this.dpop = oauth.DPoP(this.client, await oauth.generateKeyPair('ES256'))
-    const answer = await oauth.clientCredentialsGrantRequest(server, this.client,
-      oauth.PrivateKeyJwt({ key: this.auth.privateKey, kid: this.auth.kid }), new URLSearchParams(), { DPoP: this.dpop, ...insecure })
-    const granted = await oauth.processClientCredentialsResponse(server, this.client, answer)
-    assert.equal(granted.token_type, 'dpop')
-    this.token = granted.access_token
-  }
-
-  async call(method, path, body, type) {
-    const headers = new Headers(type ? { 'content-type': type } : {})
-    const answer = await oauth.protectedResourceRequest(this.token, method, new URL(hub + path), headers, body, { DPoP: this.dpop, ...insecure })
-    const text = await answer.text()
-    return { status: answer.status, body: text ? JSON.parse(text) : undefined }
-  }
-
+// An agency that sends and receives.
+class Correspondent extends Agency {
   // The current encryption key of a partner, or its signing key by kid.
   async keyOf(partner, use, kid) {
     const { body } = await this.call('GET', `/v1/partners/${partner}/jwks.json`)
@@ -186,8 +118,8 @@ function splitKey(text) {
   return [name, id, key]
 }
 
-const sender = await Agency.enrol(process.env.CODE_SENDER)
-const recipient = await Agency.enrol(process.env.CODE_RECIPIENT)
+const sender = await Correspondent.enrol(process.env.CODE_SENDER)
+const recipient = await Correspondent.enrol(process.env.CODE_RECIPIENT, 'PS256')
 await sender.signIn()
 await recipient.signIn()
 

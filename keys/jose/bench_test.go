@@ -56,13 +56,17 @@ func BenchmarkEdDSASignBare(b *testing.B) {
 }
 
 func benchVerify(b *testing.B, key PrivateKey) {
+	typ, parse := testType, func(token string) (Signed, error) { return ParseSigned(token, 1<<14, testType) }
+	if key.pub.alg == PS256 {
+		typ, parse = testAssertion, func(token string) (Signed, error) { return ParseAssertion(token, 1<<14) }
+	}
 	pub := key.Public()
-	token, err := Sign(testType, random(b, benchSize), key.Signer())
+	token, err := Sign(typ, random(b, benchSize), key.Signer())
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		s, err := ParseSigned(token, 1<<14, testType)
+		s, err := parse(token)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -74,6 +78,10 @@ func benchVerify(b *testing.B, key PrivateKey) {
 
 func BenchmarkES256Verify(b *testing.B) { benchVerify(b, newKey(b, ES256, P256)) }
 func BenchmarkEdDSAVerify(b *testing.B) { benchVerify(b, newKey(b, EdDSA, Ed25519)) }
+func BenchmarkPS256Verify(b *testing.B) { benchVerify(b, newKey(b, PS256, NoCurve)) }
+
+// The dearest signature that a stranger can have verified.
+func BenchmarkPS256VerifyOf4096Bits(b *testing.B) { benchVerify(b, largestRSA()) }
 
 func BenchmarkES256VerifyBare(b *testing.B) {
 	key := newKey(b, ES256, P256).open().key.(*ecdsa.PrivateKey)

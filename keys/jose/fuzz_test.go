@@ -22,12 +22,16 @@ func reencode(t *testing.T, token string, n int) string {
 	return strings.Join(again, ".")
 }
 
-// Whatever comes, ParseSigned and VerifyProof do not panic; what they accept has
-// one spelling, and the library reads the same in it as the gate did.
+// Whatever comes, ParseSigned, ParseAssertion and VerifyProof do not panic; what they
+// accept has one spelling, and the library reads the same in it as the gate did.
 func FuzzParseSigned(f *testing.F) {
-	key, ed := newKey(f, ES256, P256), newKey(f, EdDSA, Ed25519)
-	for _, k := range []PrivateKey{key, ed} {
-		token, err := Sign(testType, testPayload, k.Signer())
+	key, ed, ps := newKey(f, ES256, P256), newKey(f, EdDSA, Ed25519), newKey(f, PS256, NoCurve)
+	for _, k := range []PrivateKey{key, ed, ps} {
+		typ := testType
+		if k.pub.alg == PS256 {
+			typ = testAssertion
+		}
+		token, err := Sign(typ, testPayload, k.Signer())
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -49,13 +53,20 @@ func FuzzParseSigned(f *testing.F) {
 			}
 		}
 		s, err := ParseSigned(token, 8<<10, testType, "")
+		if err == nil && s.alg == PS256 {
+			t.Errorf("%q is accepted for a statement", token)
+		}
+		if err != nil {
+			s, err = ParseAssertion(token, 8<<10)
+		}
 		if err != nil {
 			return
 		}
 		if again := reencode(t, token, 3); again != token {
 			t.Errorf("%q is accepted and re-encodes to %q", token, again)
 		}
-		for _, k := range []PrivateKey{key, ed} {
+		for _, k := range []PrivateKey{key, ed, ps} {
+			k.pub.kid = s.kid // so that the arithmetic is reached
 			_, _ = s.Verify(k.Public())
 		}
 		m, err := jws.Parse([]byte(token))

@@ -11,7 +11,7 @@ import (
 )
 
 // maxHeader bounds a decoded header. The largest legitimate one, a DPoP proof's
-// with its key, has about 250 bytes.
+// with its RSA key, has about 850 bytes.
 const maxHeader = 1 << 10
 
 // maxName bounds kid and cty.

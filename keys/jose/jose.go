@@ -5,15 +5,17 @@
 // file. It is the only importer of the JOSE library, and it stands in front of
 // it as a gate, because the library by itself is generous: it skips an unknown
 // crit, takes the last of two alg members, reads several spellings of one
-// signature, verifies ES256 with a P-521 key and inflates zip. Read it in the
-// order a token meets it:
+// signature, verifies ES256 with a P-521 key and PS256 with any salt, and inflates
+// zip. Read it in the order a token meets it:
 //
 //	gate.go       size, compact form, strict base64url, strict header
-//	signed.go     ParseSigned and Verify; VerifyProof for DPoP
+//	signed.go     ParseSigned, ParseAssertion and Verify
+//	proof.go      VerifyProof for DPoP
 //	encrypted.go  ParseEncrypted and Decrypt
 //	seal.go       Encrypt
 //	sign.go       Sign and SignProof
 //	public.go     PublicKey, its points (point.go) and its JWK
+//	rsa.go        what PS256 alone needs
 //	private.go    PrivateKey, which never prints itself
 //
 // A token that the gate lets through has one spelling. A signed statement still
@@ -30,6 +32,7 @@ type Algorithm string
 const (
 	ES256        Algorithm = "ES256"          // ECDSA with P-256 and SHA-256, RFC 7518 §3.4
 	EdDSA        Algorithm = "EdDSA"          // Ed25519, RFC 8037 §3.1
+	PS256        Algorithm = "PS256"          // RSASSA-PSS with SHA-256, RFC 7518 §3.5; it authenticates and signs no statement
 	ECDHESA256KW Algorithm = "ECDH-ES+A256KW" // with P-256 or X25519, RFC 7518 §4.6, RFC 8037 §3.2
 )
 
@@ -41,6 +44,7 @@ const (
 	P256    Curve = "P-256"
 	Ed25519 Curve = "Ed25519"
 	X25519  Curve = "X25519"
+	NoCurve Curve = "" // of an RSA key
 )
 
 // fits reports whether a key of the curve can be used with the algorithm, so
@@ -51,6 +55,8 @@ func (a Algorithm) fits(c Curve) bool {
 		return c == P256
 	case EdDSA:
 		return c == Ed25519
+	case PS256:
+		return c == NoCurve
 	case ECDHESA256KW:
 		return c == P256 || c == X25519
 	}
@@ -58,7 +64,7 @@ func (a Algorithm) fits(c Curve) bool {
 }
 
 // signs reports whether the algorithm is one of signatures.
-func (a Algorithm) signs() bool { return a == ES256 || a == EdDSA }
+func (a Algorithm) signs() bool { return a == ES256 || a == EdDSA || a == PS256 }
 
 // use is the JWK "use" of a key of this algorithm (RFC 7517 §4.2).
 func (a Algorithm) use() string {

@@ -22,7 +22,7 @@ import (
 var everyKind = []struct {
 	alg   Algorithm
 	curve Curve
-}{{ES256, P256}, {EdDSA, Ed25519}, {ECDHESA256KW, P256}, {ECDHESA256KW, X25519}}
+}{{ES256, P256}, {EdDSA, Ed25519}, {PS256, NoCurve}, {ECDHESA256KW, P256}, {ECDHESA256KW, X25519}}
 
 func TestKeyIsReadBack(t *testing.T) {
 	for _, kind := range everyKind {
@@ -74,8 +74,8 @@ func TestCanonicalJWKIsFixed(t *testing.T) {
 }
 
 func TestGenerateRefusesPairsThatNoStandardDefines(t *testing.T) {
-	for _, alg := range []Algorithm{ES256, EdDSA, ECDHESA256KW, "ES384", "none", ""} {
-		for _, curve := range []Curve{P256, Ed25519, X25519, "P-384", "P-521", ""} {
+	for _, alg := range []Algorithm{ES256, EdDSA, PS256, ECDHESA256KW, "ES384", "RS256", "none", ""} {
+		for _, curve := range []Curve{P256, Ed25519, X25519, NoCurve, "P-384", "P-521"} {
 			allowed := slices.ContainsFunc(everyKind, func(k struct {
 				alg   Algorithm
 				curve Curve
@@ -113,7 +113,12 @@ func TestPublicKeyCheatsAreRefused(t *testing.T) {
 		{"a private part", ec(`,"kid":"k","alg":"ES256","d":"` + x + `"`), ErrPrivate},
 		{"a private part that is empty", ec(`,"kid":"k","alg":"ES256","d":""`), ErrKey},
 		{"a symmetric key", `{"kty":"oct","k":"c2VjcmV0","kid":"k","alg":"HS256"}`, ErrKey},
-		{"an RSA key", `{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"k","alg":"PS256"}`, ErrKey},
+		{"a modulus", ec(`,"kid":"k","alg":"ES256","n":"` + x + `"`), ErrKey},
+		{"an exponent", ec(`,"kid":"k","alg":"ES256","e":"AQAB"`), ErrKey},
+		{"a prime", ec(`,"kid":"k","alg":"ES256","p":"` + x + `"`), ErrPrivate},
+		{"an exponent, empty", ec(`,"kid":"k","alg":"ES256","e":""`), ErrKey},
+		{"of kty RSA", swap(`"EC"`, `"RSA"`), ErrKey},
+		{"alg PS256", swap("ES256", "PS256"), ErrKey},
 		{"a set of keys", `{"keys":[` + good + `]}`, ErrKey},
 		{"an array", `[` + good + `]`, ErrKey},
 		{"null", `null`, ErrKey},

@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -33,12 +34,12 @@ func hide(s *secret) opaque { return func() *secret { return s } }
 
 // secret is what must not be printed.
 type secret struct {
-	key crypto.PrivateKey // *ecdsa.PrivateKey, ed25519.PrivateKey or, for X25519, *ecdh.PrivateKey
-	d   []byte            // the scalar or seed, 32 bytes
+	key crypto.PrivateKey // *ecdsa.PrivateKey, ed25519.PrivateKey, *rsa.PrivateKey or, for X25519, *ecdh.PrivateKey
+	d   []byte            // the scalar or seed, 32 bytes; of an RSA key the private exponent
 }
 
-// Generate makes a new key for alg on curve, with its thumbprint as kid. It
-// returns ErrAlgorithm when the two do not fit.
+// Generate makes a new key for alg on curve, with its thumbprint as kid; for PS256
+// on NoCurve, with 2048 bits. It returns ErrAlgorithm when the two do not fit.
 func Generate(alg Algorithm, curve Curve) (PrivateKey, error) {
 	if !alg.fits(curve) {
 		return PrivateKey{}, ErrAlgorithm
@@ -75,15 +76,22 @@ func generate(curve Curve) (*secret, error) {
 			return nil, err
 		}
 		return &secret{key: k, d: k.Bytes()}, nil
+	case NoCurve:
+		k, err := rsa.GenerateKey(rand.Reader, minModulus)
+		if err != nil {
+			return nil, err
+		}
+		return &secret{key: k, d: k.D.Bytes()}, nil
 	}
 	return nil, ErrKey
 }
 
-// ParsePrivateKey reads one private JWK: the members of ParsePublicKey and d. It
-// returns an error that is ErrKey unless both parts are one pair, since signing
-// with a pair that does not match gives the private part away.
+// ParsePrivateKey reads one private JWK: the members of ParsePublicKey and d (for
+// RSA, p, q, dp, dq and qi too). It returns an error that is ErrKey unless both parts
+// are one pair, since signing with a pair that does not match gives the private part
+// away.
 func ParsePrivateKey(jwk []byte) (PrivateKey, error) {
-	m, err := parseMembers(jwk)
+	m, err := parseMembers(jwk, maxPrivateJWK)
 	if err != nil {
 		return PrivateKey{}, err
 	}
@@ -94,26 +102,36 @@ func ParsePrivateKey(jwk []byte) (PrivateKey, error) {
 	if err != nil {
 		return PrivateKey{}, err
 	}
-	d, err := decodeMember(string(m.D))
-	if err != nil {
-		return PrivateKey{}, err
-	}
-	s, err := secretOf(pub.crv, d)
+	s, err := m.secret()
 	if err != nil {
 		return PrivateKey{}, err
 	}
 	twin, err := publicOf(pub.alg, s.public())
-	if err != nil || twin.x != pub.x || twin.y != pub.y {
+	if err != nil {
+		return PrivateKey{}, err
+	}
+	// What follows from the private part, written anew, is what was read: so the two
+	// are a pair, nothing stands there that belongs to another kty, and each number
+	// has its one spelling.
+	twin.kid, m.Use = pub.kid, text(pub.alg.use())
+	k := PrivateKey{pub: twin, open: hide(s)}
+	if k.members() != m {
 		return PrivateKey{}, fmt.Errorf("%w: the private and the public part are no pair", ErrKey)
 	}
-	return PrivateKey{pub: pub, open: hide(s)}, nil
+	return k, nil
 }
 
-// secretOf makes the private key whose scalar or seed is d.
-func secretOf(c Curve, d []byte) (*secret, error) {
+// secret makes the private key of the private members; public has accepted the others.
+func (m members) secret() (*secret, error) {
+	if Curve(m.Crv) == NoCurve {
+		return m.secretRSA()
+	}
+	d, err := decodeMember(string(m.D))
+	if err != nil {
+		return nil, err
+	}
 	var key crypto.PrivateKey
-	var err error
-	switch c {
+	switch Curve(m.Crv) {
 	case P256:
 		key, err = ecdsa.ParseRawPrivateKey(elliptic.P256(), d)
 	case Ed25519:
@@ -135,6 +153,8 @@ func (s *secret) public() crypto.PublicKey {
 		return &k.PublicKey
 	case ed25519.PrivateKey:
 		return k.Public()
+	case *rsa.PrivateKey:
+		return &k.PublicKey
 	case *ecdh.PrivateKey:
 		return k.PublicKey()
 	}
@@ -153,13 +173,22 @@ func (k PrivateKey) JWK() []byte {
 	if k.open == nil {
 		return nil
 	}
-	m := k.pub.members()
-	m.D = text(base64url.EncodeToString(k.open().d))
-	b, err := strict.Marshal(m)
+	b, err := strict.Marshal(k.members())
 	if err != nil {
 		return nil // not reached: members are plain strings
 	}
 	return b
+}
+
+// members gives the canonical members of both parts.
+func (k PrivateKey) members() members {
+	m, s := k.pub.members(), k.open()
+	m.D = text(base64url.EncodeToString(s.d))
+	if r, ok := s.key.(*rsa.PrivateKey); ok {
+		m.P, m.Q = integer(r.Primes[0]), integer(r.Primes[1])
+		m.DP, m.DQ, m.QI = integer(r.Precomputed.Dp), integer(r.Precomputed.Dq), integer(r.Precomputed.Qinv)
+	}
+	return m
 }
 
 // Signer is the key as Sign takes it, for a key that signs.

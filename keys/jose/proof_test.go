@@ -7,7 +7,7 @@ import (
 )
 
 func TestProofIsReadBack(t *testing.T) {
-	for _, key := range []PrivateKey{newKey(t, ES256, P256), newKey(t, EdDSA, Ed25519)} {
+	for _, key := range []PrivateKey{newKey(t, ES256, P256), newKey(t, EdDSA, Ed25519), newKey(t, PS256, NoCurve)} {
 		t.Run(string(key.pub.alg), func(t *testing.T) {
 			proof, err := SignProof(testPayload, key)
 			if err != nil {
@@ -43,7 +43,7 @@ func TestProofIsReadBack(t *testing.T) {
 // TestAKnownHeaderSparesNoCheck verifies each proof with the headers of others at hand:
 // only the very same bytes may stand for what was read before.
 func TestAKnownHeaderSparesNoCheck(t *testing.T) {
-	keys := []PrivateKey{newKey(t, ES256, P256), newKey(t, ES256, P256), newKey(t, EdDSA, Ed25519)}
+	keys := []PrivateKey{newKey(t, ES256, P256), newKey(t, ES256, P256), newKey(t, EdDSA, Ed25519), newKey(t, PS256, NoCurve), newKey(t, PS256, NoCurve)}
 	var known []ProofHeader
 	var proofs []string
 	for _, key := range keys {
@@ -51,7 +51,7 @@ func TestAKnownHeaderSparesNoCheck(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, h, err := ProofHeader{}.Verify(proof, 1<<10)
+		_, h, err := ProofHeader{}.Verify(proof, 2<<10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,13 +59,13 @@ func TestAKnownHeaderSparesNoCheck(t *testing.T) {
 	}
 	for i, proof := range proofs {
 		for j, h := range known {
-			payload, seen, err := h.Verify(proof, 1<<10)
+			payload, seen, err := h.Verify(proof, 2<<10)
 			if err != nil || string(payload) != string(testPayload) || !seen.Key().Equal(keys[i].Public()) || seen.Equal(h) != (i == j) {
 				t.Errorf("proof %d with header %d: %v, %v", i, j, seen.Key(), err)
 			}
 			header, _, _ := strings.Cut(proofs[j], ".")
 			_, signed, _ := strings.Cut(proof, ".")
-			if _, _, err := h.Verify(header+"."+signed, 1<<10); (err == nil) != (i == j) {
+			if _, _, err := h.Verify(header+"."+signed, 2<<10); (err == nil) != (i == j) {
 				t.Errorf("what key %d signed, under header %d: %v", i, j, err)
 			}
 		}
@@ -106,6 +106,7 @@ func TestProofCheatsAreRefused(t *testing.T) {
 		{"another type", whole(`{"typ":"JWT","alg":"ES256","jwk":` + jwk(key, ``) + `}`), ErrType, refuses},
 		{"no type", whole(`{"alg":"ES256","jwk":` + jwk(key, ``) + `}`), ErrType, refuses},
 		{"alg none", whole(`{"typ":"dpop+jwt","alg":"none","jwk":` + jwk(key, ``) + `}`), ErrAlgorithm, refuses},
+		{"alg PS256 with a key of ES256", whole(`{"typ":"dpop+jwt","alg":"PS256","jwk":` + jwk(key, ``) + `}`), ErrKey, refuses},
 		{"alg HS256", whole(`{"typ":"dpop+jwt","alg":"HS256","jwk":` + jwk(key, ``) + `}`), ErrAlgorithm, refuses},
 		{"a header too long", with(jwk(key, strings.Repeat(" ", 1<<10))), ErrHeader, refuses},
 	} {

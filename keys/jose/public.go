@@ -5,24 +5,36 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
 
 	"handover/internal/strict"
 )
 
-// maxJWK bounds a key's JSON; a legitimate one has about 250 bytes.
-const maxJWK = 1 << 10
+// maxJWK bounds a public key's JSON, maxPrivateJWK a private one's. Legitimate ones
+// have about 250 bytes, of RSA keys at most 900 and 3,400.
+const (
+	maxJWK        = 1 << 10
+	maxPrivateJWK = 4 << 10
+)
 
-// members are the members of a JWK (RFC 7517 §4, RFC 7518 §6.2, RFC 8037 §2)
+// members are the members of a JWK (RFC 7517 §4, RFC 7518 §6.2, §6.3, RFC 8037 §2)
 // that are allowed here, in the order in which they are written. Anything else,
-// such as x5c, x5u, key_ops or k, is refused.
+// such as x5c, x5u, key_ops, oth or k, is refused.
 type members struct {
 	Kty text `json:"kty,omitempty"`
 	Crv text `json:"crv,omitempty"`
 	X   text `json:"x,omitempty"`
 	Y   text `json:"y,omitempty"`
+	N   text `json:"n,omitempty"`
+	E   text `json:"e,omitempty"`
 	D   text `json:"d,omitempty"`
+	P   text `json:"p,omitempty"`
+	Q   text `json:"q,omitempty"`
+	DP  text `json:"dp,omitempty"`
+	DQ  text `json:"dq,omitempty"`
+	QI  text `json:"qi,omitempty"`
 	Kid text `json:"kid,omitempty"`
 	Alg text `json:"alg,omitempty"`
 	Use text `json:"use,omitempty"`
@@ -30,35 +42,44 @@ type members struct {
 
 // PublicKey is a public key with its one algorithm and its id. Only
 // ParsePublicKey, VerifyProof and PrivateKey.Public make one, so whoever holds one
-// holds an honest point of the right curve. The zero value fits nothing.
+// holds an honest point of the right curve, or an RSA key of a size that can be
+// borne. The zero value fits nothing.
 type PublicKey struct {
 	alg  Algorithm
 	crv  Curve
 	kid  string
 	x, y string           // base64url, as in the JWK
-	key  crypto.PublicKey // *ecdsa.PublicKey, ed25519.PublicKey or, for X25519, *ecdh.PublicKey
+	n    string           // likewise, of an RSA key, which has neither x nor y
+	key  crypto.PublicKey // *ecdsa.PublicKey, ed25519.PublicKey, *rsa.PublicKey or, for X25519, *ecdh.PublicKey
 }
 
 // ParsePublicKey reads one JWK, or returns an error that is ErrKey. kty, crv, x,
-// kid and alg are required (and y on P-256), use is optional and must agree with
-// alg; kid is the RFC 7638 thumbprint or any name of 1 to 128 URL-safe
+// kid and alg are required (and y on P-256; n and e in the place of crv and x for
+// RSA), use is optional and must agree with alg; kid is the RFC 7638 thumbprint or any name of 1 to 128 URL-safe
 // characters. A key with a private part is refused with ErrPrivate too, so that
 // its owner can be told to make a new one.
 func ParsePublicKey(jwk []byte) (PublicKey, error) {
-	m, err := parseMembers(jwk)
+	m, err := parsePublicMembers(jwk)
 	if err != nil {
 		return PublicKey{}, err
-	}
-	if m.D != "" {
-		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, ErrPrivate)
 	}
 	return m.public()
 }
 
-// parseMembers decodes a JWK's JSON.
-func parseMembers(jwk []byte) (members, error) {
+// parsePublicMembers decodes the JSON of a JWK that must have no private part: not d,
+// nor one of the primes, from which d follows (RFC 7518 §6.3.2).
+func parsePublicMembers(jwk []byte) (members, error) {
+	m, err := parseMembers(jwk, maxJWK)
+	if err == nil && m.D+m.P+m.Q+m.DP+m.DQ+m.QI != "" {
+		return members{}, fmt.Errorf("%w: %w", ErrKey, ErrPrivate)
+	}
+	return m, err
+}
+
+// parseMembers decodes a JWK's JSON of at most limit bytes.
+func parseMembers(jwk []byte, limit int) (members, error) {
 	var m members
-	if len(jwk) > maxJWK || strict.Unmarshal(jwk, &m) != nil {
+	if len(jwk) > limit || strict.Unmarshal(jwk, &m) != nil {
 		return members{}, fmt.Errorf("%w: not a JWK with exactly the members allowed here", ErrKey)
 	}
 	return m, nil
@@ -66,7 +87,7 @@ func parseMembers(jwk []byte) (members, error) {
 
 // public checks the members of the public part and makes the key.
 func (m members) public() (PublicKey, error) {
-	k := PublicKey{alg: Algorithm(m.Alg), crv: Curve(m.Crv), kid: string(m.Kid), x: string(m.X), y: string(m.Y)}
+	k := PublicKey{alg: Algorithm(m.Alg), crv: Curve(m.Crv), kid: string(m.Kid), x: string(m.X), y: string(m.Y), n: string(m.N)}
 	if !k.alg.fits(k.crv) {
 		return PublicKey{}, fmt.Errorf("%w: alg does not fit crv", ErrKey)
 	}
@@ -80,7 +101,15 @@ func (m members) public() (PublicKey, error) {
 		return PublicKey{}, fmt.Errorf("%w: kid is not 1 to 128 URL-safe characters", ErrKey)
 	}
 	var err error
-	if k.key, err = coordinates(k.crv, k.x, k.y); err != nil {
+	switch {
+	case k.crv == NoCurve && m.X+m.Y == "":
+		k.key, err = modulus(k.n, string(m.E))
+	case k.crv != NoCurve && m.N+m.E == "":
+		k.key, err = coordinates(k.crv, k.x, k.y)
+	default:
+		err = fmt.Errorf("%w: a member of another kty", ErrKey)
+	}
+	if err != nil {
 		return PublicKey{}, err
 	}
 	return k, nil
@@ -122,7 +151,7 @@ func (k PublicKey) KeyID() string { return k.kid }
 // Algorithm is the one algorithm that the key may be used with.
 func (k PublicKey) Algorithm() Algorithm { return k.alg }
 
-// Curve is the curve that the key lives on.
+// Curve is the curve that the key lives on, or NoCurve.
 func (k PublicKey) Curve() Curve { return k.crv }
 
 // Thumbprint is the RFC 7638 SHA-256 thumbprint in base64url. It depends on the
@@ -131,15 +160,19 @@ func (k PublicKey) Thumbprint() string {
 	// RFC 7638 §3.2, §3.3: the required members in lexicographic order; every
 	// value here is of an alphabet that JSON does not escape.
 	required := fmt.Sprintf(`{"crv":"%s","kty":"%s","x":"%s"}`, k.crv, k.kty(), k.x)
-	if k.crv == P256 {
+	switch k.crv {
+	case P256:
 		required = fmt.Sprintf(`{"crv":"%s","kty":"%s","x":"%s","y":"%s"}`, k.crv, k.kty(), k.x, k.y)
+	case NoCurve:
+		required = fmt.Sprintf(`{"e":"%s","kty":"%s","n":"%s"}`, exponentAQAB, k.kty(), k.n)
 	}
 	sum := sha256.Sum256([]byte(required))
 	return base64url.EncodeToString(sum[:])
 }
 
 // CryptoKey is the key for package crypto: *ecdsa.PublicKey for ES256,
-// ed25519.PublicKey for EdDSA, *ecdh.PublicKey for ECDH-ES+A256KW.
+// ed25519.PublicKey for EdDSA, *rsa.PublicKey for PS256, *ecdh.PublicKey for
+// ECDH-ES+A256KW.
 func (k PublicKey) CryptoKey() crypto.PublicKey {
 	p, ok := k.key.(*ecdsa.PublicKey)
 	if !ok || k.alg != ECDHESA256KW {
@@ -154,14 +187,14 @@ func (k PublicKey) CryptoKey() crypto.PublicKey {
 
 // Equal reports whether both are the same key with the same id and algorithm.
 func (k PublicKey) Equal(other PublicKey) bool {
-	return k.alg == other.alg && k.crv == other.crv && k.kid == other.kid && k.x == other.x && k.y == other.y
+	return k.alg == other.alg && k.crv == other.crv && k.kid == other.kid && k.x == other.x && k.y == other.y && k.n == other.n
 }
 
 // IsZero reports whether k is the zero value, which is no key.
 func (k PublicKey) IsZero() bool { return k.key == nil }
 
-// MarshalJSON writes the canonical JWK: kty, crv, x, y on P-256, kid, alg, use.
-// The same key always gives the same bytes.
+// MarshalJSON writes the canonical JWK: kty, crv, x, y on P-256 (kty, n, e for RSA),
+// kid, alg, use. The same key always gives the same bytes.
 func (k PublicKey) MarshalJSON() ([]byte, error) {
 	if k.IsZero() {
 		return nil, ErrKey
@@ -181,15 +214,22 @@ func (k *PublicKey) UnmarshalJSON(data []byte) error {
 
 // members gives the canonical members of the public part.
 func (k PublicKey) members() members {
-	return members{
-		Kty: text(k.kty()), Crv: text(k.crv), X: text(k.x), Y: text(k.y),
+	m := members{
+		Kty: text(k.kty()), Crv: text(k.crv), X: text(k.x), Y: text(k.y), N: text(k.n),
 		Kid: text(k.kid), Alg: text(k.alg), Use: text(k.alg.use()),
 	}
+	if k.crv == NoCurve {
+		m.E = exponentAQAB
+	}
+	return m
 }
 
 func (k PublicKey) kty() string {
-	if k.crv == P256 {
+	switch k.crv {
+	case P256:
 		return "EC"
+	case NoCurve:
+		return "RSA"
 	}
 	return "OKP"
 }
@@ -208,6 +248,8 @@ func publicOf(alg Algorithm, key crypto.PublicKey) (PublicKey, error) {
 		k.x, k.y = base64url.EncodeToString(b[1:1+coordinate]), base64url.EncodeToString(b[1+coordinate:])
 	case ed25519.PublicKey:
 		k.crv, k.x = Ed25519, base64url.EncodeToString(key)
+	case *rsa.PublicKey:
+		k.crv, k.n = NoCurve, base64url.EncodeToString(key.N.Bytes())
 	case *ecdh.PublicKey:
 		k.crv, k.x = X25519, base64url.EncodeToString(key.Bytes())
 	default:

@@ -5,12 +5,14 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rsa"
 	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
+	"slices"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
@@ -22,8 +24,8 @@ import (
 // the signature and may ask a server in turn, bounded by a context of its own.
 type SigningKey struct {
 	ID  string        // the kid
-	Alg Algorithm     // ES256 or EdDSA
-	Key crypto.Signer // its Public is *ecdsa.PublicKey on P-256 or ed25519.PublicKey
+	Alg Algorithm     // ES256, EdDSA or, to authenticate with, PS256
+	Key crypto.Signer // its Public is *ecdsa.PublicKey on P-256, ed25519.PublicKey or *rsa.PublicKey
 }
 
 // String says which key it is and nothing of it.
@@ -58,11 +60,15 @@ type proofHeader struct {
 // Sign returns payload as a compact JWS whose header holds exactly alg, typ and
 // kid. typ "" leaves typ out, as some client assertions do (RFC 7523); everything
 // else names its type, so that it cannot be taken for another (RFC 8725 §3.11).
+// PS256 signs client assertions alone: every reader of anything else would refuse it.
 // The header is written here and the payload is bytes: the library never builds
 // JSON, in which it would leave names unescaped.
 func Sign(typ string, payload []byte, key SigningKey) (string, error) {
 	if err := key.check(); err != nil {
 		return "", err
+	}
+	if key.Alg == PS256 && !slices.Contains(assertionTypes(), typ) {
+		return "", ErrAlgorithm
 	}
 	header, err := strict.Marshal(signedHeader{Alg: text(key.Alg), Typ: text(typ), Kid: text(key.ID)})
 	if err != nil {
@@ -78,7 +84,9 @@ func SignProof(payload []byte, key PrivateKey) (string, error) {
 	if err := signer.check(); err != nil {
 		return "", err
 	}
-	jwk, err := strict.Marshal(members{Kty: text(key.pub.kty()), Crv: text(key.pub.crv), X: text(key.pub.x), Y: text(key.pub.y)})
+	m := key.pub.members()
+	m.Kid, m.Alg, m.Use = "", "", ""
+	jwk, err := strict.Marshal(m)
 	if err != nil {
 		return "", ErrHeader
 	}
@@ -93,7 +101,7 @@ func SignProof(payload []byte, key PrivateKey) (string, error) {
 func (r raw) MarshalJSON() ([]byte, error) { return r, nil }
 
 // check refuses a key whose algorithm is not a signature's, whose curve is not
-// the algorithm's (RFC 7518 §3.4 allows ES256 with P-256 only), or whose id
+// the algorithm's (RFC 7518 §3.4 allows ES256 with P-256 only), or whose id or size
 // readers would refuse.
 func (k SigningKey) check() error {
 	if !k.Alg.signs() {
@@ -109,6 +117,10 @@ func (k SigningKey) check() error {
 		}
 	case ed25519.PublicKey:
 		if k.Alg != EdDSA {
+			return ErrKey
+		}
+	case *rsa.PublicKey:
+		if k.Alg != PS256 || !fitsPS256(pub) {
 			return ErrKey
 		}
 	default:
@@ -127,7 +139,11 @@ func sign(header, payload []byte, key SigningKey) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("signing token: %w", err)
 	}
-	token := make([]byte, 0, base64url.EncodedLen(len(header))+base64url.EncodedLen(len(payload))+2+base64url.EncodedLen(signatureSize))
+	size := signatureSize
+	if pub, ok := key.Key.Public().(*rsa.PublicKey); ok {
+		size = pub.Size()
+	}
+	token := make([]byte, 0, base64url.EncodedLen(len(header))+base64url.EncodedLen(len(payload))+2+base64url.EncodedLen(size))
 	token = base64url.AppendEncode(token, header)
 	token = append(token, '.')
 	token = base64url.AppendEncode(token, payload)
@@ -135,7 +151,7 @@ func sign(header, payload []byte, key SigningKey) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("signing token: %w", err)
 	}
-	if len(sig) != signatureSize {
+	if len(sig) != size {
 		return "", fmt.Errorf("signing token: %w", errSigner)
 	}
 	token = append(token, '.')
@@ -155,8 +171,8 @@ func (s checkedSigner) Sign(random io.Reader, digest []byte, opts crypto.SignerO
 	if err != nil {
 		return nil, err
 	}
-	if opts.HashFunc() == 0 {
-		return sig, nil // Ed25519; its length is checked by the caller
+	if _, pss := opts.(*rsa.PSSOptions); pss || opts.HashFunc() == 0 {
+		return sig, nil // RSA or Ed25519; its length is checked by the caller
 	}
 	var p struct{ R, S *big.Int }
 	rest, err := asn1.Unmarshal(sig, &p)

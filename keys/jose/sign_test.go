@@ -20,6 +20,7 @@ func (s oddSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { 
 
 func TestSignRefusesWhatItCannotSignWith(t *testing.T) {
 	es, ed, x := newKey(t, ES256, P256), newKey(t, EdDSA, Ed25519), newKey(t, ECDHESA256KW, P256)
+	ps := newKey(t, PS256, NoCurve)
 	odd := func(k PrivateKey, sig []byte, err error) SigningKey {
 		s := k.Signer()
 		s.Key = oddSigner{s.Key, sig, err}
@@ -48,6 +49,9 @@ func TestSignRefusesWhatItCannotSignWith(t *testing.T) {
 		{"a key for sealing", "x", x.Signer(), ErrAlgorithm},
 		{"ES256 with an Ed25519 key", "x", SigningKey{ID: "k", Alg: ES256, Key: ed.Signer().Key}, ErrKey},
 		{"EdDSA with a P-256 key", "x", SigningKey{ID: "k", Alg: EdDSA, Key: es.Signer().Key}, ErrKey},
+		{"ES256 with an RSA key", "x", SigningKey{ID: "k", Alg: ES256, Key: ps.Signer().Key}, ErrKey},
+		{"PS256 with a P-256 key", "x", SigningKey{ID: "k", Alg: PS256, Key: es.Signer().Key}, ErrKey},
+		{"PS256 under a statement", "x", ps.Signer(), ErrAlgorithm},
 		{"no payload", "", es.Signer(), ErrMalformed},
 		{"a signer that fails", "x", odd(es, nil, down), down},
 		{"a signer that answers nothing", "x", odd(es, nil, nil), errSigner},

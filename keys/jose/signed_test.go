@@ -155,7 +155,7 @@ func TestSignedHeaderCheatsAreRefused(t *testing.T) {
 		{"alg in another case", whole(`{"alg":"es256","typ":"` + testType + `","kid":"` + kid + `"}`), ErrAlgorithm, accepts},
 		{"alg ES384", whole(`{"alg":"ES384","typ":"` + testType + `","kid":"` + kid + `"}`), ErrAlgorithm, accepts},
 		{"alg RS256", whole(`{"alg":"RS256","typ":"` + testType + `","kid":"` + kid + `"}`), ErrAlgorithm, accepts},
-		{"alg PS256", whole(`{"alg":"PS256","typ":"` + testType + `","kid":"` + kid + `"}`), ErrAlgorithm, accepts},
+		{"alg PS256, which authenticates alone", whole(`{"alg":"PS256","typ":"` + testType + `","kid":"` + kid + `"}`), ErrAlgorithm, accepts},
 		{"alg of sealing", whole(`{"alg":"ECDH-ES+A256KW","typ":"` + testType + `","kid":"` + kid + `"}`), ErrAlgorithm, accepts},
 	} {
 		t.Run(c.name, func(t *testing.T) {

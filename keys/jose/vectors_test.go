@@ -40,7 +40,11 @@ func TestRFCExamplesVerify(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			payload, err := signedOf(v.token, parts, key.alg, "", key.kid).Verify(key)
+			s, err := signedOf(v.token, parts, key.alg, "", key.kid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			payload, err := s.Verify(key)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,8 +52,8 @@ func TestRFCExamplesVerify(t *testing.T) {
 				t.Errorf("payload %q, want %q", payload, v.payload)
 			}
 			// One bit of the signature, and it is refused.
-			parts[2][10] ^= 1
-			if _, err := signedOf(v.token, parts, key.alg, "", key.kid).Verify(key); !errors.Is(err, ErrSignature) {
+			parts[2][10] ^= 1 // which s shares
+			if _, err := s.Verify(key); !errors.Is(err, ErrSignature) {
 				t.Errorf("a changed signature gave %v, want ErrSignature", err)
 			}
 			// Through the front door it is refused for having no type.

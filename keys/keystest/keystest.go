@@ -122,7 +122,7 @@ func names(t *testing.T, s keys.Store) {
 }
 
 func algorithms(t *testing.T, s keys.Store) {
-	for _, alg := range []jose.Algorithm{"", "none", "HS256", "ES384", jose.ECDHESA256KW} {
+	for _, alg := range []jose.Algorithm{"", "none", "HS256", "ES384", jose.PS256, jose.ECDHESA256KW} {
 		if _, err := s.Rotate(t.Context(), "key", alg); !errors.Is(err, keys.ErrAlgorithm) {
 			t.Errorf("%q: %v, want ErrAlgorithm", alg, err)
 		}

@@ -111,11 +111,12 @@ func TestAPasskeyIsMadeAsItMustBe(t *testing.T) {
 func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	ada, admin := h.Person(t, a.ID, "Ada Example", partners.Administrator)
-	_, second := h.Person(t, a.ID, "Alma Example", partners.Administrator)
-	_, colleague := h.Person(t, a.ID, "Bea Example", partners.Caseworker)
-	u, lost := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	ada, admin := h.Joined(t, a.ID, "Ada Example", partners.Administrator)
+	_, second := h.Joined(t, a.ID, "Alma Example", partners.Administrator)
+	_, colleague := h.Joined(t, a.ID, "Bea Example", partners.Caseworker)
+	u, lost := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	code := recovering(t, h, u, ada.ID)
+	lent := partners.Bearer{Client: a.Client, User: u.ID, Proved: caller(t, h, lost).Proved(), Granted: partners.Scopes()} // what she let a system do
 
 	b := h.Browser()
 	if got := decoded(t, b.Post(t, joinPath+"/options", map[string]any{"code": code})); got["joining"].(map[string]any)["recovers"] != true {
@@ -128,6 +129,9 @@ func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 		t.Error("the lost phone is signed in")
 	}
 	want(t, lost.SignIn(t), 401, "sign-in-refused", "the lost phone's passkey")
+	if callers, err := h.Registry.Admit(t.Context(), []partners.Bearer{lent}, nil); err != nil || callers[0] != nil {
+		t.Errorf("what she let a system do on it still counts: %v", err)
+	}
 	for name, row := range map[string]struct {
 		who  *hubtest.Browser
 		want string
@@ -155,37 +159,36 @@ func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 	}
 }
 
-func TestALinkThatRecoversNothingAddsAPasskey(t *testing.T) {
+// TestTheOperatorsLinkRecoversToo: it lets nobody in beside her unseen.
+func TestTheOperatorsLinkRecoversToo(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	u, first := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, admin := h.Joined(t, a.ID, "Ada Example", partners.Administrator)
+	u, first := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	code, err := h.Operator.Reissue(t.Context(), u.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.Device.Create(first.Options(t, joinPath, map[string]any{"code": code})) != nil {
-		t.Error("a device that has a passkey of hers makes a second one")
+	entries := h.Entries(t, 0)
+	if last := entries[len(entries)-1]; last.Act != "user.link" || last.Other != string(a.ID) || last.Target != u.ID {
+		t.Errorf("logged %+v, which her agency must see", last)
 	}
 	second := h.Browser()
-	if got := second.Join(t, code); got.Status != 200 || !first.SignedIn(t) || !second.SignedIn(t) {
+	if got := second.Join(t, code); got.Status != 200 || first.SignedIn(t) || !second.SignedIn(t) {
 		t.Errorf("%d %s, the first is signed in: %v", got.Status, got.Body, first.SignedIn(t))
 	}
-	if got := first.SignIn(t); got.Status != 200 {
-		t.Errorf("the first passkey: %d %s", got.Status, got.Body)
-	}
-	if !strings.Contains(string(first.Get(t, "/account").Body), "A passkey was added") {
-		t.Error("she is not told that somebody used a link of hers")
-	}
-	_, fresh := h.Person(t, a.ID, "Bea Example", partners.Caseworker)
-	if strings.Contains(string(fresh.Get(t, "/account").Body), "A passkey was added") {
-		t.Error("she is told of her first passkey")
+	want(t, first.SignIn(t), 401, "sign-in-refused", "the passkey of before")
+	for name, who := range map[string]*hubtest.Browser{"she": second, "her administrator": admin} {
+		if page := string(who.Get(t, "/account").Body); !strings.Contains(page, "was reset") || !strings.Contains(page, "operator") {
+			t.Errorf("%s is not told: %s", name, page)
+		}
 	}
 }
 
 func TestAPasskeyIsAddedAndRemovedAfterAFreshProof(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	own := hubtest.Value[string](t, h, `SELECT id::text FROM oauth_passkey WHERE user_id = $1`, u.ID)
 	remove := func(id string) hubtest.Answer { return b.Form(t, "/account/passkeys/"+id+"/remove", url.Values{}) }
 	old := func() { h.Exec(t, `UPDATE oauth_session SET proved_at = now() - interval '16 minutes'`) }
@@ -233,7 +236,7 @@ func TestAPasskeyIsAddedAndRemovedAfterAFreshProof(t *testing.T) {
 func TestSheKeepsOnePasskey(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	b.Post(t, addPath, map[string]any{"credential": h.Browser().Device.Create(b.Options(t, addPath, struct{}{}))})
 	both := hubtest.Column[string](t, h, `SELECT id::text FROM oauth_passkey WHERE user_id = $1`, u.ID)
 	browsers := []*hubtest.Browser{sameCookies(h, b), sameCookies(h, b)}
@@ -250,8 +253,8 @@ func TestSheKeepsOnePasskey(t *testing.T) {
 func TestAChallengeToAddIsOfOneSession(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
-	_, evil := h.Person(t, a.ID, "Eve Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, evil := h.Joined(t, a.ID, "Eve Example", partners.Caseworker)
 	credential := h.Browser().Device.Create(evil.Options(t, addPath, struct{}{}))
 	b.Cookies["__Host-ceremony"] = evil.Cookies["__Host-ceremony"]
 	want(t, b.Post(t, addPath, map[string]any{"credential": credential}), 409, "sign-in-stale", "another's challenge to add")

@@ -273,7 +273,7 @@ func TestAStepUpAtTheProviderIsAFreshSignInThere(t *testing.T) {
 			t.Errorf("%s: %d %s; proved: %v", name, got.Status, got.Body, recent())
 		}
 	}
-	_, passkeys := h.Person(t, "larkfield-housing", "Cora Example", partners.Caseworker)
+	_, passkeys := h.Joined(t, "larkfield-housing", "Cora Example", partners.Caseworker)
 	location = leave(t, passkeys, "/step-up/provider")
 	if got := back(t, passkeys, i.visit(t, location, withMFA("ayo"))); got.Status != 401 {
 		t.Errorf("another's session is proved through the provider: %d", got.Status)

@@ -22,7 +22,7 @@ import (
 func TestTheCookiesAreHerBrowsersAlone(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	b.Options(t, signInPath, struct{}{})
 	for _, name := range []string{sessionName, "__Host-ceremony"} {
 		c := b.Cookies[name]
@@ -50,7 +50,7 @@ func TestTheCookiesAreHerBrowsersAlone(t *testing.T) {
 func TestASignInEndsWhatTheBrowserHadBefore(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	for name, prove := range map[string]func(testing.TB) hubtest.Answer{"a sign-in": b.SignIn, "a step-up": b.StepUp} {
 		before := sameCookies(h, b)
 		if !before.SignedIn(t) {
@@ -80,7 +80,7 @@ func TestASignInEndsWhatTheBrowserHadBefore(t *testing.T) {
 func TestASessionEnds(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	at := func(made, seen string) {
 		h.Exec(t, `UPDATE oauth_session SET made_at = now() - $1::interval, expires_at = now() - $1::interval + interval '12 hours', seen_at = now() - $2::interval`, made, seen)
 	}
@@ -107,7 +107,7 @@ func TestASessionEnds(t *testing.T) {
 func TestSeenIsWrittenOnceAMinute(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	for _, row := range []struct {
 		ago  string
 		want bool
@@ -125,7 +125,7 @@ func TestSeenIsWrittenOnceAMinute(t *testing.T) {
 func TestWhatIsDoneToAPersonCountsAtHerNextRequest(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, admin := h.Person(t, a.ID, "Ada Example", partners.Administrator)
+	_, admin := h.Joined(t, a.ID, "Ada Example", partners.Administrator)
 	for name, do := range map[string]func(u partners.User){
 		"suspended": func(u partners.User) {
 			h.Exec(t, `UPDATE partner_user SET status = 'suspended' WHERE id = $1`, u.ID)
@@ -139,7 +139,7 @@ func TestWhatIsDoneToAPersonCountsAtHerNextRequest(t *testing.T) {
 			}
 		},
 	} {
-		u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+		u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 		if !b.SignedIn(t) {
 			t.Fatal("not signed in")
 		}
@@ -153,7 +153,7 @@ func TestWhatIsDoneToAPersonCountsAtHerNextRequest(t *testing.T) {
 			t.Errorf("%s: signing in again answers %d %s", name, got.Status, got.Body)
 		}
 	}
-	u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	h.Exec(t, `UPDATE partner_user SET role = 'auditor' WHERE id = $1`, u.ID)
 	if c := caller(t, h, b); c.Role() != partners.Auditor || c.Has(partners.ReferralsSend) {
 		t.Errorf("her role is still %s", c.Role())
@@ -181,9 +181,9 @@ func TestOnlySheAndHerAdministratorSignHerOut(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
 	other := h.Agency(t, "rosewell-women", partners.VAWGService)
-	u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
-	_, colleague := h.Person(t, a.ID, "Bea Example", partners.Manager)
-	_, stranger := h.Person(t, other.ID, "Cora Example", partners.Administrator)
+	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, colleague := h.Joined(t, a.ID, "Bea Example", partners.Manager)
+	_, stranger := h.Joined(t, other.ID, "Cora Example", partners.Administrator)
 	for name, by := range map[string]*hubtest.Browser{"a colleague": colleague, "another agency's administrator": stranger} {
 		for _, id := range []string{u.ID, ids.Digest("x"), ""} {
 			if err := h.Registry.SignOut(t.Context(), caller(t, h, by), id); !isFault(err, partners.ErrUserNotThere) {
@@ -210,9 +210,9 @@ func TestOnlySheAndHerAdministratorSignHerOut(t *testing.T) {
 func TestAStepUpDoesNotBringBackWhatWasEnded(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, admin := h.Person(t, a.ID, "Ada Example", partners.Administrator)
+	_, admin := h.Joined(t, a.ID, "Ada Example", partners.Administrator)
 	by := caller(t, h, admin)
-	u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	for range 8 {
 		b.SignIn(t)
 		credential := b.Device.Get(b.Options(t, stepUpPath, struct{}{}), nil)
@@ -252,13 +252,13 @@ func TestNobodyTouchesAnothersSessions(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
 	other := h.Agency(t, "rosewell-women", partners.VAWGService)
-	u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	b.Post(t, addPath, map[string]any{"credential": h.Browser().Device.Create(b.Options(t, addPath, struct{}{}))})
 	session := hubtest.Value[string](t, h, `SELECT id::text FROM oauth_session WHERE user_id = $1`, u.ID)
 	passkey := hubtest.Column[string](t, h, `SELECT id::text FROM oauth_passkey WHERE user_id = $1`, u.ID)[0]
 	notice := hubtest.Value[string](t, h, `SELECT id::text FROM oauth_notice WHERE reader = $1`, u.ID)
-	_, colleague := h.Person(t, a.ID, "Bea Example", partners.Administrator)
-	_, stranger := h.Person(t, other.ID, "Cora Example", partners.Administrator)
+	_, colleague := h.Joined(t, a.ID, "Bea Example", partners.Administrator)
+	_, stranger := h.Joined(t, other.ID, "Cora Example", partners.Administrator)
 	for name, by := range map[string]*hubtest.Browser{"a colleague": colleague, "another agency": stranger} {
 		for _, path := range []string{"/account/sessions/" + session + "/end", "/account/passkeys/" + passkey + "/remove", "/account/notices/" + notice + "/dismiss"} {
 			if got := by.Form(t, path, url.Values{}); got.Status != http.StatusNotFound {
@@ -278,7 +278,7 @@ func TestNobodyTouchesAnothersSessions(t *testing.T) {
 func TestTooManyAttemptsAreRefusedBeforeAnythingIsVerified(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	limited := func(network, person rate.Limit) http.Handler {
 		s, err := signin.New(signin.Config{Issuer: hubtest.Issuer, Store: signin.NewStore(h.DB.Hub), Partners: h.Registry, Log: h.Log, Keys: h.Keys(),
 			NetworkRate: network, PersonRate: person, Now: func() time.Time { return time.Unix(1_800_000_000, 0) }})
@@ -319,7 +319,7 @@ func TestTooManyAttemptsAreRefusedBeforeAnythingIsVerified(t *testing.T) {
 func TestWhatIsOverIsForgotten(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	elsewhere(h, b).SignIn(t)
 	b.Options(t, signInPath, struct{}{})
 	left := func() int {

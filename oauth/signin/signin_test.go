@@ -16,7 +16,7 @@ import (
 func TestAPersonJoinsSignsOutAndSignsInAgain(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	if !b.SignedIn(t) {
 		t.Fatal("she is not signed in after joining")
 	}
@@ -51,8 +51,8 @@ func TestAPersonJoinsSignsOutAndSignsInAgain(t *testing.T) {
 func TestASpoiledAnswerSignsNobodyIn(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
-	_, other := h.Person(t, a.ID, "Bea Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, other := h.Joined(t, a.ID, "Bea Example", partners.Caseworker)
 	good := *b.Device
 	for name, spoil := range map[string]func() map[string]any{
 		"made at another site": func() map[string]any {
@@ -118,7 +118,7 @@ func TestASpoiledAnswerSignsNobodyIn(t *testing.T) {
 func TestAnAnswerCountsOnceInTheBrowserThatAsked(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 
 	credential := assertion(t, b)
 	twin := sameCookies(h, b)
@@ -154,7 +154,7 @@ func TestAnAnswerCountsOnceInTheBrowserThatAsked(t *testing.T) {
 func TestOneOfManyAnswersCounts(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	credential := assertion(t, b)
 	browsers := make([]*hubtest.Browser, 8)
 	for i := range browsers {
@@ -177,7 +177,7 @@ func TestOneOfManyAnswersCounts(t *testing.T) {
 func TestACopiedPasskeyIsRefusedAndLogged(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	u, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	key := b.Device.Keys[0]
 	copied := *key
 	for range 3 {
@@ -219,7 +219,7 @@ func TestAPasskeyThatCountsNothingMayBeUsedAgain(t *testing.T) {
 func TestResultsOfExtensionsAreRefused(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	secret := map[string]any{"prf": map[string]any{"results": map[string]any{"first": "c2VjcmV0"}}}
 	with := func(c map[string]any) map[string]any { c["clientExtensionResults"] = secret; return c }
 
@@ -239,7 +239,7 @@ func TestResultsOfExtensionsAreRefused(t *testing.T) {
 func TestWhatAnotherSitesPageSendsIsRefused(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	sites := map[string]func(http.Header){
 		"another site":                func(h http.Header) { h.Set("Sec-Fetch-Site", "cross-site"); h.Set("Origin", "https://evil.example") },
 		"a sibling site":              func(h http.Header) { h.Set("Sec-Fetch-Site", "same-site"); h.Set("Origin", "https://www.hub.example") },
@@ -300,7 +300,7 @@ func TestWhereOneLandsIsAPageOfOurs(t *testing.T) {
 		}
 	}
 	a := h.Agency(t, "rosewell-women", partners.VAWGService)
-	_, b := h.Person(t, a.ID, "Ayo Example", partners.Caseworker)
+	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	got := b.Post(t, signInPath, map[string]any{"credential": assertion(t, b), "next": "https://evil.example/"})
 	if got.Status != 200 || decoded(t, got)["location"] != "/account" {
 		t.Errorf("%d %s", got.Status, got.Body)

@@ -151,7 +151,8 @@ func (p person) log(ctx context.Context, tx pgx.Tx, e proof.Entry) (audit.EntryI
 // enter makes a session under the digest, in the transaction that has decided who she is.
 // The one that her browser had before ends (ASVS 7.2.4): a cookie that somebody planted,
 // or took, before she signed in is worth nothing afterwards. Her standing is locked first:
-// if her administrator suspends her or signs her out at this moment, one of the two waits.
+// if her administrator suspends her or signs her out at this moment, one of the two waits,
+// and the times of both are those at which they were done.
 func enter(ctx context.Context, tx pgx.Tx, e entrance, digest []byte) error {
 	if _, err := partners.LockStanding(ctx, tx, e.person.id); err != nil {
 		return err
@@ -167,7 +168,7 @@ func enter(ctx context.Context, tx pgx.Tx, e entrance, digest []byte) error {
 	}
 	_, err = tx.Exec(ctx, `
 		INSERT INTO oauth_session (digest, user_id, partner, passkey, device, made_at, seen_at, proved_at, expires_at, log_entry)
-		VALUES (@digest, @user, @partner, nullif(@passkey, '')::uuid, @device, now(), now(), now(), now() + @life, @entry)`,
+		VALUES (@digest, @user, @partner, nullif(@passkey, '')::uuid, @device, now(), now(), clock_timestamp(), now() + @life, @entry)`,
 		pgx.StrictNamedArgs{"digest": digest, "user": e.person.id, "partner": e.person.partner, "passkey": e.passkey,
 			"device": e.device, "life": absoluteLife, "entry": entry})
 	if err != nil {
@@ -189,7 +190,7 @@ func prove(ctx context.Context, tx pgx.Tx, s Session, digest []byte) error {
 		return err
 	}
 	tag, err := tx.Exec(ctx, `
-		UPDATE oauth_session SET digest = $3, proved_at = now(), seen_at = now(), log_entry = $4
+		UPDATE oauth_session SET digest = $3, proved_at = clock_timestamp(), seen_at = now(), log_entry = $4
 		WHERE digest = $1 AND `+live+` AND user_id = $5 AND proved_at >= $6`, s.digest, idleLife, digest, entry, s.person.id, since)
 	if err != nil {
 		return fmt.Errorf("renewing a session: %w", err)

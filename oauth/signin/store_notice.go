@@ -69,20 +69,6 @@ func tell(ctx context.Context, tx pgx.Tx, p person, kind string, entry audit.Ent
 	return nil
 }
 
-// tellOfOneMore tells a person who has passkeys that a link was used to make another: whoever
-// came by that link could be somebody else.
-func tellOfOneMore(ctx context.Context, tx pgx.Tx, p person, made string, entry audit.EntryID) error {
-	var more bool
-	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM oauth_passkey WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL)`, p.id, made).Scan(&more)
-	if err != nil {
-		return fmt.Errorf("looking for passkeys: %w", err)
-	}
-	if !more {
-		return nil
-	}
-	return tell(ctx, tx, p, "passkey-added", entry)
-}
-
 // Notices lists what she is to be told.
 func (h *Handler) Notices(ctx context.Context, s Session) ([]Notice, error) {
 	return h.store.notices(ctx, s.person)

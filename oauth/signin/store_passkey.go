@@ -158,12 +158,7 @@ func (s *Store) join(ctx context.Context, registry *partners.Store, code string,
 				return err
 			}
 		}
-		id, added, err := keep(ctx, tx, e.person, k, e.device)
-		if err != nil {
-			return err
-		}
-		e.passkey = id
-		if err := tellOfOneMore(ctx, tx, e.person, id, added); err != nil {
+		if e.passkey, _, err = keep(ctx, tx, e.person, k, e.device); err != nil {
 			return err
 		}
 		return enter(ctx, tx, e, digest)

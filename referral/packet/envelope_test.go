@@ -29,6 +29,7 @@ func TestEnvelopeThatIsNoSuchJWSIsRefused(t *testing.T) {
 		t.Fatalf("the envelope that the rows change is refused itself: %v", err)
 	}
 	parts := strings.Split(good, ".")
+	ps := must(jose.Generate(jose.PS256, jose.NoCurve))
 	for _, row := range []struct{ name, token string }{
 		{"nothing", ""},
 		{"two dots", ".."},
@@ -43,6 +44,8 @@ func TestEnvelopeThatIsNoSuchJWSIsRefused(t *testing.T) {
 		{"alg none, unsigned", b64([]byte(`{"alg":"none","typ":"handover-envelope+jwt","kid":"k"}`)) + "." + parts[1] + "."},
 		{"alg HS256", header(`{"alg":"HS256","typ":"handover-envelope+jwt","kid":%q}`, kid)},
 		{"alg RS256", header(`{"alg":"RS256","typ":"handover-envelope+jwt","kid":%q}`, kid)},
+		{"alg PS256", header(`{"alg":"PS256","typ":"handover-envelope+jwt","kid":%q}`, kid)},
+		{"PS256, rightly signed", signHeader(t, fmt.Sprintf(`{"alg":"PS256","typ":"handover-envelope+jwt","kid":%q}`, ps.KeyID()), payload, ps)},
 		{"alg ES384", header(`{"alg":"ES384","typ":"handover-envelope+jwt","kid":%q}`, kid)},
 		{"alg Ed25519", header(`{"alg":"Ed25519","typ":"handover-envelope+jwt","kid":%q}`, kid)},
 		{"alg in small letters", header(`{"alg":"eddsa","typ":"handover-envelope+jwt","kid":%q}`, kid)},
@@ -181,6 +184,7 @@ func TestSignatureOfAnotherIsRefused(t *testing.T) {
 		{"the same key under another kid", mine, renamed(t, ed, "old")},
 		{"a P-256 key for EdDSA", mine, renamed(t, ec, ed.KeyID())},
 		{"an Ed25519 key for ES256", mineES, renamed(t, ed, ec.KeyID())},
+		{"an RSA key for EdDSA", mine, renamed(t, must(jose.Generate(jose.PS256, jose.NoCurve)), ed.KeyID())},
 		{"a key for sealing", mineES, renamed(t, recipientP256(), ec.KeyID())},
 		{"no key", mine, jose.PublicKey{}},
 		{"the signature of another envelope", parts[0] + "." + parts[1] + "." + forged[2], ed.Public()},

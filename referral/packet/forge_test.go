@@ -6,6 +6,7 @@ import (
 	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
@@ -193,6 +194,10 @@ func signHeader(t testing.TB, header, payload string, key jose.PrivateKey) strin
 		return input + "." + b64(sig)
 	}
 	digest := sha256.Sum256([]byte(input))
+	if key.Public().Algorithm() == jose.PS256 {
+		options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+		return input + "." + b64(must(signer.Sign(rand.Reader, digest[:], options)))
+	}
 	der, err := signer.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
 		t.Fatal(err)
