@@ -66,7 +66,7 @@ func (h *Handler) exchange(r *http.Request, p Provider, known *discovered, e err
 		return vouched{}, h.down(r, p.Partner, err)
 	}
 	raw, _ := token.Extra("id_token").(string)
-	id, err := known.lib.VerifierContext(ctx, &oidc.Config{ClientID: p.ClientID, SupportedSigningAlgs: idTokenAlgorithms(), Now: h.now}).Verify(ctx, raw)
+	id, err := known.lib.Verifier(&oidc.Config{ClientID: p.ClientID, SupportedSigningAlgs: idTokenAlgorithms(), Now: h.now}).Verify(ctx, raw)
 	if err != nil {
 		return vouched{}, because(ErrProvider, "provider-token")
 	}
@@ -83,7 +83,10 @@ func (h *Handler) exchange(r *http.Request, p Provider, known *discovered, e err
 	if age := h.now().Sub(id.IssuedAt); age > maxAge || age < -clockSkew {
 		return vouched{}, because(ErrProvider, "provider-age")
 	}
-	return v, h.complete(r, known, token, &v)
+	if err := h.complete(r, p, known, token, &v); err != nil {
+		return vouched{}, err
+	}
+	return v, nil
 }
 
 // idTokenAlgorithms are those that an ID token may be signed with. RS256 is on it because
@@ -93,8 +96,8 @@ func idTokenAlgorithms() []string { return []string{oidc.RS256, oidc.PS256, oidc
 // complete asks the provider for the claims about her that it leaves out of the ID token
 // (§5.4: by scope they come from UserInfo), of the same subject (§5.3.2). How she signed in
 // is told by the ID token alone.
-func (h *Handler) complete(r *http.Request, known *discovered, token *oauth2.Token, v *vouched) error {
-	if v.Email != "" || known.lib.UserInfoEndpoint() == "" {
+func (h *Handler) complete(r *http.Request, p Provider, known *discovered, token *oauth2.Token, v *vouched) error {
+	if v.Email != "" && v.all[p.Claim] != nil || known.UserInfo == "" {
 		return nil
 	}
 	ctx := oidc.ClientContext(r.Context(), h.providers.http)
@@ -106,7 +109,9 @@ func (h *Handler) complete(r *http.Request, known *discovered, token *oauth2.Tok
 	if info.Claims(&more) != nil || more.Subject != v.Subject || info.Claims(&more.all) != nil {
 		return because(ErrProvider, "provider-userinfo")
 	}
-	v.Name, v.Email, v.Verified = more.Name, more.Email, more.Verified
+	if v.Email == "" { // the address and whether it is verified come from one place
+		v.Name, v.Email, v.Verified = more.Name, more.Email, more.Verified
+	}
 	for name, value := range more.all {
 		if _, said := v.all[name]; !said {
 			v.all[name] = value

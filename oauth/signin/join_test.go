@@ -118,6 +118,8 @@ func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 	code := recovering(t, h, u, ada.ID)
 	lent := partners.Bearer{Client: a.Client, User: u.ID, Proved: caller(t, h, lost).Proved(), Granted: partners.Scopes()} // what she let a system do
 
+	// As if somebody with the lost phone had signed in while the link was being used.
+	h.Exec(t, `UPDATE oauth_session SET proved_at = now() + interval '1 minute' WHERE user_id = $1`, u.ID)
 	b := h.Browser()
 	if got := decoded(t, b.Post(t, joinPath+"/options", map[string]any{"code": code})); got["joining"].(map[string]any)["recovers"] != true {
 		t.Errorf("she is not told that it recovers: %v", got)
