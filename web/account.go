@@ -18,12 +18,12 @@ type accountView struct {
 	Sessions []signin.Session
 	Here     string // the session of this browser
 	Passkey  bool   // she came with a passkey
-	Recent   bool   // she has proved who she is a moment ago
+	Fresh    bool   // she has proved who she is just now
 }
 
 func (h *Handler) account(w http.ResponseWriter, r *http.Request, s signin.Session) error {
 	ctx := r.Context()
-	v := accountView{Here: s.ID, Passkey: s.Passkey, Recent: h.signIn.Recent(s)}
+	v := accountView{Here: s.ID, Passkey: s.Passkey, Fresh: h.signIn.Fresh(s)}
 	var err error
 	if v.Profile, err = h.partners.Profile(ctx, s.Caller); err != nil {
 		return err

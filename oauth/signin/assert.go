@@ -51,11 +51,12 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// verified verifies an assertion by a passkey of p, who may act, within her own rate.
+// verified verifies an assertion by a passkey of p within her rate from this network: with
+// one rate for all networks, whoever knows the id of her passkey could keep her out.
 func (h *Handler) verified(w http.ResponseWriter, r *http.Request, p person, c ceremony, a asserted) (passkey, error) {
-	if v := h.perPerson.Allow(p.id); v.Refused() {
+	if v := h.perPerson.Allow(p.id + " " + h.origin.Network(r)); v.Refused() {
 		v.Write(w.Header())
-		return passkey{}, p.refused(ErrTooMany, "person-rate")
+		return passkey{}, because(ErrTooMany, "person-rate")
 	}
 	who, err := h.store.holder(r.Context(), p)
 	if err != nil {

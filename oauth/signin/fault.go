@@ -59,10 +59,15 @@ func because(f *fault.Fault, reason string) error { return &refusal{error: f, re
 // Refused is err, if it is a declared refusal, as one of the person who is signed in.
 func (s Session) Refused(err error) error {
 	f, declared := errors.AsType[*fault.Fault](err)
-	if why, ok := errors.AsType[*refusal](err); !declared || ok && why.entry.Partner != "" {
+	why, ok := errors.AsType[*refusal](err)
+	if !declared || ok && why.entry.Partner != "" {
 		return err
 	}
-	return &refusal{error: err, reason: f.Code, entry: s.Caller.Entry("refused")}
+	reason := f.Code
+	if ok {
+		reason = why.reason
+	}
+	return &refusal{error: err, reason: reason, entry: s.Caller.Entry("refused")}
 }
 
 // refused refuses somebody known: who proved it, or whose passkey was brought.

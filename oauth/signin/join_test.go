@@ -147,7 +147,13 @@ func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 		t.Error("a colleague is told")
 	}
 	id := hubtest.Value[string](t, h, `SELECT id::text FROM oauth_notice WHERE reader = $1`, ada.ID)
-	admin.Form(t, "/account/notices/"+id+"/dismiss", url.Values{})
+	dismiss := func() hubtest.Answer { return admin.Form(t, "/account/notices/"+id+"/dismiss", url.Values{}) }
+	h.Exec(t, `UPDATE oauth_session SET proved_at = proved_at - interval '3 minutes' WHERE user_id = $1`, ada.ID)
+	if got := dismiss(); got.Status != 303 || got.Header.Get("Location") != "/step-up?next=%2Faccount" || !strings.Contains(string(admin.Get(t, "/account").Body), "was reset") {
+		t.Errorf("whoever has her screen hides what was done from her: %d %s", got.Status, got.Header.Get("Location"))
+	}
+	admin.StepUp(t)
+	dismiss()
 	if strings.Contains(string(admin.Get(t, "/account").Body), "was reset") || !strings.Contains(string(second.Get(t, "/account").Body), "was reset") {
 		t.Error("a notice is read by whom it is for, and by nobody else")
 	}
@@ -193,15 +199,16 @@ func TestAPasskeyIsAddedAndRemovedAfterAFreshProof(t *testing.T) {
 	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	own := hubtest.Value[string](t, h, `SELECT id::text FROM oauth_passkey WHERE user_id = $1`, u.ID)
 	remove := func(id string) hubtest.Answer { return b.Form(t, "/account/passkeys/"+id+"/remove", url.Values{}) }
-	old := func() { h.Exec(t, `UPDATE oauth_session SET proved_at = now() - interval '16 minutes'`) }
+	old := func(minutes int) { h.Exec(t, `UPDATE oauth_session SET proved_at = now() - make_interval(mins => $1)`, minutes) }
 
 	if got := remove(own); got.Status != 409 {
 		t.Errorf("removing the only one: %d", got.Status)
 	}
 	phone := h.Browser()
 	credential := phone.Device.Create(b.Options(t, addPath, struct{}{}))
-	old()
+	old(3)
 	want(t, b.Post(t, addPath+"/options", struct{}{}), 401, "step-up-required", "beginning without a fresh proof")
+	old(16)
 	want(t, b.Post(t, addPath, map[string]any{"credential": credential}), 401, "step-up-required", "adding without a fresh proof")
 	if got := b.StepUp(t); got.Status != 200 {
 		t.Fatalf("%d %s", got.Status, got.Body)
@@ -217,7 +224,7 @@ func TestAPasskeyIsAddedAndRemovedAfterAFreshProof(t *testing.T) {
 		t.Error("she is not told")
 	}
 	added := hubtest.Value[string](t, h, `SELECT id::text FROM oauth_passkey WHERE user_id = $1 AND id <> $2`, u.ID, own)
-	old()
+	old(16)
 	if got := remove(added); got.Status != 303 || got.Header.Get("Location") != "/step-up?next=%2Faccount" {
 		t.Errorf("removing without a fresh proof: %d %s", got.Status, got.Header.Get("Location"))
 	}

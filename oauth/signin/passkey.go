@@ -261,7 +261,9 @@ type asserted struct {
 
 // verify verifies an assertion by one of p's passkeys (WebAuthn §7.2) and returns that
 // passkey with its new counter. A counter that does not go on means that the key may have
-// been copied (§6.1.1): refused, since it is a guess which of the two is hers.
+// been copied (§6.1.1): refused, since it is a guess which of the two is hers, and logged
+// as hers. Nothing else that is wrong is: anybody who knows the id of her passkey can send
+// it, and could fill her agency's log.
 func (rp *relyingParty) verify(p holder, state []byte, a asserted) (passkey, error) {
 	var session webauthn.SessionData
 	if err := json.Unmarshal(state, &session); err != nil {
@@ -275,7 +277,7 @@ func (rp *relyingParty) verify(p holder, state []byte, a asserted) (passkey, err
 	sent.AssertionResponse.UserHandle = protocol.URLEncodedBase64(a.Response.UserHandle)
 	parsed, err := sent.Parse()
 	if err != nil {
-		return passkey{}, p.refused(ErrRefused, "assertion-form")
+		return passkey{}, because(ErrRefused, "assertion-form")
 	}
 	var c *webauthn.Credential
 	if len(session.UserID) == 0 {
@@ -284,7 +286,7 @@ func (rp *relyingParty) verify(p holder, state []byte, a asserted) (passkey, err
 		c, err = rp.lib.ValidateLogin(p, session, parsed)
 	}
 	if err != nil {
-		return passkey{}, p.refused(ErrRefused, "assertion")
+		return passkey{}, because(ErrRefused, "assertion")
 	}
 	if c.Authenticator.CloneWarning {
 		return passkey{}, p.refused(ErrRefused, "passkey-copied")
@@ -295,7 +297,7 @@ func (rp *relyingParty) verify(p holder, state []byte, a asserted) (passkey, err
 			return k, nil
 		}
 	}
-	return passkey{}, p.refused(ErrRefused, "assertion")
+	return passkey{}, because(ErrRefused, "assertion")
 }
 
 // personOf is a person of the registry.

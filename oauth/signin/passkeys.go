@@ -24,7 +24,8 @@ func (h *Handler) RemovePasskey(ctx context.Context, s Session, id string) error
 	return h.store.remove(ctx, s, id)
 }
 
-// addOptions begins to add a passkey to a session. Nobody who came through her agency's
+// addOptions begins to add a passkey, within a session and with a fresh proof: the other
+// passkey would be a lasting way in for whoever finds her signed-in screen. Nobody who came through her agency's
 // provider may: with a passkey of her own she would come in when her agency no longer lets
 // her, and in a role that it has taken from her.
 func (h *Handler) addOptions(w http.ResponseWriter, r *http.Request, s Session) error {
@@ -34,7 +35,7 @@ func (h *Handler) addOptions(w http.ResponseWriter, r *http.Request, s Session) 
 	if !s.Passkey {
 		return s.person.refused(ErrPasskeyNone, "passkey-none")
 	}
-	if !h.Recent(s) {
+	if !h.Fresh(s) {
 		return partners.ErrStepUp
 	}
 	p, err := h.store.holder(r.Context(), s.person)
@@ -63,7 +64,7 @@ func (h *Handler) add(w http.ResponseWriter, r *http.Request, s Session) error {
 	if err := body.Credential.check(); err != nil {
 		return err
 	}
-	if !h.Recent(s) || !s.Passkey {
+	if !s.Passkey || !h.Recent(s) { // her proof was fresh when the browser's dialogue began, at most ceremonyLife ago
 		return partners.ErrStepUp
 	}
 	p, err := h.store.holder(r.Context(), s.person)

@@ -21,12 +21,16 @@ func TestStrangersAreCountedAndKnownPeopleLogged(t *testing.T) {
 	c := assertion(t, b)
 	c["id"] = "AAAAAAAAAAAAAAAAAAAAAAAA"
 	signIn(t, b, c)
+	forged := func() map[string]any {
+		return change(t, assertion(t, b), "signature", func(s []byte) []byte { s[9] ^= 1; return s })
+	}
+	signIn(t, b, forged())
 	signIn(t, h.Browser(), assertion(t, b))
 	h.Browser().Post(t, joinPath+"/options", map[string]any{"code": "guessed"})
 	if n := h.Logged(t); n != before {
 		t.Errorf("strangers have made %d entries", n-before)
 	}
-	wanted := map[string]bool{"passkey-unknown": true, "ceremony-none": true, "link-invalid": true}
+	wanted := map[string]bool{"passkey-unknown": true, "assertion": true, "ceremony-none": true, "link-invalid": true}
 	for end := time.Now().Add(20 * time.Second); len(wanted) > 0 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		for _, code := range hubtest.Column[string](t, h, `SELECT code FROM audit_anonymous`) {
 			delete(wanted, code)
@@ -35,7 +39,8 @@ func TestStrangersAreCountedAndKnownPeopleLogged(t *testing.T) {
 	if len(wanted) > 0 {
 		t.Errorf("not counted: %v", wanted)
 	}
-	signIn(t, b, change(t, assertion(t, b), "signature", func(s []byte) []byte { s[9] ^= 1; return s }))
+	stepUp := change(t, b.Device.Get(b.Options(t, stepUpPath, struct{}{}), nil), "signature", func(s []byte) []byte { s[9] ^= 1; return s })
+	b.Post(t, stepUpPath, map[string]any{"credential": stepUp})
 	if e := lastRefusal(t, h); e.User != u.ID || e.Partner != string(a.ID) || e.Outcome != "sign-in-refused" || e.Reason != "assertion" {
 		t.Errorf("logged %+v", e)
 	}

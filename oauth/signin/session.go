@@ -46,6 +46,15 @@ func (h *Handler) Recent(s Session) bool {
 	return s.Caller.ProvedSince(h.now().Add(-partners.Recent))
 }
 
+// fresh is how long a proof stands for what a stranger with her unlocked screen would do
+// first: add a passkey of his own, and take away the notice that says so.
+const fresh = 2 * time.Minute
+
+// Fresh reports whether she has proved who she is just now.
+func (h *Handler) Fresh(s Session) bool {
+	return s.Caller.ProvedSince(h.now().Add(-fresh))
+}
+
 // Session returns the session of a request, or ErrSignedOut: no cookie, one that counts no
 // more, or a person who may not act now. Suspension, removal, another role, a partner that
 // is suspended and being signed out by her administrator all count at once, because nothing

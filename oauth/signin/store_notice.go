@@ -9,6 +9,7 @@ import (
 
 	"handover/audit"
 	"handover/internal/ids"
+	"handover/partners"
 )
 
 // Notice tells a person how her own way in, or that of somebody of her agency, was changed.
@@ -74,7 +75,12 @@ func (h *Handler) Notices(ctx context.Context, s Session) ([]Notice, error) {
 	return h.store.notices(ctx, s.person)
 }
 
-// Dismiss marks one as read, or returns ErrNoticeNotThere.
+// Dismiss marks one as read. It wants a fresh proof: whoever changed something in
+// her session must not be able to hide it from her. Errors:
+// partners.ErrStepUp, ErrNoticeNotThere.
 func (h *Handler) Dismiss(ctx context.Context, s Session, id string) error {
+	if !h.Fresh(s) {
+		return partners.ErrStepUp
+	}
 	return h.store.dismiss(ctx, s.person, id)
 }

@@ -121,23 +121,25 @@ func use(ctx context.Context, tx pgx.Tx, p person, k passkey) error {
 	return nil
 }
 
-// signIn makes a session for who has just used a passkey.
+// signIn makes a session for who has just used a passkey. Here as everywhere the person is
+// locked before what is hers, so that a sign-in and a recovery at once wait for each other
+// and not in a circle.
 func (s *Store) signIn(ctx context.Context, e entrance, k passkey, digest []byte) error {
 	return s.within(ctx, e.person, func(tx pgx.Tx) error {
-		if err := use(ctx, tx, e.person, k); err != nil {
+		if err := enter(ctx, tx, e, digest); err != nil {
 			return err
 		}
-		return enter(ctx, tx, e, digest)
+		return use(ctx, tx, e.person, k)
 	})
 }
 
 // stepUp renews a session of who has just used a passkey.
 func (s *Store) stepUp(ctx context.Context, of Session, k passkey, digest []byte) error {
 	return s.within(ctx, of.person, func(tx pgx.Tx) error {
-		if err := use(ctx, tx, of.person, k); err != nil {
+		if err := prove(ctx, tx, of, digest); err != nil {
 			return err
 		}
-		return prove(ctx, tx, of, digest)
+		return use(ctx, tx, of.person, k)
 	})
 }
 
@@ -211,6 +213,9 @@ func (s *Store) remove(ctx context.Context, by Session, id string) error {
 	}
 	p := by.person
 	return s.within(ctx, p, func(tx pgx.Tx) error {
+		if _, err := partners.LockStanding(ctx, tx, p.id); err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, `
 			SELECT id::text FROM oauth_passkey WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id FOR UPDATE`, p.id)
 		if err != nil {

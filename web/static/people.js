@@ -137,7 +137,10 @@ function start() {
   if (stepUp) doing(stepUp, () => assert("/sign-in/step-up", stepUp.dataset.next));
   if (add) {
     doing(add, async () => {
-      const { options } = await post("/sign-in/passkeys/options", {});
+      const { options } = await post("/sign-in/passkeys/options", {}).catch((error) => {
+        if (error.code === "step-up-required") location.assign("/step-up?next=/account");
+        throw error;
+      });
       go(await post("/sign-in/passkeys", { credential: await create(options) }));
     });
   }
