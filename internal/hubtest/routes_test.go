@@ -46,10 +46,10 @@ const access = `
 	GET  /static/{file}                           page
 	GET  /sign-in                                 page
 	GET  /sign-in/{partner}                       page
-	GET  /sign-in/{partner}/provider              page
-	GET  /sign-in/provider/callback               page
 	GET  /oauth/authorize                              page
 	POST /oauth/authorize                              page
+	GET  /sign-in/{partner}/provider              page
+	GET  /sign-in/provider/callback               page
 	GET  /join                                    page
 	GET  /step-up/provider                        page
 	GET  /step-up                                 page
