@@ -35,7 +35,7 @@ func TestShePermitsOrNot(t *testing.T) {
 		page := b.Get(t, "/oauth/authorize?"+request.Encode())
 		text := string(page.Body)
 		if page.Status != 200 || !strings.Contains(text, "<strong>First system</strong>, a system of Agency larkfield-housing") ||
-			!strings.Contains(text, "read and answer the referrals") || strings.Contains(text, "manage your agency") || !strings.Contains(text, "more than your role has") {
+			!strings.Contains(text, "read and answer the referrals") || strings.Contains(text, "manage your agency") || !strings.Contains(text, "more than your role has") || !strings.Contains(text, "for 12 hours") {
 			t.Fatalf("%d %s", page.Status, text)
 		}
 		if csp := page.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' http://127.0.0.1:4711;") {

@@ -199,7 +199,9 @@ func TestAPasskeyIsAddedAndRemovedAfterAFreshProof(t *testing.T) {
 	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	own := hubtest.Value[string](t, h, `SELECT id::text FROM oauth_passkey WHERE user_id = $1`, u.ID)
 	remove := func(id string) hubtest.Answer { return b.Form(t, "/account/passkeys/"+id+"/remove", url.Values{}) }
-	old := func(minutes int) { h.Exec(t, `UPDATE oauth_session SET proved_at = now() - make_interval(mins => $1)`, minutes) }
+	old := func(minutes int) {
+		h.Exec(t, `UPDATE oauth_session SET proved_at = now() - make_interval(mins => $1)`, minutes)
+	}
 
 	if got := remove(own); got.Status != 409 {
 		t.Errorf("removing the only one: %d", got.Status)

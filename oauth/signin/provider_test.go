@@ -53,6 +53,11 @@ func TestAPersonComesThroughHerAgencysProvider(t *testing.T) {
 			t.Errorf("%d people, want 1", n)
 		}
 		want(t, b.Post(t, addPath+"/options", struct{}{}), 409, "passkey-none", "a passkey beside the provider")
+		code := must(h.Operator.Reissue(t.Context(), caller(t, h, b).User()))
+		want(t, h.Browser().Join(t, code), 409, "passkey-none", "a link beside the provider")
+		if n := hubtest.Value[int](t, h, `SELECT count(*) FROM oauth_passkey`); n != 0 || !b.SignedIn(t) {
+			t.Errorf("%d passkeys were made, signed in: %v", n, b.SignedIn(t))
+		}
 		for _, body := range hubtest.Column[[]byte](t, h, `SELECT body FROM audit_entry`) {
 			if bytes.Contains(body, []byte("Ayo")) || bytes.Contains(body, []byte("larkfield.example")) {
 				t.Errorf("the log says who she is: %s", body)
@@ -233,6 +238,9 @@ func TestHerRoleIsWhatTheProviderSaysNow(t *testing.T) {
 	}
 	if b.SignedIn(t) || h.Browser().Get(t, toIDP).Status != 401 {
 		t.Error("the provider is removed, and still lets in")
+	}
+	if got := h.Browser().Join(t, must(h.Operator.Reissue(t.Context(), u))); got.Status != 200 {
+		t.Errorf("without a provider a link is the way in: %d %s", got.Status, got.Body)
 	}
 }
 

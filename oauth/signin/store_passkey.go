@@ -155,6 +155,9 @@ func (s *Store) join(ctx context.Context, registry *partners.Store, code string,
 		if personOf(link.User) != e.person { // the code has always been hers; this cannot be
 			return because(ErrStale, "link-person")
 		}
+		if err := ownPasskey(ctx, tx, e.person); err != nil {
+			return err
+		}
 		if link.Recovers {
 			if err := recovered(ctx, tx, e.person, code, entry); err != nil {
 				return err
@@ -165,6 +168,21 @@ func (s *Store) join(ctx context.Context, registry *partners.Store, code string,
 		}
 		return enter(ctx, tx, e, digest)
 	})
+}
+
+// ownPasskey refuses a passkey to who comes through her agency's provider, while her agency
+// has one: she would come in when her agency no longer lets her.
+func ownPasskey(ctx context.Context, tx pgx.Tx, p person) error {
+	var arrives bool
+	err := tx.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM oauth_provider_user u JOIN oauth_provider o ON o.partner = u.partner WHERE u.user_id = $1)`, p.id).Scan(&arrives)
+	if err != nil {
+		return fmt.Errorf("asking how a person signs in: %w", err)
+	}
+	if arrives {
+		return p.refused(ErrPasskeyNone, "passkey-none")
+	}
+	return nil
 }
 
 // recovered ends the passkeys and sessions of a person, and tells her and her agency's
