@@ -45,13 +45,8 @@ func TestNothingPersonalLeaves(t *testing.T) {
 	r := startHub(t, slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	answers := r.plant(t)
 
-	ways := map[string]string{"the log": log.String(), "the answers": answers, "the metrics": fetch(t, r.Private+"/metrics")}
-	for table, rows := range r.dump(t) {
-		ways["the table "+table] = rows
-	}
-	if len(ways) < 15 || !strings.Contains(ways["the log"], "/v1/referrals") || !strings.Contains(ways["the metrics"], "/v1/referrals") {
-		t.Fatalf("looked in %d places, and the log and metrics know no referral: the test sees too little", len(ways))
-	}
+	ways := r.waysOut(t, log, "/v1/referrals")
+	ways["the answers"] = answers
 	for way, text := range ways {
 		for _, form := range sightings() {
 			if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
@@ -59,6 +54,25 @@ func TestNothingPersonalLeaves(t *testing.T) {
 			}
 		}
 	}
+}
+
+// waysOut is what the hub writes for others than who asked, place by place. Log and
+// metrics must know the route, or the test sees too little.
+func (r running) waysOut(t *testing.T, log *lockedBuffer, route string) map[string]string {
+	t.Helper()
+	ways := map[string]string{"the log": log.String(), "the metrics": fetch(t, r.Private+"/metrics")}
+	for way, text := range ways {
+		if !strings.Contains(text, route) {
+			t.Fatalf("%s knows nothing of %s", way, route)
+		}
+	}
+	for table, rows := range r.dump(t) {
+		ways["the table "+table] = rows
+	}
+	if len(ways) < 15 {
+		t.Fatalf("looked in %d places only", len(ways))
+	}
+	return ways
 }
 
 // plant sends the canary in every place a request has, and returns all that was
@@ -119,6 +133,15 @@ func (r running) pester(t *testing.T) string {
 		{"GET", "/sign-in/" + herName + "/provider", ""},
 		{"POST", "/oauth/token", "grant_type=" + herName + "&client_id=" + herName},
 		{"POST", "/oauth/token", "client_assertion=" + herName},
+		{"POST", "/oauth/par", "client_assertion=" + herName + "&redirect_uri=" + herName + "&scope=" + herName + "&" + herName + "=1"},
+		{"POST", "/oauth/revoke", "client_assertion=" + herName + "&token=" + herName},
+		{"POST", "/oauth/introspect", "client_assertion=" + herName + "&token=" + herName},
+		{"POST", "/oauth/register", `{"client_name":"` + herName + `"}`},
+		{"POST", "/oauth/authorize", "client_id=" + herName + "&request_uri=" + herName + "&answer=" + herName},
+		{"POST", "/sign-in/step-up", `{"credential":{"id":"` + herName + `"}}`},
+		{"POST", "/v1/people", `{"name":"` + herName + `","role":"` + herName + `"}`},
+		{"POST", "/v1/people/" + herName + "/role", `{"role":"` + herName + `"}`},
+		{"POST", "/v1/keys", `{"` + herName + `":"` + herName + `"}`},
 		{herName, "/v1/inbox", ""},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), k.method, r.Issuer+k.path, strings.NewReader(k.body))
@@ -126,7 +149,7 @@ func (r running) pester(t *testing.T) string {
 			t.Fatal(err)
 		}
 		request.Header.Set("Content-Type", "application/json")
-		if k.path == "/oauth/token" {
+		if strings.Contains(k.body, "=") {
 			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		}
 		for _, h := range []string{"Authorization", "DPoP", "X-Request-Id", "User-Agent", "Referer", "Origin", "Cookie"} {

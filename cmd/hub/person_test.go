@@ -72,7 +72,7 @@ func (r running) browser(t *testing.T, agency string) string {
 		}
 		if her == nil { // the agency may have enrolled just before
 			link := r.operator(t, "user", "add", agency, "--name", "Ayo Example", "--role", "caseworker")
-			her = hubtest.NewBrowser(r.Issuer, overHTTP(t))
+			her = hubtest.NewBrowser(r.Issuer, overHTTP(t, http.DefaultTransport))
 			her.Join(t, codeOf(link))
 		}
 		if page := her.Get(t, sent.RequestURI()); page.Status != http.StatusOK {
@@ -97,8 +97,8 @@ func codeOf(printed string) string {
 }
 
 // overHTTP sends a request to a hub that listens, and follows no redirect.
-func overHTTP(t *testing.T) func(*http.Request) hubtest.Answer {
-	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+func overHTTP(t *testing.T, way http.RoundTripper) func(*http.Request) hubtest.Answer {
+	client := &http.Client{Transport: way, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(r *http.Request) hubtest.Answer {
 		r.RequestURI = "" // of a server
 		answer, err := client.Do(r.WithContext(context.WithoutCancel(t.Context())))

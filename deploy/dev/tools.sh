@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the tests find what they need besides Go and PostgreSQL: a C compiler for
-# the race detector, Node with its packages for the clients we did not write, and Chromium
-# for the pages. Prints the flag -race if it can be used. Run from the root of the repository.
+# the race detector, curl and openssl for the examples, Node with its packages for the clients
+# we did not write, and Chromium for the pages. Prints the flag -race if it can be used. Run from the root of the repository.
 set -eu
 . deploy/dev/lib.sh
 
@@ -15,6 +15,10 @@ if { compiler || { apt_install gcc libc6-dev && compiler; }; } && [ "$(go env CG
 else
 	say "No C compiler that Go may use: the tests run without the race detector."
 fi
+
+for tool in curl openssl; do # the examples of docs/oauth.md run with them
+	command -v $tool >/dev/null 2>&1 || apt_install ca-certificates $tool || fail "$tool was not found, and the examples of docs/oauth.md need it: install the package $tool."
+done
 
 chromium() { [ -x /usr/bin/chromium ] || [ -x /usr/bin/chromium-browser ] || [ -x /usr/bin/google-chrome ]; }
 
