@@ -41,19 +41,23 @@ type waiter[T any] struct {
 }
 
 // Join has item served in a group and returns when it has been; or returns ctx's
-// error when the caller leaves before, and then the item may be served all the same.
-// If Do panics, Join does.
+// error when the caller leaves before, and then the item may be served all the same. A
+// caller that finds nobody before it serves the group, and stays for that. If Do panics,
+// Join does.
 func (l *Lines[T]) Join(ctx context.Context, item T) error {
 	w := &waiter[T]{item: item, done: make(chan struct{})}
 	key := ""
 	if l.Key != nil {
 		key = l.Key(item)
 	}
-	l.enter(context.WithoutCancel(ctx), key, w)
-	select {
-	case <-w.done:
-	case <-ctx.Done():
-		return ctx.Err()
+	if q := l.enter(key, w); q != nil {
+		l.lead(context.WithoutCancel(ctx), key, q)
+	} else {
+		select {
+		case <-w.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if w.panic != nil {
 		panic(w.panic)
@@ -61,42 +65,54 @@ func (l *Lines[T]) Join(ctx context.Context, item T) error {
 	return nil
 }
 
-// enter puts w into the line of key, and has a new line served.
-func (l *Lines[T]) enter(ctx context.Context, key string, w *waiter[T]) {
+// enter puts w into the line of key, and returns the line if it is new: then it is the
+// caller's to serve.
+func (l *Lines[T]) enter(key string, w *waiter[T]) *line[T] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lines == nil {
 		l.lines = map[string]*line[T]{}
 	}
-	q := l.lines[key]
-	if q == nil {
+	q, found := l.lines[key]
+	if !found {
 		q = &line[T]{}
 		l.lines[key] = q
-		go l.drain(ctx, key, q)
 	}
 	q.waiting = append(q.waiting, w)
+	if found {
+		return nil
+	}
+	return q
+}
+
+// lead serves the first group of a new line, which its caller is in: who comes alone needs
+// no other goroutine, and waking one costs more than some of what is done here. Whoever has
+// come meanwhile is served by another, so that the caller may go.
+func (l *Lines[T]) lead(ctx context.Context, key string, q *line[T]) {
+	l.serve(ctx, l.take(key, q))
+	if group := l.take(key, q); group != nil {
+		go l.drain(ctx, key, q, group)
+	}
 }
 
 // drain serves group after group until nobody waits.
-func (l *Lines[T]) drain(ctx context.Context, key string, q *line[T]) {
-	for group := l.take(key, q); group != nil; group = l.take(key, q) {
+func (l *Lines[T]) drain(ctx context.Context, key string, q *line[T], group []*waiter[T]) {
+	for ; group != nil; group = l.take(key, q) {
 		l.serve(ctx, group)
-		for _, w := range group {
-			close(w.done)
-		}
 	}
 }
 
 // serve has one group served. A panic is given to its callers to meet, and the line
-// goes on: in this goroutine it would end the process, and everybody else's requests.
+// goes on: it is not for whoever happens to serve it, and in a goroutine of its own it would
+// end the process, and everybody else's requests.
 func (l *Lines[T]) serve(ctx context.Context, group []*waiter[T]) {
 	ctx, cancel := context.WithTimeout(ctx, l.Within)
 	defer cancel()
 	defer func() {
-		if p := recover(); p != nil {
-			for _, w := range group {
-				w.panic = p
-			}
+		p := recover()
+		for _, w := range group {
+			w.panic = p
+			close(w.done)
 		}
 	}()
 	items := make([]T, len(group))
