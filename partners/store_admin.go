@@ -19,8 +19,9 @@ import (
 
 // administer runs one change by an administrator, with its log entry e. It holds the rows
 // of her agency's active administrators, so that of two changes at once the second sees
-// what the first has left; and asks there whether she still is one, since a colleague may
-// have ended that after she was admitted.
+// what the first has left; and asks there whether she still is one, and still signed in:
+// a colleague, or she herself, may have ended that after she was admitted, which whoever
+// has her token can draw out by sending a request slowly.
 func (s *Store) administer(ctx context.Context, c Caller, e proof.Entry, change func(pgx.Tx, audit.EntryID) error) error {
 	refused := ErrScope.With("scope", string(PartnerAdmin))
 	if !c.Has(PartnerAdmin) || c.User() == "" {
@@ -28,8 +29,8 @@ func (s *Store) administer(ctx context.Context, c Caller, e proof.Entry, change 
 	}
 	return pg.As(ctx, s.pool, string(c.Partner()), func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			SELECT id::text FROM partner_user WHERE partner = $1 AND role = 'administrator' AND status = 'active'
-			ORDER BY id FOR NO KEY UPDATE`, c.Partner())
+			SELECT CASE WHEN $2::timestamptz IS NOT NULL THEN id::text ELSE '' END FROM partner_user
+			WHERE partner = $1 AND role = 'administrator' AND status = 'active' ORDER BY id FOR NO KEY UPDATE`, c.Partner(), c.Proved())
 		if err != nil {
 			return fmt.Errorf("locking administrators: %w", err)
 		}

@@ -116,8 +116,8 @@ func (s *Store) InviteSystem(ctx context.Context, c Caller) (token string, expir
 	digest := sha256.Sum256([]byte(token))
 	err = s.administer(ctx, c, c.Entry("client.invite"), func(tx pgx.Tx, entry audit.EntryID) error {
 		return tx.QueryRow(ctx, `
-			INSERT INTO client_invitation (code_digest, partner, invited_by, expires_at, log_entry)
-			VALUES ($1, $2, $3, now() + $4, $5) RETURNING expires_at`,
+			INSERT INTO client_invitation (code_digest, partner, invited_by, invited_at, expires_at, log_entry)
+			VALUES ($1, $2, $3, now(), now() + $4, $5) RETURNING expires_at`,
 			digest[:], c.Partner(), c.User(), inviteLife, entry).Scan(&expires)
 	})
 	if err != nil {
@@ -144,8 +144,9 @@ func (s *Store) InvitedBy(ctx context.Context, token string) (ID, error) {
 
 // Register makes a new system with the token that an administrator gave it. Token, keys
 // and system are decided in one transaction: a refused registration leaves the token
-// usable, and of two at once one is made. The token ends with its giver's part: what a
-// removed administrator has left behind opens nothing. Errors: ErrInitialToken,
+// usable, and of two at once one is made. The token ends with its giver's part, and when she is
+// signed out everywhere: what a removed administrator has left behind opens nothing, nor
+// what somebody made at her screen. Errors: ErrInitialToken,
 // ErrRegisteredKey, *MetadataError.
 func (s *Store) Register(ctx context.Context, token string, r Registration) (System, error) {
 	if err := r.Check(); err != nil {
@@ -156,11 +157,12 @@ func (s *Store) Register(ctx context.Context, token string, r Registration) (Sys
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var partner ID
 		var giver string
+		var given time.Time
 		err := tx.QueryRow(ctx, `
 			UPDATE client_invitation SET used_at = now() WHERE code_digest = $1 AND used_at IS NULL AND now() < expires_at
-			RETURNING partner, invited_by::text, used_at`, digest[:]).Scan(&partner, &giver, &y.Since)
+			RETURNING partner, invited_by::text, invited_at, used_at`, digest[:]).Scan(&partner, &giver, &given, &y.Since)
 		if err == nil {
-			err = lockGiver(ctx, tx, partner, giver)
+			err = lockGiver(ctx, tx, partner, giver, given)
 		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrInitialToken
@@ -180,13 +182,14 @@ func (s *Store) Register(ctx context.Context, token string, r Registration) (Sys
 }
 
 // lockGiver binds the transaction to the partner and finds its administrator who gave the
-// token, if both take part now; else pgx.ErrNoRows.
-func lockGiver(ctx context.Context, tx pgx.Tx, partner ID, giver string) error {
+// token, if both take part now and she was not signed out since; else pgx.ErrNoRows.
+func lockGiver(ctx context.Context, tx pgx.Tx, partner ID, giver string, given time.Time) error {
 	var batch pgx.Batch
 	pg.Bind(&batch, string(partner))
 	batch.Queue(`
 		SELECT u.id::text FROM partner_user u JOIN partner p ON p.id = u.partner
-		WHERE u.id = $1 AND u.role = 'administrator' AND u.status = 'active' AND p.status = 'active' FOR SHARE OF u`, giver).
+		WHERE u.id = $1 AND u.role = 'administrator' AND u.status = 'active' AND p.status = 'active'
+		AND u.signed_out_at <= $2 FOR SHARE OF u`, giver, given).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&giver) })
 	return tx.SendBatch(ctx, &batch).Close()
 }

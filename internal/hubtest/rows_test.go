@@ -64,7 +64,7 @@ const granted = `
 	oauth_notice: INSERT SELECT UPDATE(read_at)
 	oauth_passkey: INSERT SELECT UPDATE(log_entry,revoked_at,sign_count,used_at)
 	oauth_proof: DELETE INSERT SELECT
-	oauth_provider: SELECT
+	oauth_provider: SELECT UPDATE(log_entry)
 	oauth_provider_user: INSERT SELECT
 	oauth_revoked: DELETE INSERT SELECT
 	oauth_secret: INSERT SELECT
@@ -335,6 +335,7 @@ func TestTheServingRoleCannotDoTheOperatorsWork(t *testing.T) {
 			`UPDATE oauth_session SET user_id = gen_random_uuid()`,
 			`UPDATE oauth_session SET expires_at = 'infinity'`,
 			`UPDATE oauth_provider SET issuer = 'https://evil.example'`,
+			`UPDATE oauth_provider SET log_entry = log_entry`,
 			`UPDATE oauth_provider_user SET user_id = gen_random_uuid()`,
 			`DELETE FROM oauth_passkey`,
 			`DELETE FROM oauth_notice`,

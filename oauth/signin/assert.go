@@ -19,7 +19,8 @@ func (h *Handler) signInOptions(w http.ResponseWriter, r *http.Request) error {
 }
 
 // signIn makes a session for whose passkey signed the challenge. An unknown passkey, a
-// wrong signature and a person who may not act get one answer.
+// wrong signature and a person who may not act get one answer, though not after the same
+// work: ids of passkeys are random, and who has one has seen it used.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) error {
 	body, err := httpd.Decode[struct {
 		Credential asserted `json:"credential"`

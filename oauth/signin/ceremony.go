@@ -86,7 +86,7 @@ func dropCookie(w http.ResponseWriter, name string) {
 	http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// begin remembers a ceremony for this browser, in place of one it may have begun before.
+// begin remembers a ceremony for this browser, which forgets one that it began before.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, c ceremony) error {
 	value, digest := secret()
 	if err := h.store.begin(r.Context(), digest, c); err != nil {

@@ -131,13 +131,14 @@ type arrival struct {
 
 // arrival judges what a provider says by the rules that the operator has set for this
 // partner, and for no other: whatever a provider claims, it makes people of its own agency
-// alone. Each rule fails closed.
+// alone. Each rule fails closed. Who has no address of the agency is a stranger, whom the
+// agency's log does not keep: at a provider for all the world anybody could fill it.
 func (p Provider) arrival(v vouched) (arrival, error) {
 	switch {
 	case v.Verified == nil || !*v.Verified:
-		return arrival{}, p.refusedAt(ErrProvider, "provider-email-unverified")
+		return arrival{}, because(ErrProvider, "provider-email-unverified")
 	case !p.ofDomain(v.Email):
-		return arrival{}, p.refusedAt(ErrProvider, "provider-domain")
+		return arrival{}, because(ErrProvider, "provider-domain")
 	case !p.twoFactors(v):
 		return arrival{}, p.refusedAt(ErrProvider, "provider-no-mfa")
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
+	"time"
 
 	"handover/audit/proof"
 	"handover/internal/fault"
@@ -105,6 +107,16 @@ func recovering(t *testing.T, h *hubtest.Hub, u partners.User, by string) string
 		}
 	}
 	return code
+}
+
+// counted waits until a refusal of a stranger is counted: that is done now and then.
+func counted(t *testing.T, h *hubtest.Hub, reason string) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !slices.Contains(hubtest.Column[string](t, h, `SELECT code FROM audit_anonymous`), reason); {
+		if time.Sleep(50 * time.Millisecond); time.Now().After(end) {
+			t.Fatalf("not counted: %s", reason)
+		}
+	}
 }
 
 func decoded(t *testing.T, a hubtest.Answer) map[string]any {

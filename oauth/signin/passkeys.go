@@ -75,7 +75,7 @@ func (h *Handler) add(w http.ResponseWriter, r *http.Request, s Session) error {
 	if err != nil {
 		return err
 	}
-	if err := h.store.add(r.Context(), s.person, k, device(r.UserAgent())); err != nil {
+	if err := h.store.add(r.Context(), s, k, device(r.UserAgent())); err != nil {
 		return err
 	}
 	h.log.Kick()

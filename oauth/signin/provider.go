@@ -26,6 +26,7 @@ const CallbackPath = "/sign-in/provider/callback"
 // errand is what is kept of a browser that was sent to a provider.
 type errand struct {
 	Issuer   string    `json:"issuer"`
+	Entry    string    `json:"entry"` // of the provider as it was set when she was sent
 	State    string    `json:"state"`
 	Nonce    string    `json:"nonce"`
 	Verifier string    `json:"verifier"` // of PKCE (RFC 7636 §4.1)
@@ -55,8 +56,9 @@ func (h *Handler) ProviderOf(r *http.Request, id partners.ID) (name string, ok b
 }
 
 // AtProvider begins a sign-in at the agency's own provider and returns where to send her
-// browser; with a session it is to prove herself once more in it: the provider is to ask
-// her anew, whatever it remembers (OpenID Connect Core §3.1.2.1 prompt, max_age).
+// browser; with a session it is to prove herself once more in it. The provider is to ask her
+// anew each time, whatever it remembers (OpenID Connect Core §3.1.2.1 prompt, max_age): else
+// whoever finds her screen after she was signed out comes in again with nothing of hers.
 func (h *Handler) AtProvider(w http.ResponseWriter, r *http.Request, id partners.ID, next string, in *Session) (location string, err error) {
 	err = h.within(w, r, func(w http.ResponseWriter, r *http.Request) error {
 		location, err = h.send(w, r, id, next, in)
@@ -79,15 +81,15 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, id partners.ID, n
 	}
 	state, _ := secret()
 	nonce, _ := secret()
-	e := errand{Issuer: p.Issuer, State: state, Nonce: nonce, Verifier: oauth2.GenerateVerifier(), Next: h.Landing(next), Begun: h.now()}
+	e := errand{Issuer: p.Issuer, Entry: p.entry, State: state, Nonce: nonce, Verifier: oauth2.GenerateVerifier(), Next: h.Landing(next), Begun: h.now()}
 	c := ceremony{kind: atProvider, partner: id}
-	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(e.Verifier), oidc.Nonce(nonce)}
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(e.Verifier), oidc.Nonce(nonce),
+		oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0")}
 	if len(p.ACR) > 0 {
 		options = append(options, oauth2.SetAuthURLParam("acr_values", joined(p.ACR)))
 	}
 	if in != nil {
 		e.Session, c.subject, c.bound = in.ID, in.person.id, in.digest
-		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}
 	if c.state, err = json.Marshal(e); err != nil {
 		return "", fmt.Errorf("writing an errand: %w", err)
@@ -133,7 +135,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (string, error
 	if err != nil {
 		return "", err
 	}
-	if p.Issuer != e.Issuer { // the operator has changed it meanwhile
+	if p.entry != e.Entry { // the operator has changed it meanwhile
 		return "", because(ErrStale, "provider-changed")
 	}
 	known, err := h.providers.discover(r.Context(), p.Issuer)
@@ -152,10 +154,15 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) (string, error
 	if err != nil {
 		return "", err
 	}
-	if c.bound != nil {
-		return h.provedAgain(w, r, c, e, a)
+	// She has signed in there after she was sent (auth_time, OpenID Connect Core §3.1.3.7
+	// item 13). A provider that only remembers her, or does not say, proves nothing.
+	if a.authenticated.Before(e.Begun.Add(-clockSkew)) {
+		return "", p.refusedAt(ErrProvider, "provider-auth-time")
 	}
-	return h.arrive(w, r, e, a)
+	if c.bound != nil {
+		return h.provedAgain(w, r, p, c, e, a)
+	}
+	return h.arrive(w, r, p, e, a)
 }
 
 // code reads the authorization response: to this browser's request (state, RFC 6749
@@ -183,9 +190,9 @@ func (e errand) code(query string, known *discovered) (string, error) {
 }
 
 // arrive signs in who came through the provider of her agency.
-func (h *Handler) arrive(w http.ResponseWriter, r *http.Request, e errand, a arrival) (string, error) {
+func (h *Handler) arrive(w http.ResponseWriter, r *http.Request, by Provider, e errand, a arrival) (string, error) {
 	value, digest := secret()
-	p, err := h.store.arrive(r.Context(), a, h.entrance(r, person{partner: a.partner}, ""), digest)
+	p, err := h.store.arrive(r.Context(), by, a, h.entrance(r, person{partner: a.partner}, ""), digest)
 	if err != nil {
 		return "", p.inactive(err)
 	}
@@ -195,9 +202,8 @@ func (h *Handler) arrive(w http.ResponseWriter, r *http.Request, e errand, a arr
 }
 
 // provedAgain renews the session of who has just signed in at her provider anew: the same
-// person, in the session that asked, and after it asked (auth_time, OpenID Connect Core
-// §3.1.3.7 item 13): a provider that only remembers her proves nothing.
-func (h *Handler) provedAgain(w http.ResponseWriter, r *http.Request, c ceremony, e errand, a arrival) (string, error) {
+// person, in the session that asked.
+func (h *Handler) provedAgain(w http.ResponseWriter, r *http.Request, by Provider, c ceremony, e errand, a arrival) (string, error) {
 	s, err := h.Session(r)
 	if err != nil {
 		return "", err
@@ -205,11 +211,8 @@ func (h *Handler) provedAgain(w http.ResponseWriter, r *http.Request, c ceremony
 	if s.ID != e.Session || s.person.id != c.subject || string(s.digest) != string(c.bound) || s.person.partner != a.partner {
 		return "", s.person.refused(ErrStale, "ceremony-session")
 	}
-	if a.authenticated.Before(e.Begun.Add(-clockSkew)) {
-		return "", s.person.refused(ErrProvider, "provider-auth-time")
-	}
 	value, digest := secret()
-	if err := h.store.proveAtProvider(r.Context(), s, a, digest); err != nil {
+	if err := h.store.proveAtProvider(r.Context(), by, s, a, digest); err != nil {
 		return "", s.person.inactive(err)
 	}
 	h.log.Kick()

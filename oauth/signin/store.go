@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -201,11 +202,39 @@ func prove(ctx context.Context, tx pgx.Tx, s Session, digest []byte) error {
 	return nil
 }
 
+// still refuses with ErrSignedOut if a session, or what was proved in it, has ended since it
+// was read, and keeps it until the transaction ends. A request that is sent slowly was
+// admitted long ago: without this, whoever has the cookie could add a passkey after the
+// recovery that was to end all that he has.
+func still(ctx context.Context, tx pgx.Tx, s Session, since time.Time) error {
+	var id string
+	err := tx.QueryRow(ctx, `
+		SELECT id::text FROM oauth_session WHERE digest = $1 AND `+live+` AND user_id = $3 AND proved_at >= $4 FOR SHARE`,
+		s.digest, idleLife, s.person.id, since).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrSignedOut
+	}
+	if err != nil {
+		return fmt.Errorf("reading a session again: %w", err)
+	}
+	return nil
+}
+
+// pruneRows is how many ceremonies are forgotten at once.
+const pruneRows = 5000
+
 // Prune forgets ceremonies and sessions that are over. Call it now and then; several hubs
 // may do so at once.
 func (s *Store) Prune(ctx context.Context) error {
-	if _, err := s.pool.Exec(ctx, `DELETE FROM oauth_ceremony WHERE expires_at < now()`); err != nil {
-		return fmt.Errorf("pruning ceremonies: %w", err)
+	// A part at a time: strangers make ceremonies, and a statement that must take all of a
+	// flood's would run out of time and take none.
+	for more := true; more; {
+		tag, err := s.pool.Exec(ctx, `
+			DELETE FROM oauth_ceremony WHERE digest IN (SELECT digest FROM oauth_ceremony WHERE expires_at < now() LIMIT $1)`, pruneRows)
+		if err != nil {
+			return fmt.Errorf("pruning ceremonies: %w", err)
+		}
+		more = tag.RowsAffected() == pruneRows
 	}
 	_, err := s.pool.Exec(ctx, `DELETE FROM oauth_session WHERE expires_at < now() OR seen_at < now() - $1::interval`, idleLife)
 	if err != nil {

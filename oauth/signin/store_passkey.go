@@ -121,25 +121,34 @@ func use(ctx context.Context, tx pgx.Tx, p person, k passkey) error {
 	return nil
 }
 
-// signIn makes a session for who has just used a passkey. Here as everywhere the person is
-// locked before what is hers, so that a sign-in and a recovery at once wait for each other
+// signIn makes a session for who has just used a passkey. Here as everywhere rows are locked
+// in one order, person, passkeys, sessions, so that two changes at once wait for each other
 // and not in a circle.
 func (s *Store) signIn(ctx context.Context, e entrance, k passkey, digest []byte) error {
 	return s.within(ctx, e.person, func(tx pgx.Tx) error {
-		if err := enter(ctx, tx, e, digest); err != nil {
+		if _, err := partners.LockStanding(ctx, tx, e.person.id); err != nil {
 			return err
 		}
-		return use(ctx, tx, e.person, k)
+		if err := ownPasskey(ctx, tx, e.person); err != nil {
+			return err
+		}
+		if err := use(ctx, tx, e.person, k); err != nil {
+			return err
+		}
+		return enter(ctx, tx, e, digest)
 	})
 }
 
 // stepUp renews a session of who has just used a passkey.
 func (s *Store) stepUp(ctx context.Context, of Session, k passkey, digest []byte) error {
 	return s.within(ctx, of.person, func(tx pgx.Tx) error {
-		if err := prove(ctx, tx, of, digest); err != nil {
+		if _, err := partners.LockStanding(ctx, tx, of.person.id); err != nil {
 			return err
 		}
-		return use(ctx, tx, of.person, k)
+		if err := use(ctx, tx, of.person, k); err != nil {
+			return err
+		}
+		return prove(ctx, tx, of, digest)
 	})
 }
 
@@ -210,9 +219,17 @@ func recovered(ctx context.Context, tx pgx.Tx, p person, code string, entry audi
 }
 
 // add stores one more passkey of a person who is signed in.
-func (s *Store) add(ctx context.Context, p person, k passkey, device string) error {
+func (s *Store) add(ctx context.Context, by Session, k passkey, device string) error {
+	p := by.person
 	return s.within(ctx, p, func(tx pgx.Tx) error {
-		if _, err := partners.LockStanding(ctx, tx, p.id); err != nil {
+		since, err := partners.LockStanding(ctx, tx, p.id)
+		if err != nil {
+			return err
+		}
+		if err := ownPasskey(ctx, tx, p); err != nil {
+			return err
+		}
+		if err := still(ctx, tx, by, since); err != nil {
 			return err
 		}
 		_, entry, err := keep(ctx, tx, p, k, device)
@@ -231,7 +248,8 @@ func (s *Store) remove(ctx context.Context, by Session, id string) error {
 	}
 	p := by.person
 	return s.within(ctx, p, func(tx pgx.Tx) error {
-		if _, err := partners.LockStanding(ctx, tx, p.id); err != nil {
+		since, err := partners.LockStanding(ctx, tx, p.id)
+		if err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `
@@ -242,6 +260,9 @@ func (s *Store) remove(ctx context.Context, by Session, id string) error {
 		held, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
 			return fmt.Errorf("reading passkeys: %w", err)
+		}
+		if err := still(ctx, tx, by, since); err != nil {
+			return err
 		}
 		if err := removable(held, id); err != nil {
 			return err

@@ -29,6 +29,7 @@ type Provider struct {
 	ACR      []string // one of them is required; none: amr must say mfa
 
 	secret string // wrapped
+	entry  string // of the log: another one means that the operator has set it anew
 }
 
 // errNoProvider is for whoever asks about a partner that has none, or that is none.
@@ -44,9 +45,9 @@ func (s *Store) provider(ctx context.Context, id partners.ID) (Provider, error) 
 	var roles []byte
 	err := pg.As(ctx, s.pool, string(id), func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `
-			SELECT issuer, client_id, secret, domains, claim, roles, acr FROM oauth_provider
+			SELECT issuer, client_id, secret, domains, claim, roles, acr, log_entry::text FROM oauth_provider
 			WHERE partner = $1 AND partner IN (SELECT id FROM partner WHERE status = 'active')`, id).
-			Scan(&p.Issuer, &p.ClientID, &p.secret, &p.Domains, &p.Claim, &roles, &p.ACR)
+			Scan(&p.Issuer, &p.ClientID, &p.secret, &p.Domains, &p.Claim, &roles, &p.ACR, &p.entry)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Provider{}, errNoProvider
@@ -131,9 +132,34 @@ func (s *Store) RemoveProvider(ctx context.Context, id partners.ID) error {
 	})
 }
 
+// endArrived ends all that people have proved through a partner's provider: their sessions,
+// and what they let systems do.
 func endArrived(ctx context.Context, tx pgx.Tx, id partners.ID) error {
-	_, err := tx.Exec(ctx, `DELETE FROM oauth_session WHERE partner = $1 AND passkey IS NULL`, id)
-	return err
+	_, err := tx.Exec(ctx, `
+		UPDATE partner_user SET signed_out_at = clock_timestamp() WHERE status <> 'removed'
+		AND id IN (SELECT user_id FROM oauth_provider_user WHERE partner = $1)`, id)
+	if err != nil {
+		return fmt.Errorf("ending what was proved: %w", err)
+	}
+	if _, err = tx.Exec(ctx, `DELETE FROM oauth_session WHERE partner = $1 AND passkey IS NULL`, id); err != nil {
+		return fmt.Errorf("ending sessions: %w", err)
+	}
+	return nil
+}
+
+// lock keeps a provider as it was when it was asked, until the transaction ends. What it
+// says takes seconds to come, as many as it likes; if the operator has removed it or set
+// another meanwhile, it is too late.
+func (p Provider) lock(ctx context.Context, tx pgx.Tx) error {
+	var entry string
+	err := tx.QueryRow(ctx, `SELECT log_entry::text FROM oauth_provider WHERE partner = $1 FOR SHARE`, p.Partner).Scan(&entry)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && entry != p.entry {
+		return because(ErrStale, "provider-changed")
+	}
+	if err != nil {
+		return fmt.Errorf("reading a provider again: %w", err)
+	}
+	return nil
 }
 
 // operate runs one change of the operator's with its log entry. It needs a pool of the
@@ -154,8 +180,11 @@ func (s *Store) operate(ctx context.Context, e proof.Entry, change func(pgx.Tx, 
 // arrive makes a session for somebody whom her agency's provider vouches for. At her first
 // time she is made; later she is found by what the provider calls her, and has the role
 // that it says now. Who was suspended or removed stays so: partners.ErrUserNotThere.
-func (s *Store) arrive(ctx context.Context, a arrival, e entrance, digest []byte) (person, error) {
+func (s *Store) arrive(ctx context.Context, by Provider, a arrival, e entrance, digest []byte) (person, error) {
 	err := s.within(ctx, e.person, func(tx pgx.Tx) error {
+		if err := by.lock(ctx, tx); err != nil {
+			return err
+		}
 		known, err := whoArrived(ctx, tx, a)
 		if err != nil {
 			return err
@@ -196,8 +225,11 @@ func whoArrived(ctx context.Context, tx pgx.Tx, a arrival) (id string, err error
 
 // proveAtProvider renews a session of who has just signed in at her provider anew, if it is
 // she whose session it is.
-func (s *Store) proveAtProvider(ctx context.Context, of Session, a arrival, digest []byte) error {
+func (s *Store) proveAtProvider(ctx context.Context, by Provider, of Session, a arrival, digest []byte) error {
 	return s.within(ctx, of.person, func(tx pgx.Tx) error {
+		if err := by.lock(ctx, tx); err != nil {
+			return err
+		}
 		known, err := whoArrived(ctx, tx, a)
 		if err != nil {
 			return err

@@ -62,6 +62,7 @@ CREATE TABLE client_invitation (
     code_digest bytea PRIMARY KEY CONSTRAINT client_invitation_digest_length CHECK (length(code_digest) = 32),
     partner    text NOT NULL REFERENCES partner,
     invited_by uuid NOT NULL REFERENCES partner_user,
+    invited_at timestamptz NOT NULL, -- it ends when its giver is signed out
     expires_at timestamptz NOT NULL,
     used_at    timestamptz,
     log_entry  uuid NOT NULL REFERENCES audit_entry

@@ -125,7 +125,7 @@ CREATE POLICY oauth_notice_own ON oauth_notice
     USING (partner = nullif(current_setting('hub.partner', true), ''));
 ALTER TABLE oauth_provider ENABLE ROW LEVEL SECURITY;
 CREATE POLICY oauth_provider_own ON oauth_provider
-    USING (partner = nullif(current_setting('hub.partner', true), ''));
+    USING (partner = nullif(current_setting('hub.partner', true), '')) WITH CHECK (false);
 ALTER TABLE oauth_provider_user ENABLE ROW LEVEL SECURITY;
 CREATE POLICY oauth_provider_user_own ON oauth_provider_user
     USING (partner = nullif(current_setting('hub.partner', true), ''));
@@ -135,4 +135,6 @@ GRANT SELECT, INSERT, UPDATE (sign_count, used_at, revoked_at, log_entry) ON oau
 GRANT SELECT, INSERT, DELETE, UPDATE (digest, seen_at, proved_at, log_entry) ON oauth_session TO handover_hub;
 GRANT SELECT, INSERT, UPDATE (read_at) ON oauth_notice TO handover_hub;
 GRANT SELECT ON oauth_provider TO handover_hub;
+-- To lock the row, which wants a right to change: the policy lets nothing be changed.
+GRANT UPDATE (log_entry) ON oauth_provider TO handover_hub;
 GRANT SELECT, INSERT ON oauth_provider_user TO handover_hub;
