@@ -172,7 +172,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	}
 	h.server = httpd.New(httpd.Options{
 		Issuer: cfg.Issuer, Log: h.logger, Registry: prometheus.NewRegistry(),
-		MaxInFlight: cfg.MaxInFlight, Ready: h.ready(pool),
+		MaxInFlight: cfg.MaxInFlight, Network: origin.Network, Ready: h.ready(pool),
 	})
 	h.routes = httpd.Router()
 	h.server.Mount(h.routes)

@@ -52,7 +52,7 @@ type Config struct {
 	KeyPassphraseFile string `env:"HUB_KEY_PASSPHRASE_FILE"`
 	// How long an answer waits for the checkpoint that covers it, before it says receipt-pending.
 	ReceiptWait time.Duration `env:"HUB_RECEIPT_WAIT" default:"5s" min:"100ms" max:"30s"`
-	// The most requests worked on at once; beyond it the hub answers 503. Each may hold a body of 4 MiB.
+	// The most requests worked on at once, a quarter of them for one network; beyond it the hub answers 503. Each may hold a body of 4 MiB.
 	MaxInFlight int `env:"HUB_MAX_IN_FLIGHT" default:"256" min:"1" max:"10000"`
 	// The proxies in front of the hub, as 10.0.0.0/8 with commas between: what they write into X-Forwarded-For is believed, and limits are then for the addresses there.
 	Proxies string `env:"HUB_PROXIES"`

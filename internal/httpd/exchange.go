@@ -72,6 +72,8 @@ type exchange struct {
 	issuer string
 	limit  *limit
 
+	network string // where the request comes from, for its share
+
 	mu      sync.Mutex
 	route   string
 	partner string

@@ -20,9 +20,54 @@ type limit struct {
 	begin      context.CancelFunc
 	writeTime  time.Duration
 	now        func() time.Time
+
+	network func(*http.Request) string // where a request comes from; nil: no network has a share
+	mu      sync.Mutex
+	shares  map[string]int64 // what is worked on for each network
 }
 
-// within answers ErrBusy when the hub works on all it can. Probes pass: a hub that
+// share is the part of all work that one network may have: else a few hundred connections
+// from one address, each sending a byte now and then, would shut out everybody.
+const share = 4
+
+// takes takes a place among the working, and reports whether the hub and the network's
+// share had room.
+func (l *limit) takes(network string) bool {
+	if l.working.Add(1) > l.maxWorking {
+		l.working.Add(-1)
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.network != nil && l.shares[network] >= max(1, l.maxWorking/share) {
+		l.working.Add(-1)
+		return false
+	}
+	l.shares[network]++
+	return true
+}
+
+// comesBack takes a place without asking: who was let in once is not thrown out half-way.
+// The excess is at most the number that wait, and newcomers pay for it.
+func (l *limit) comesBack(network string) {
+	l.working.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shares[network]++
+}
+
+// gives gives a place back.
+func (l *limit) gives(network string) {
+	l.working.Add(-1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.shares[network]--; l.shares[network] == 0 {
+		delete(l.shares, network)
+	}
+}
+
+// within answers ErrBusy when the hub works on all it can, or on all that it does for the
+// network that the request comes from. Probes pass: a hub that
 // is busy must not be restarted for it.
 func (l *limit) within(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,17 +75,24 @@ func (l *limit) within(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if l.working.Add(1) > l.maxWorking {
-			l.working.Add(-1)
+		network := ""
+		if l.network != nil {
+			network = l.network(r)
+		}
+		if !l.takes(network) {
 			w.Header().Set("Connection", "close") // let a balancer choose another hub
 			Problem(w, r, ErrBusy)
 			return
 		}
+		x := exchangeFrom(r.Context())
+		if x != nil {
+			x.network = network
+		}
 		defer func() {
-			if x := exchangeFrom(r.Context()); x != nil && x.back != nil {
+			if x != nil && x.back != nil {
 				x.back() // also when the handler panicked while it waited
 			}
-			l.working.Add(-1)
+			l.gives(network)
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -66,7 +118,7 @@ func Wait(w http.ResponseWriter, r *http.Request) (ctx context.Context, back fun
 		l.waiting.Add(-1)
 		return nil, nil, ErrBusy
 	}
-	l.working.Add(-1)
+	l.gives(x.network)
 	rc := http.NewResponseController(w)
 	_ = rc.SetWriteDeadline(time.Time{}) // not every writer has deadlines; then nothing needs lifting
 
@@ -76,9 +128,7 @@ func Wait(w http.ResponseWriter, r *http.Request) (ctx context.Context, back fun
 		forget()
 		cancel()
 		l.waiting.Add(-1)
-		// Unconditional: who was let in once is not thrown out half-way. The
-		// excess is at most the number that wait, and newcomers pay for it.
-		l.working.Add(1)
+		l.comesBack(x.network)
 		_ = rc.SetWriteDeadline(l.now().Add(l.writeTime))
 	})
 	return ctx, x.back, nil

@@ -58,6 +58,49 @@ func TestABusyHubSaysSoAtOnceAndRecovers(t *testing.T) {
 	}
 }
 
+// TestOneNetworkCannotShutOutOthers: it has a quarter of the work, and who only waits has
+// none of it.
+func TestOneNetworkCannotShutOutOthers(t *testing.T) {
+	h := newHub(httpd.Options{MaxInFlight: 8, MaxWaiting: 2, Network: func(r *http.Request) string { return r.Header.Get("From") }})
+	from := func(network, path string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Header.Set("From", network)
+		return h.do(r)
+	}
+	release, come := make(chan struct{}), make(chan struct{})
+	working := h.blocking("/work", func(http.ResponseWriter, *http.Request) error { <-release; return nil })
+	waits := make(chan struct{})
+	h.blocking("/wait", func(w http.ResponseWriter, r *http.Request) error {
+		_, back, err := httpd.Wait(w, r)
+		if err != nil {
+			return err
+		}
+		waits <- struct{}{}
+		<-come
+		back()
+		return nil
+	})
+	var wg sync.WaitGroup
+	wg.Go(func() { from("greedy", "/wait") })
+	<-waits
+	for range 2 {
+		wg.Go(func() { from("greedy", "/work") })
+		<-working
+	}
+	problem(t, from("greedy", "/work"), 503, "hub-busy")
+	if got := from("another", "/livez").Code; got != 200 {
+		t.Errorf("a probe: %d", got)
+	}
+	wg.Go(func() { from("another", "/work") })
+	<-working
+	close(come)
+	close(release)
+	wg.Wait()
+	if got := from("greedy", "/work").Code; got != 200 {
+		t.Errorf("afterwards: %d", got)
+	}
+}
+
 func TestThoseWhoWaitDoNotShutOutThoseWhoSend(t *testing.T) {
 	h := newHub(httpd.Options{MaxInFlight: 1, MaxWaiting: 2})
 	release := make(chan struct{})

@@ -23,6 +23,10 @@ type Options struct {
 	Registry *prometheus.Registry            // default: a new one
 	Ready    func(ctx context.Context) error // asked by /readyz, at most once a second; default: always ready
 
+	// Network says where a request comes from; each has a quarter of MaxInFlight. Default:
+	// nobody asks.
+	Network func(*http.Request) string
+
 	MaxInFlight int           // requests worked on at once, default 256; each may hold a body of its route's limit
 	MaxWaiting  int           // requests that only wait (Wait), default 4096
 	HeaderTime  time.Duration // for the headers to arrive, default 5 s
@@ -89,7 +93,7 @@ func New(o Options) *Server {
 		m: newMetrics(o.Registry),
 		limit: &limit{
 			maxWorking: int64(o.MaxInFlight), maxWaiting: int64(o.MaxWaiting),
-			drain: drain, begin: begin, writeTime: o.WriteTime, now: o.Now,
+			drain: drain, begin: begin, writeTime: o.WriteTime, now: o.Now, network: o.Network, shares: map[string]int64{},
 		},
 		secure: strings.HasPrefix(o.Issuer, "https://"),
 	}
