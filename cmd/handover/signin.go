@@ -90,8 +90,8 @@ var errNobodyCame = errors.New("nobody answered in the browser in time")
 
 // awaitAnswer serves the address that the browser is sent back to, until an answer of this
 // sign-in comes. Any page can send a browser here, so what is not of this sign-in is
-// turned away and waited past. Nothing of the answer is shown or kept by the browser: the
-// code in it has been used by then.
+// turned away and waited past. Nothing of the answer is shown, and the code that the
+// browser's history keeps is used a moment later.
 func awaitAnswer(ctx context.Context, listener net.Listener, mine func(url.Values) bool) (url.Values, error) {
 	came := make(chan url.Values, 1)
 	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
