@@ -29,7 +29,7 @@ func (s *Store) administer(ctx context.Context, c Caller, e proof.Entry, change 
 	}
 	return pg.As(ctx, s.pool, string(c.Partner()), func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			SELECT CASE WHEN $2::timestamptz IS NOT NULL THEN id::text ELSE '' END FROM partner_user
+			SELECT CASE WHEN signed_out_at <= $2 THEN id::text ELSE '' END FROM partner_user
 			WHERE partner = $1 AND role = 'administrator' AND status = 'active' ORDER BY id FOR NO KEY UPDATE`, c.Partner(), c.Proved())
 		if err != nil {
 			return fmt.Errorf("locking administrators: %w", err)
