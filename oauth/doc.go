@@ -3,7 +3,7 @@
 // with a token becomes a partners.Caller. How people sign in is oauth/signin.
 //
 // The profile is FAPI 2.0 (Final): private_key_jwt, pushed requests, PKCE, and tokens
-// bound to a DPoP key (RFC 9449). fosite does the grants and is seen by no other package;
+// bound to a DPoP key (RFC 9449). fosite runs the endpoints and is seen by no other package;
 // every rule that matters is decided here, since its defaults are not ours.
 //
 // A request of a client, in running order: http.go (routes, metadata, keys), endpoint.go
