@@ -47,9 +47,9 @@ func roleInWords(r partners.Role) string {
 	case partners.Caseworker:
 		return "Caseworker. You send and receive referrals."
 	case partners.Manager:
-		return "Manager. You send and receive referrals, keep your services up to date, and can decide to share without consent where the law allows it."
+		return "Manager. You send and receive referrals."
 	case partners.Administrator:
-		return "Administrator. You look after your agency’s people, systems and services. You do not read referrals."
+		return "Administrator. You look after your agency’s people, keys and systems. You do not read referrals."
 	case partners.Auditor:
 		return "Auditor. You check who did what, and on what basis. You do not read referrals."
 	}
