@@ -128,6 +128,10 @@ func local(err error) error {
 	if !ok {
 		return err
 	}
-	return &Problem{Type: "about:blank", Title: f.Text, Code: f.Code, Party: string(f.Party), Retry: f.Retry,
-		Members: maps.Clone(f.Members())}
+	p := &Problem{}
+	for name, value := range f.Members() {
+		p.take(name, value)
+	}
+	p.Type, p.Title, p.Code, p.Party, p.Retry = "about:blank", f.Text, f.Code, string(f.Party), f.Retry
+	return p
 }

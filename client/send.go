@@ -80,22 +80,22 @@ func (c *Client) seal(ctx context.Context, claims packet.Claims, sections map[st
 	return p.Bytes()
 }
 
-// Send is Seal and Post. Codes of refusal, besides those of the packet's form:
+// Send is Seal and Post, and both again when the recipient's key was replaced in between.
+// Codes of refusal, besides those of the packet's form:
 // no-consent, consent-withdrawn, consent-expired, not-covered, firewall,
-// no-agreement, recipient-inactive, recipient-key-retired,
-// service-unavailable-for-referral.
-func (c *Client) Send(ctx context.Context, q Request) (Receipt, error) {
-	p, err := c.Seal(ctx, q)
-	if err != nil {
+// no-agreement, recipient-inactive, service-unavailable-for-referral.
+func (c *Client) Send(ctx context.Context, q Request) (_ Receipt, err error) {
+	if q.ID, err = newID(q.ID); err != nil {
 		return Receipt{}, err
 	}
-	return c.Post(ctx, p)
+	return c.sendFresh(ctx, func() ([]byte, error) { return c.Seal(ctx, q) })
 }
 
 // Post sends a packet that Seal or SealStep made, perhaps not for the first time:
 // the same bytes find the receipt they had before. It repeats while the hub says
 // receipt-pending. The code packet-conflict means that another packet with this id
-// is stored.
+// is stored, recipient-key-retired that the recipient's key was replaced since it was
+// sealed: see Reseal.
 func (c *Client) Post(ctx context.Context, sealed []byte) (Receipt, error) {
 	u, err := packet.Read(sealed)
 	if err != nil {

@@ -61,13 +61,13 @@ func (c *Client) SealStep(ctx context.Context, s Step) ([]byte, error) {
 	return c.seal(ctx, claims, s.Sections, true)
 }
 
-// Step is SealStep and Post. Codes of refusal: not-your-step, step-not-possible
+// Step is SealStep and Post, and both again when the other side's key was replaced in
+// between. Codes of refusal: not-your-step, step-not-possible
 // (the member state names the state), referral-moved (read it again and decide
 // again), and, for what has sections, those of Send.
-func (c *Client) Step(ctx context.Context, s Step) (Receipt, error) {
-	p, err := c.SealStep(ctx, s)
-	if err != nil {
+func (c *Client) Step(ctx context.Context, s Step) (_ Receipt, err error) {
+	if s.ID, err = newID(s.ID); err != nil {
 		return Receipt{}, err
 	}
-	return c.Post(ctx, p)
+	return c.sendFresh(ctx, func() ([]byte, error) { return c.SealStep(ctx, s) })
 }

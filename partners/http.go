@@ -154,6 +154,7 @@ func (h *Handler) keys(w http.ResponseWriter, r *http.Request, _ Caller) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/jwk-set+json") // RFC 7517 §8.5.2
+	w.Header().Set("Cache-Control", fmt.Sprintf("private, max-age=%d", int(freshFor(keys, h.Gate.now()).Seconds())))
 	w.Write(set)
 	return nil
 }

@@ -81,6 +81,19 @@ func (u Use) fits(a jose.Algorithm) bool {
 	return false
 }
 
+// freshFor is how long whoever was given keys may take them from memory (RFC 9111 §5.2.2.1):
+// a minute, or until the first of those that count runs out. Whoever seals to a key that
+// was revoked in that minute is refused and told the current one.
+func freshFor(keys []Key, now time.Time) time.Duration {
+	fresh := time.Minute
+	for _, k := range keys {
+		if k.ValidAt(now) {
+			fresh = min(fresh, k.NotAfter.Sub(now))
+		}
+	}
+	return fresh
+}
+
 // JWKSet renders keys as a JWK set (RFC 7517 §5), each with members of our own
 // (RFC 7517 §4 has readers ignore them): handover_use, nbf, exp and, when it was
 // revoked, revoked, as NumericDates. Revoked and outlived keys stay in the set, so

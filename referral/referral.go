@@ -26,7 +26,7 @@ var (
 	ErrKey = fault.New(fault.Unprocessable, "sender-key-unknown", fault.Sender,
 		"The envelope names no signing key of yours that counted at that time. Enrol the key, or sign with a current one.")
 	ErrRecipientKey = fault.New(fault.Unprocessable, "recipient-key-retired", fault.Sender,
-		"A section is sealed to a key that is not a current encryption key of the recipient. The member key names a current one. Seal and sign again.")
+		"A section is sealed to a key that is not a current encryption key of the recipient. The member jwk is the current one, key its kid. Nothing was stored: seal to it and sign again.")
 	ErrNotThere = fault.New(fault.NotFound, "referral-not-found", fault.Sender,
 		"There is no such referral that you may see. Check the id.")
 	ErrParty = fault.New(fault.Forbidden, "not-your-step", fault.Sender,

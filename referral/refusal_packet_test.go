@@ -293,8 +293,9 @@ func TestASectionThatTheRecipientCannotOpenIsRefusedAndTheProblemNamesHerKey(t *
 			current := spoil(t, p, &d)
 			content := h.Content(t)
 			got := p.From.Send(t, d.Seal(t)).Problem()
-			if got.Status != http.StatusUnprocessableEntity || got.Code != "recipient-key-retired" || got.Key != current {
-				t.Errorf("answered %+v, want recipient-key-retired naming %s", got, current)
+			if got.Status != http.StatusUnprocessableEntity || got.Code != "recipient-key-retired" || got.Key != current ||
+				got.JWK.KeyID() != current || got.JWK.Algorithm() != jose.ECDHESA256KW {
+				t.Errorf("answered %+v, want recipient-key-retired with %s", got, current)
 			}
 			same(t, content, h.Content(t))
 			if a := p.From.Send(t, p.Request().Seal(t)); a.Status != http.StatusCreated {

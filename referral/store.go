@@ -274,7 +274,7 @@ func (s *Store) open(l *look, u packet.Unverified) (packet.Opened, error) {
 	case len(current) == 0:
 		return packet.Opened{}, partners.ErrRecipientInactive
 	}
-	return packet.Opened{}, ErrRecipientKey.With("key", current[0].KeyID())
+	return packet.Opened{}, ErrRecipientKey.With("key", current[0].KeyID()).With("jwk", current[0])
 }
 
 // judge decides whether the packet may be stored, and returns the state that the

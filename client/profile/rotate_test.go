@@ -19,6 +19,8 @@ import (
 type line struct {
 	to  http.RoundTripper
 	cut string // "before": no rotation arrives; "after": none is answered
+
+	before func(path string) // if set, is called before a POST is sent
 }
 
 var errCut = errors.New("the line is cut")
@@ -27,6 +29,9 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 	rotates := r.Method == http.MethodPost && r.URL.Path == "/v1/keys"
 	if rotates && l.cut == "before" {
 		return nil, errCut
+	}
+	if l.before != nil && r.Method == http.MethodPost {
+		l.before(r.URL.Path)
 	}
 	answer, err := l.to.RoundTrip(r)
 	if rotates && l.cut == "after" {
@@ -37,18 +42,25 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // home is a profile of an agency on a real hub, and somebody who administers it.
 type home struct {
-	dir   string
-	hub   *hubtest.Hub
-	line  *line
-	admin *hubtest.Person
-	now   func() time.Time
+	agency *hubtest.Agency
+	dir    string
+	hub    *hubtest.Hub
+	line   *line
+	admin  *hubtest.Person
+	now    func() time.Time
 }
 
 func newHome(t *testing.T) *home {
 	t.Helper()
 	h := hubtest.New(t)
-	_, code := h.Invited(t, "rosewood", "housing")
-	o := &home{dir: filepath.Join(t.TempDir(), "side"), hub: h, line: &line{to: h.HTTP().Transport}}
+	agency, code := h.Invited(t, "rosewood", "housing")
+	return newHomeOf(t, h, agency, code)
+}
+
+// newHomeOf enrols an agency that was invited to the hub.
+func newHomeOf(t *testing.T, h *hubtest.Hub, agency *hubtest.Agency, code string) *home {
+	t.Helper()
+	o := &home{agency: agency, dir: filepath.Join(t.TempDir(), "side"), hub: h, line: &line{to: h.HTTP().Transport}}
 	p, err := profile.Create(t.Context(), o.dir, o.options())
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +68,7 @@ func newHome(t *testing.T) *home {
 	if _, err := p.Enrol(t.Context(), hubtest.Issuer, code); err != nil {
 		t.Fatal(err)
 	}
-	o.admin = h.Person(t, "rosewood", "administrator")
+	o.admin = h.Person(t, agency.ID, "administrator")
 	o.signIn(t)
 	return o
 }

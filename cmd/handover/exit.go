@@ -173,7 +173,7 @@ func remedies() map[string]string {
 		"receipt-pending":    again, "hub-busy": again, "hub-not-ready": again, "credentials-unavailable": again,
 		"envelope-expired":                 "send it anew",
 		"envelope-stale":                   "handover doctor, which compares the clocks; then send it anew",
-		"recipient-key-retired":            "send it anew: the new packet takes the current key",
+		"recipient-key-retired":            "send it anew from where its content is: the packet holds no copy of yours",
 		"service-unavailable-for-referral": "handover services --need PURPOSE --area GSS",
 		"unexpected-answer":                doctor,
 		"invitation-invalid":               "ask the hub's operator for a new code",

@@ -171,6 +171,17 @@ func writeLetter(w io.Writer, k profile.Kept) {
 // outbox; what it may have stored, or may yet store, stays.
 func (a *app) post(ctx context.Context, p *profile.Profile, c *client.Client, k profile.Kept) (client.Receipt, error) {
 	receipt, err := c.Post(ctx, k.Packet)
+	for sealings := 1; client.Code(err) == "recipient-key-retired" && sealings < mostSealings; sealings++ {
+		fresh, unsealed := a.reseal(ctx, p, c, k)
+		if errors.Is(unsealed, client.ErrNoCopy) {
+			break
+		}
+		if unsealed != nil {
+			return client.Receipt{}, unsealed
+		}
+		k = fresh
+		receipt, err = c.Post(ctx, k.Packet)
+	}
 	if err == nil {
 		_, err = p.Settle(receipt)
 		return receipt, err
@@ -182,6 +193,26 @@ func (a *app) post(ctx context.Context, p *profile.Profile, c *client.Client, k 
 	}
 	a.say("the packet is kept in the outbox; handover resend sends the same bytes again")
 	return client.Receipt{}, err
+}
+
+// mostSealings is how often a packet is sealed before its sender is told that the
+// recipient's key will not stay.
+const mostSealings = 3
+
+// reseal puts a packet for the recipient's current key in the place of one that was sealed
+// to a key replaced since, of which the hub has said that it stored nothing. The new one
+// is kept before the old one goes.
+func (a *app) reseal(ctx context.Context, p *profile.Profile, c *client.Client, k profile.Kept) (profile.Kept, error) {
+	packet, err := c.Reseal(ctx, k.Packet)
+	if err != nil {
+		return k, err
+	}
+	fresh, err := p.Keep(packet)
+	if err != nil {
+		return k, err
+	}
+	a.say("%s has replaced its key since this was sealed: sealed anew to the current one", k.To)
+	return fresh, p.Discard(k.Envelope)
 }
 
 func (a *app) resendCommand() *cobra.Command {

@@ -159,7 +159,7 @@ func refused(t testing.TB, err error, want *fault.Fault, extension ...string) {
 	if !ok {
 		t.Fatalf("%v is %s and no fault", err, want.Code)
 	}
-	expected := map[string]string{}
+	expected := map[string]any{}
 	for i := 0; i+1 < len(extension); i += 2 {
 		expected[extension[i]] = extension[i+1]
 	}

@@ -49,7 +49,7 @@ type Fault struct {
 	Text  string // one sentence a partner may read: what is wrong, what to do
 	Retry bool   // whether the very same request may succeed later
 
-	members map[string]string
+	members map[string]any
 }
 
 // New declares a refusal. Codes are kebab-case and never reused.
@@ -65,19 +65,19 @@ func (f *Fault) Retryable() *Fault {
 
 // With returns a copy of f that carries an extension member of the problem
 // (RFC 9457 §3.2), such as the section that was refused. Values are codes and
-// digests that the caller already knows, never content.
-func (f *Fault) With(member, value string) *Fault {
+// digests that the caller already knows, or public keys; never content.
+func (f *Fault) With(member string, value any) *Fault {
 	c := *f
 	c.members = maps.Clone(f.members)
 	if c.members == nil {
-		c.members = map[string]string{}
+		c.members = map[string]any{}
 	}
 	c.members[member] = value
 	return &c
 }
 
 // Members returns the extension members. The map must not be changed.
-func (f *Fault) Members() map[string]string { return f.members }
+func (f *Fault) Members() map[string]any { return f.members }
 
 // Error gives the code and the text.
 func (f *Fault) Error() string { return fmt.Sprintf("%s: %s", f.Code, f.Text) }

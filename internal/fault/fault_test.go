@@ -74,10 +74,10 @@ func TestMembersBelongToOneRefusal(t *testing.T) {
 	third := first.With("bed", "8")
 	for name, row := range map[string]struct {
 		f    *fault.Fault
-		want map[string]string
+		want map[string]any
 	}{
-		"the declaration": {errFull, map[string]string{}}, "one member": {first, map[string]string{"bed": "7"}},
-		"two members": {second, map[string]string{"bed": "7", "floor": "2"}}, "the same member again": {third, map[string]string{"bed": "8"}},
+		"the declaration": {errFull, map[string]any{}}, "one member": {first, map[string]any{"bed": "7"}},
+		"two members": {second, map[string]any{"bed": "7", "floor": "2"}}, "the same member again": {third, map[string]any{"bed": "8"}},
 	} {
 		if !maps.Equal(row.f.Members(), row.want) {
 			t.Errorf("%s: %v, want %v", name, row.f.Members(), row.want)

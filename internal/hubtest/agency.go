@@ -301,19 +301,20 @@ type Answer struct {
 
 // Problem is an RFC 9457 problem, with the members that a test may ask for.
 type Problem struct {
-	Type     string `json:"type"`
-	Title    string `json:"title"`
-	Status   int    `json:"status"`
-	Instance string `json:"instance"`
-	Code     string `json:"code"`
-	Party    string `json:"party"`
-	Retry    bool   `json:"retry"`
-	Section  string `json:"section"`
-	Claim    string `json:"claim"`
-	Key      string `json:"key"`
-	Head     string `json:"head"`
-	State    string `json:"state"`
-	Scope    string `json:"scope"`
+	Type     string         `json:"type"`
+	Title    string         `json:"title"`
+	Status   int            `json:"status"`
+	Instance string         `json:"instance"`
+	Code     string         `json:"code"`
+	Party    string         `json:"party"`
+	Retry    bool           `json:"retry"`
+	Section  string         `json:"section"`
+	Claim    string         `json:"claim"`
+	Key      string         `json:"key"`
+	JWK      jose.PublicKey `json:"jwk"`
+	Head     string         `json:"head"`
+	State    string         `json:"state"`
+	Scope    string         `json:"scope"`
 }
 
 // Problem reads the answer as a problem; it is empty when it is none.

@@ -259,7 +259,7 @@ func refused(t testing.TB, err error, want *fault.Fault, extension ...string) {
 	if want == packet.ErrClaim && len(extension) == 0 {
 		t.Error("the row names no claim")
 	}
-	expected := map[string]string{}
+	expected := map[string]any{}
 	for i := 0; i+1 < len(extension); i += 2 {
 		expected[extension[i]] = extension[i+1]
 	}

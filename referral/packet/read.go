@@ -77,6 +77,10 @@ func parseSealed(name, jwe string) (jose.Encrypted, error) {
 	return e, nil
 }
 
+// Copy returns the sender's own copy of a section, or "". It is what was posted, believed
+// no more than the rest.
+func (u Unverified) Copy(name string) string { return u.packet.Copies[name] }
+
 // Opened is a packet that has been verified as a whole: signed by its issuer, meant
 // for this hub, in time, and carrying exactly the sections that were signed. Only
 // Unverified.Open makes one.

@@ -145,7 +145,9 @@ func TestVectors(t *testing.T) {
 				if !ok {
 					t.Fatalf("%v is no refusal", err)
 				}
-				got, claim, section = f.Code, f.Members()["claim"], f.Members()["section"]
+				got = f.Code
+				claim, _ = f.Members()["claim"].(string)
+				section, _ = f.Members()["section"].(string)
 			}
 			if got != v.Expect || claim != v.Claim || section != v.Section {
 				t.Errorf("got %s (claim %q, section %q), want %s (claim %q, section %q): %s",
