@@ -51,7 +51,7 @@ func TestOnlySettingsThatExistAreNamed(t *testing.T) {
 func TestTheUnitStaysHardened(t *testing.T) {
 	lines := strings.Split(read(t, "handover-hub.service"), "\n")
 	for _, want := range []string{
-		"LimitCORE=0", "UMask=0077", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "AmbientCapabilities=",
+		"LimitCORE=0", "UnsetEnvironment=GOTRACEBACK", "MemorySwapMax=0", "UMask=0077", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "AmbientCapabilities=",
 		"ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes", "PrivateUsers=yes",
 		"ProtectProc=invisible", "ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes",
 		"ProtectControlGroups=yes", "MemoryDenyWriteExecute=yes", "LockPersonality=yes", "RestrictNamespaces=yes",
@@ -78,6 +78,7 @@ type compose struct {
 		ReadOnly    bool              `yaml:"read_only"`
 		CapDrop     []string          `yaml:"cap_drop"`
 		Security    []string          `yaml:"security_opt"`
+		Ulimits     map[string]int    `yaml:"ulimits"`
 		Build       struct {
 			Context    string `yaml:"context"`
 			Dockerfile string `yaml:"dockerfile"`
@@ -132,6 +133,9 @@ func TestComposeIsWholeAndClosed(t *testing.T) {
 	hub, postgres := c.Services["hub"], c.Services["postgres"]
 	if !hub.ReadOnly || !slices.Contains(hub.CapDrop, "ALL") {
 		t.Error("the hub's container is writable or has capabilities")
+	}
+	if core, limited := hub.Ulimits["core"]; !limited || core != 0 {
+		t.Error("the hub's container may dump its memory, which holds keys")
 	}
 	if _, err := os.Stat(filepath.Join(hub.Build.Context, hub.Build.Dockerfile)); err != nil {
 		t.Error(err)

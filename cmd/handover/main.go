@@ -35,6 +35,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -43,9 +45,16 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"handover/internal/coredump"
 )
 
 func main() {
+	// Before there is any key to dump.
+	if err := errors.Join(coredump.Refuse(os.Getenv("GOTRACEBACK")), coredump.Disable()); err != nil {
+		fmt.Fprintln(os.Stderr, "handover:", err)
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], surroundings{
 		in: os.Stdin, out: os.Stdout, talk: os.Stderr, getenv: os.Getenv, now: time.Now,

@@ -33,7 +33,7 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills processes for some seconds")
 	}
-	h := &victim{t: t, dir: pgtest.Dir(t), binary: build(t)}
+	h := &victim{t: t, dir: pgtest.Dir(t), binary: build(t, t.TempDir(), "hub")}
 	h.start()
 	t.Cleanup(h.stop)
 	senders := h.furnish()
@@ -128,16 +128,18 @@ type victim struct {
 	binary string
 	issuer string
 	port   string
+	as     *syscall.Credential // nil is whoever runs the tests
 	cmd    *exec.Cmd
 	log    bytes.Buffer
 }
 
-func build(t *testing.T) string {
+// build makes one of the programs in dir.
+func build(t *testing.T, dir, program string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "hub")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
+	binary := filepath.Join(dir, program)
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../"+program).CombinedOutput()
 	if err != nil {
-		t.Fatalf("building the hub: %v\n%s", err, out)
+		t.Fatalf("building %s: %v\n%s", program, err, out)
 	}
 	return binary
 }
@@ -154,7 +156,7 @@ func (h *victim) start() {
 		h.issuer = "http://localhost:" + h.port
 	}
 	h.cmd = exec.CommandContext(context.WithoutCancel(h.t.Context()), h.binary, "serve")
-	h.cmd.Env, h.cmd.Stderr = h.env(), &h.log
+	h.cmd.Env, h.cmd.Stderr, h.cmd.SysProcAttr = h.env(), &h.log, &syscall.SysProcAttr{Credential: h.as}
 	if err := h.cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}

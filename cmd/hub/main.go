@@ -11,15 +11,23 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"handover/internal/coredump"
 )
 
 func main() {
+	// Before there is any key to dump.
+	if err := errors.Join(coredump.Refuse(os.Getenv("GOTRACEBACK")), coredump.Disable()); err != nil {
+		fmt.Fprintln(os.Stderr, "hub:", err)
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := command(os.Environ()).ExecuteContext(ctx); err != nil {

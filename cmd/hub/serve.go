@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"handover/internal/coredump"
 	"handover/internal/pg"
 )
 
@@ -72,6 +73,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, started func(conte
 			log.Error("stopping the built-in PostgreSQL failed", "error", err)
 		}
 	}()
+	if err := coredump.Disable(); err != nil { // anew: a PostgreSQL under its own account clears it
+		return err
+	}
 	h, err := assemble(ctx, cfg, address, log)
 	if err != nil {
 		return err
