@@ -11,8 +11,11 @@ import (
 	"handover/keys/jose"
 )
 
-// rotationType is the typ of a rotation statement.
-const rotationType = "handover-key+jwt"
+// The typ of a rotation statement, and of the proof in it that the new signing key is held.
+const (
+	rotationType   = "handover-key+jwt"
+	possessionType = "handover-possession+jwt"
+)
 
 // System is one of your agency's systems.
 type System struct {
@@ -83,45 +86,79 @@ type Rotation struct {
 	New     jose.PrivateKey // keep it durably before you ask
 	Retire  string          // kid of the key it replaces
 	Overlap time.Duration   // in which both count, at most 90 days; whole seconds
+
+	// SelfSigned has a new signing key vouch for itself. The hub takes it only where no
+	// signing key of yours counts any more, and whoever knows you will ask you for its
+	// fingerprint before she relies on it.
+	SelfSigned bool
 }
 
-// RotateKey registers the new key, which counts at once. It is signed by the new key, or,
-// where that can only open, by the signing key. Codes of refusal: rotation-invalid,
-// key-not-found, keys-too-many, key-taken: the last also when an earlier answer was lost.
+// rotationClaims are what a rotation states.
+type rotationClaims struct {
+	Hub        string         `json:"hub"`
+	Partner    string         `json:"partner"`
+	Use        string         `json:"use"`
+	Client     string         `json:"client,omitempty"`
+	Key        jose.PublicKey `json:"jwk"`
+	IssuedAt   int64          `json:"iat"`
+	Retire     string         `json:"retire"`
+	Overlap    int64          `json:"overlap,omitzero"`
+	Possession string         `json:"possession,omitempty"`
+}
+
+// possession is what a new signing key states: that whoever holds it wants it to be the
+// partner's.
+type possession struct {
+	Hub     string `json:"hub"`
+	Partner string `json:"partner"`
+	Key     string `json:"kid"`
+}
+
+// RotateKey registers the new key, which counts at once. Your signing key signs for it, so
+// that those who know you take it without asking; a key to authenticate signs for itself.
+// Codes of refusal: rotation-invalid, key-not-found, keys-too-many, key-taken: the last also
+// when an earlier answer was lost.
 func (c *Client) RotateKey(ctx context.Context, r Rotation) (HeldKey, error) {
-	by := r.New.Signer()
-	claims := struct {
-		Hub      string         `json:"hub"`
-		Partner  string         `json:"partner"`
-		Use      string         `json:"use"`
-		Client   string         `json:"client,omitempty"`
-		Key      jose.PublicKey `json:"jwk"`
-		IssuedAt int64          `json:"iat"`
-		Retire   string         `json:"retire"`
-		Overlap  int64          `json:"overlap,omitzero"`
-	}{c.hub, c.partner, r.Use, "", r.New.Public(), c.now().Unix(), r.Retire, int64(r.Overlap / time.Second)}
-	switch r.Use {
-	case Authentication:
-		claims.Client = c.clientID
-	case Encryption:
-		by = c.keys.Signing
+	by := c.keys.Signing
+	claims := rotationClaims{Hub: c.hub, Partner: c.partner, Use: r.Use, Key: r.New.Public(), IssuedAt: c.now().Unix(),
+		Retire: r.Retire, Overlap: int64(r.Overlap / time.Second)}
+	var err error
+	switch {
+	case r.Use == Authentication:
+		claims.Client, by = c.clientID, r.New.Signer()
+	case r.Use == Signing && r.SelfSigned:
+		by = r.New.Signer()
+	case r.Use == Signing:
+		claims.Possession, err = signJSON(possessionType, possession{c.hub, c.partner, r.New.Public().KeyID()}, r.New.Signer())
+	}
+	if err != nil {
+		return HeldKey{}, err
 	}
 	if by.Key == nil {
 		return HeldKey{}, errNoKeys
 	}
-	payload, err := strict.Marshal(claims)
+	statement, err := signJSON(rotationType, claims, by)
 	if err != nil {
-		return HeldKey{}, fmt.Errorf("writing a rotation: %w", err)
-	}
-	statement, err := jose.Sign(rotationType, payload, by)
-	if err != nil {
-		return HeldKey{}, fmt.Errorf("signing a rotation: %w", err)
+		return HeldKey{}, err
 	}
 	answer, err := c.do(ctx, call{method: http.MethodPost, once: true, path: "/v1/keys", body: []byte(statement), mediaType: "application/jose"})
 	if err != nil {
 		return HeldKey{}, err
 	}
 	return read[HeldKey](answer)
+}
+
+// signJSON signs a statement as a compact JWS of typ.
+func signJSON(typ string, statement any, by jose.SigningKey) (string, error) {
+	payload, err := strict.Marshal(statement)
+	if err != nil {
+		return "", fmt.Errorf("writing a statement: %w", err)
+	}
+	signed, err := jose.Sign(typ, payload, by)
+	if err != nil {
+		return "", fmt.Errorf("signing a statement: %w", err)
+	}
+	return signed, nil
 }
 
 // RevokeKey takes a key of your agency out of use at once: reason compromised, lost or

@@ -99,9 +99,16 @@ func freshFor(keys []Key, now time.Time) time.Duration {
 // revoked, revoked, as NumericDates. Revoked and outlived keys stay in the set, so
 // that old signatures can be judged.
 func JWKSet(keys []Key) ([]byte, error) {
-	set := struct {
-		Keys []map[string]any `json:"keys"`
-	}{Keys: []map[string]any{}}
+	members, err := jwks(keys)
+	if err != nil {
+		return nil, err
+	}
+	return strict.Marshal(map[string]any{"keys": members})
+}
+
+// jwks renders keys as the members of a JWK set.
+func jwks(keys []Key) ([]map[string]any, error) {
+	members := []map[string]any{}
 	for _, k := range keys {
 		raw, err := k.PublicKey.MarshalJSON()
 		if err != nil {
@@ -117,7 +124,7 @@ func JWKSet(keys []Key) ([]byte, error) {
 		if !k.Revoked.IsZero() {
 			jwk["revoked"] = k.Revoked.Unix()
 		}
-		set.Keys = append(set.Keys, jwk)
+		members = append(members, jwk)
 	}
-	return strict.Marshal(set)
+	return members, nil
 }

@@ -3,6 +3,7 @@ package partners
 import (
 	"time"
 
+	"handover/audit/proof"
 	"handover/internal/fault"
 	"handover/internal/ids"
 	"handover/internal/strict"
@@ -24,13 +25,29 @@ type Rotation struct {
 	IssuedAt int64          `json:"iat"`
 	Retire   string         `json:"retire"`           // kid of the key it replaces
 	Overlap  int64          `json:"overlap,omitzero"` // seconds in which both count
+
+	// Possession is what a new signing key signs, where another signs the statement.
+	Possession string `json:"possession,omitempty"`
+}
+
+// PossessionType is the typ of a proof of possession.
+const PossessionType = "handover-possession+jwt"
+
+// Possession says that whoever holds the signing key Key wants it to be the partner's. Nobody
+// brings a key that she does not hold, such as another agency's, to have what that one
+// signed taken for hers.
+type Possession struct {
+	Hub     string `json:"hub"`
+	Partner ID     `json:"partner"`
+	Key     string `json:"kid"` // the thumbprint of the key that signs this
 }
 
 // The limits of a rotation.
 const (
-	rotationLimit = 8 << 10
-	mostOverlap   = 90 * 24 * time.Hour // as long as a packet may wait to be opened
-	mostCurrent   = 4                   // keys of one use, or of one system, that count at once
+	rotationLimit   = 8 << 10
+	possessionLimit = 2 << 10
+	mostOverlap     = 90 * 24 * time.Hour // as long as a packet may wait to be opened
+	mostCurrent     = 4                   // keys of one use, or of one system, that count at once
 )
 
 // rotationStatement is a rotation that nobody's signature has been checked on.
@@ -57,34 +74,55 @@ func openRotation(statement, hub string, partner ID) (rotationStatement, error) 
 	case (r.Use == Authentication) != ids.IsClient(r.Client):
 	case !r.Use.fits(r.Key.Algorithm()) || r.Key.KeyID() != r.Key.Thumbprint():
 	case !ids.IsDigest(r.Retire) || r.Retire == r.Key.KeyID():
+	case r.Possession != "" && r.Use != Signing:
 	default:
 		return r, nil
 	}
 	return rotationStatement{}, ErrRotation
 }
 
-// verify checks when it was signed and by whom. A key that can sign signs for itself: nobody brings a key
-// that she does not hold, such as another agency's, to have what that one signed taken for
-// hers. One that can only open has one of the partner's signing keys sign for it, of
-// those that count now.
-func (r rotationStatement) verify(signing []Key, now time.Time) error {
+// verify checks when it was signed and by whom, and returns how that introduces the new key.
+// Whoever relies on the key later judges the same statement by the same rules, so that not
+// even the hub can bring a key: one to sign or to seal to has a signing key of the partner
+// sign for it, of those that count now. Only where none does any more, a signing key vouches
+// for itself; those who know the partner then ask her. A key to authenticate signs for itself.
+func (r rotationStatement) verify(signing []Key, now time.Time) (introduced string, err error) {
 	at := time.Unix(r.IssuedAt, 0)
 	if at.After(now.Add(Skew)) || !at.After(now.Add(-24*time.Hour)) {
-		return ErrRotation
+		return "", ErrRotation
 	}
-	by := r.Key
-	if r.Use == Encryption {
-		by = jose.PublicKey{}
-		for _, k := range signing {
-			if k.KeyID() == r.signed.KeyID() && k.ValidAt(now) {
+	by, introduced, alone := jose.PublicKey{}, proof.Countersigned, true
+	for _, k := range signing {
+		if k.ValidAt(now) {
+			alone = false
+			if k.KeyID() == r.signed.KeyID() {
 				by = k.PublicKey
 			}
 		}
 	}
-	if _, err := r.signed.Verify(by); err != nil {
-		return ErrRotation
+	switch {
+	case r.Use == Authentication:
+		by, introduced = r.Key, proof.Registered
+	case r.Use == Signing && alone:
+		by, introduced = r.Key, proof.SelfSigned
+	case r.Use == Signing && !r.possessed():
+		return "", ErrRotation
 	}
-	return nil
+	if _, err := r.signed.Verify(by); err != nil {
+		return "", ErrRotation
+	}
+	return introduced, nil
+}
+
+// possessed reports whether the new key has signed that it is to be this partner's.
+func (r rotationStatement) possessed() bool {
+	signed, err := jose.ParseSigned(r.Possession, possessionLimit, PossessionType)
+	if err != nil {
+		return false
+	}
+	payload, err := signed.Verify(r.Key)
+	var p Possession
+	return err == nil && strict.Unmarshal(payload, &p) == nil && p == Possession{r.Hub, r.Partner, r.Key.KeyID()}
 }
 
 // What an administrator can cause about systems and keys.
@@ -94,7 +132,7 @@ var (
 	ErrKeyNotThere = fault.New(fault.NotFound, "key-not-found", fault.Sender,
 		"Your agency has no such key of this use. Check the kid against the list of keys.")
 	ErrRotation = fault.New(fault.Unprocessable, "rotation-invalid", fault.Sender,
-		"The statement must name this hub, your agency and the key it replaces, overlap by at most 90 days, and be signed just now: by the new key, or for an encryption key by a signing key that counts.")
+		"The statement must name this hub, your agency and the key it replaces, overlap by at most 90 days, and be signed just now: by a signing key that counts, with the proof that the new signing key is held; or by the new key itself, if it authenticates or no signing key counts any more.")
 	ErrKeysTooMany = fault.New(fault.Conflict, "keys-too-many", fault.Sender,
 		"Four keys of this use count already. Wait until one has run out, revoke one, or rotate without overlap.")
 	ErrRevocation = fault.New(fault.Unprocessable, "revocation-invalid", fault.Sender,

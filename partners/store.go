@@ -152,15 +152,17 @@ func (s *Store) QueueKeys(batch *pgx.Batch, issuer ID, kids []string, addressed 
 // arithmetic of a signature before the transaction that reads the key anew.
 func (s *Store) Guess(issuer ID, kid string) jose.PublicKey { return s.parsed.guess(issuer, kid) }
 
+const keysOfPartner = `
+	SELECT partner, kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
+	WHERE partner = $1 ORDER BY not_before DESC, kid`
+
 // Keys returns all keys of a partner, newest first, those outlived and revoked
 // among them, or ErrNotThere.
 func (s *Store) Keys(ctx context.Context, partner ID) ([]Key, error) {
 	if !partner.Valid() {
 		return nil, ErrNotThere // some of what is no id the database would refuse as an error of ours
 	}
-	rows, err := s.pool.Query(ctx, `
-		SELECT partner, kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
-		WHERE partner = $1 ORDER BY not_before DESC, kid`, partner)
+	rows, err := s.pool.Query(ctx, keysOfPartner, partner)
 	if err != nil {
 		return nil, fmt.Errorf("reading keys: %w", err)
 	}

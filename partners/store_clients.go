@@ -213,13 +213,18 @@ func (y *System) make(ctx context.Context, tx pgx.Tx, partner ID, giver string, 
 	if err != nil {
 		return err
 	}
+	history, err := holdKeys(ctx, tx, partner)
+	if err != nil {
+		return err
+	}
+	y.Since = history.now
 	var batch pgx.Batch
 	batch.Queue(`
 		INSERT INTO partner_client (id, partner, name, scopes, grant_types, redirect_uris, active, since, log_entry)
 		VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8)`,
 		y.ID, partner, y.Name, y.Scopes, y.Grants, y.Redirects, y.Since, entry)
 	for _, k := range r.Keys {
-		if err := queueKey(&batch, newKey{partner: partner, use: Authentication, client: y.ID, key: k, from: y.Since, entry: entry}); err != nil {
+		if err := history.add(&batch, newKey{use: Authentication, client: y.ID, key: k, introduced: proof.Registered}); err != nil {
 			return err
 		}
 		y.Keys = append(y.Keys, HeldKey{ID: k.KeyID(), Use: Authentication, Client: y.ID, Algorithm: k.Algorithm(),

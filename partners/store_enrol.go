@@ -50,7 +50,7 @@ func (s *Store) Enrol(ctx context.Context, hub, code, statement string) (Client,
 		if err != nil {
 			return err
 		}
-		return s.register(ctx, tx, &client, e, now)
+		return s.register(ctx, tx, &client, e, statement)
 	})
 	if pg.Violates(err, "partner_key_once") || pg.Violates(err, "partner_key_pkey") {
 		return Client{}, ErrKeyTaken
@@ -87,7 +87,7 @@ func enrolled(ctx context.Context, tx pgx.Tx, hub string, code [sha256.Size]byte
 	err = tx.QueryRow(ctx, `
 		SELECT c.id, c.scopes, c.active FROM partner_client c
 		WHERE c.partner = $1 AND c.active AND (SELECT count(*) FROM partner_key k
-			WHERE k.log_entry = c.log_entry AND k.thumbprint = ANY ($2)) = 3`, c.Partner, thumbprints).
+			WHERE k.partner = c.partner AND k.not_before = c.since AND k.thumbprint = ANY ($2)) = 3`, c.Partner, thumbprints).
 		Scan(&c.ID, &c.Scopes, &c.Active)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Client{}, ErrInvitation
@@ -98,11 +98,17 @@ func enrolled(ctx context.Context, tx pgx.Tx, hub string, code [sha256.Size]byte
 	return c, nil
 }
 
-func (s *Store) register(ctx context.Context, tx pgx.Tx, c *Client, e Enrolment, now time.Time) error {
+// register makes the client and its keys. The signing key comes first: it vouches for itself,
+// and for the encryption key, by the statement.
+func (s *Store) register(ctx context.Context, tx pgx.Tx, c *Client, e Enrolment, statement string) error {
 	c.ID = string(c.Partner) + "." + strings.ToLower(rand.Text()[:5])
 	c.Scopes, c.Active = PeopleScopes(), true // among them all that it may carry for itself
 	entry, err := logNow(ctx, tx, proof.Entry{Act: "partner.enrol", Partner: string(c.Partner), Client: c.ID,
 		Digest: e.Keys.Signing.Thumbprint(), Target: e.Keys.Encryption.Thumbprint()})
+	if err != nil {
+		return err
+	}
+	history, err := holdKeys(ctx, tx, c.Partner)
 	if err != nil {
 		return err
 	}
@@ -111,13 +117,14 @@ func (s *Store) register(ctx context.Context, tx pgx.Tx, c *Client, e Enrolment,
 	batch.Queue(`
 		INSERT INTO partner_client (id, partner, name, scopes, grant_types, redirect_uris, active, since, log_entry)
 		VALUES ($1, $2, 'First system', $3, '{client_credentials,authorization_code,refresh_token}', $4, true, $5, $6)`,
-		c.ID, c.Partner, c.Scopes, []string{LoopbackRedirect}, now, entry)
-	for use, k := range e.byUse() {
-		n := newKey{partner: c.Partner, use: use, key: k, from: now, entry: entry}
-		if use == Authentication {
-			n.client = c.ID
-		}
-		if err := queueKey(&batch, n); err != nil {
+		c.ID, c.Partner, c.Scopes, []string{LoopbackRedirect}, history.now, entry)
+	by := e.Keys.Signing.KeyID()
+	for _, n := range []newKey{
+		{use: Signing, key: e.Keys.Signing, introduced: proof.SelfSigned, by: by, statement: statement},
+		{use: Encryption, key: e.Keys.Encryption, introduced: proof.Countersigned, by: by, statement: statement},
+		{use: Authentication, key: e.Keys.Authentication, client: c.ID, introduced: proof.Registered},
+	} {
+		if err := history.add(&batch, n); err != nil {
 			return err
 		}
 	}

@@ -11,32 +11,7 @@ import (
 	"handover/audit"
 	"handover/internal/ids"
 	"handover/internal/pg"
-	"handover/keys/jose"
 )
-
-// newKey is a public key that begins to count.
-type newKey struct {
-	partner ID
-	use     Use
-	client  string // "" unless it authenticates
-	key     jose.PublicKey
-	from    time.Time
-	entry   audit.EntryID
-}
-
-// queueKey queues the row of a new key. That it has ever been registered, by anybody,
-// fails by partner_key_once.
-func queueKey(b *pgx.Batch, n newKey) error {
-	jwk, err := n.key.MarshalJSON()
-	if err != nil {
-		return fmt.Errorf("writing a key: %w", err)
-	}
-	b.Queue(`
-		INSERT INTO partner_key (partner, kid, use, client, jwk, thumbprint, not_before, not_after, log_entry)
-		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, $7, $8, $9)`,
-		n.partner, n.key.KeyID(), n.use, n.client, string(jwk), n.key.Thumbprint(), n.from, n.from.Add(keyLife), n.entry)
-	return nil
-}
 
 // RotateKey puts a new key of the caller's agency in the place of an old one, which
 // counts for the statement's overlap still, and returns the new one. A key that was
@@ -50,19 +25,20 @@ func (s *Store) RotateKey(ctx context.Context, c Caller, hub, statement string) 
 	e := c.Entry("key.rotate")
 	e.Target, e.Digest = r.Key.KeyID(), r.Retire
 	var held HeldKey
-	err = s.administer(ctx, c, e, func(tx pgx.Tx, entry audit.EntryID) error {
-		var now time.Time
-		read := &pgx.Batch{}
-		read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-		ring := s.QueueKeys(read, c.Partner(), []string{r.signed.KeyID()}, nil)
-		if err := tx.SendBatch(ctx, read).Close(); err != nil {
-			return fmt.Errorf("reading keys: %w", err)
-		}
-		if err := r.verify(ring.signing, now); err != nil {
+	err = s.administer(ctx, c, e, func(tx pgx.Tx, _ audit.EntryID) error {
+		history, err := holdKeys(ctx, tx, c.Partner())
+		if err != nil {
 			return err
 		}
-		var err error
-		held, err = r.replace(ctx, tx, now, entry)
+		signing, err := s.signingKeys(ctx, tx, c.Partner())
+		if err != nil {
+			return err
+		}
+		introduced, err := r.verify(signing, history.now)
+		if err != nil {
+			return err
+		}
+		held, err = r.replace(ctx, tx, history, introduced, statement)
 		return err
 	})
 	if pg.Violates(err, "partner_key_once") || pg.Violates(err, "partner_key_pkey") {
@@ -71,17 +47,32 @@ func (s *Store) RotateKey(ctx context.Context, c Caller, hub, statement string) 
 	return held, err
 }
 
-// replace shortens the old key's time and inserts the new one, if that does not make more
-// than mostCurrent of them. Whoever changes keys holds the administrators' rows.
-func (r rotationStatement) replace(ctx context.Context, tx pgx.Tx, now time.Time, entry audit.EntryID) (HeldKey, error) {
+// signingKeys returns all signing keys of a partner.
+func (s *Store) signingKeys(ctx context.Context, tx pgx.Tx, partner ID) (signing []Key, err error) {
+	rows, err := tx.Query(ctx, keysOfPartner, partner)
+	if err != nil {
+		return nil, fmt.Errorf("reading keys: %w", err)
+	}
+	err = s.scanKeys(rows, func(_ ID, k Key) {
+		if k.Use == Signing {
+			signing = append(signing, k)
+		}
+	})
+	return signing, err
+}
+
+// replace shortens the old key's time and adds the new one, if that does not make more
+// than mostCurrent of them.
+func (r rotationStatement) replace(ctx context.Context, tx pgx.Tx, history *keyHistory, introduced, statement string) (HeldKey, error) {
+	old := heldKey{kid: r.Retire, use: r.Use, client: r.Client}
 	var standing bool
 	var current int
 	err := tx.QueryRow(ctx, `
-		SELECT revoked_at IS NULL AND now() < not_after, (SELECT count(*) FROM partner_key o
+		SELECT not_before, not_after, revoked_at IS NULL AND $5 < not_after, (SELECT count(*) FROM partner_key o
 			WHERE o.partner = k.partner AND o.use = k.use AND o.client IS NOT DISTINCT FROM k.client
-			  AND o.revoked_at IS NULL AND now() < o.not_after)
+			  AND o.revoked_at IS NULL AND $5 < o.not_after)
 		FROM partner_key k WHERE partner = $1 AND kid = $2 AND use = $3 AND client IS NOT DISTINCT FROM nullif($4, '')`,
-		r.Partner, r.Retire, r.Use, r.Client).Scan(&standing, &current)
+		r.Partner, r.Retire, r.Use, r.Client, history.now).Scan(&old.from, &old.until, &standing, &current)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return HeldKey{}, ErrKeyNotThere
 	}
@@ -94,20 +85,24 @@ func (r rotationStatement) replace(ctx context.Context, tx pgx.Tx, now time.Time
 	if current >= mostCurrent {
 		return HeldKey{}, ErrKeysTooMany
 	}
+	n := newKey{use: r.Use, client: r.Client, key: r.Key, replaces: r.Retire, introduced: introduced}
+	if r.Use != Authentication {
+		n.by, n.statement = r.signed.KeyID(), statement
+	}
 	var batch pgx.Batch
-	batch.Queue(`
-		UPDATE partner_key SET not_after = least(not_after, now() + $3), log_entry = $4
-		WHERE partner = $1 AND kid = $2 AND revoked_at IS NULL AND now() < not_after`,
-		r.Partner, r.Retire, time.Duration(r.Overlap)*time.Second, entry)
-	n := newKey{partner: r.Partner, use: r.Use, client: r.Client, key: r.Key, from: now, entry: entry}
-	if err := queueKey(&batch, n); err != nil {
+	if err := history.add(&batch, n); err != nil {
 		return HeldKey{}, err
+	}
+	if until := history.now.Add(time.Duration(r.Overlap) * time.Second); standing && until.Before(old.until) {
+		if err := history.end(&batch, old, until); err != nil {
+			return HeldKey{}, err
+		}
 	}
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return HeldKey{}, fmt.Errorf("rotating a key: %w", err)
 	}
 	return HeldKey{ID: r.Key.KeyID(), Use: r.Use, Client: r.Client, Algorithm: r.Key.Algorithm(),
-		NotBefore: now, NotAfter: now.Add(keyLife)}, nil
+		NotBefore: history.now, NotAfter: history.now.Add(keyLife)}, nil
 }
 
 // RevokeKey takes a key of the caller's agency out of use at once. One that is no longer
@@ -123,26 +118,25 @@ func (s *Store) RevokeKey(ctx context.Context, c Caller, kid string, why Revocat
 	}
 	e := c.Entry("key.revoke")
 	e.Target, e.Reason = kid, string(why)
-	return s.administer(ctx, c, e, func(tx pgx.Tx, entry audit.EntryID) error {
-		tag, err := tx.Exec(ctx, `
-			UPDATE partner_key k SET revoked_at = now(), log_entry = $3
-			WHERE partner = $1 AND kid = $2 AND revoked_at IS NULL AND ($4 <> 'retired' OR EXISTS (SELECT FROM partner_key o
-				WHERE o.partner = k.partner AND o.use = k.use AND o.client IS NOT DISTINCT FROM k.client AND o.kid <> k.kid
-				  AND o.revoked_at IS NULL AND now() < o.not_after))`, c.Partner(), kid, entry, why)
-		if err != nil {
-			return fmt.Errorf("revoking a key: %w", err)
-		}
-		if tag.RowsAffected() == 1 {
-			return nil
-		}
-		return unrevoked(ctx, tx, c.Partner(), kid)
+	return s.administer(ctx, c, e, func(tx pgx.Tx, _ audit.EntryID) error {
+		return revokeKey(ctx, tx, c.Partner(), kid, why)
 	})
 }
 
-// unrevoked says why a revocation found no key.
-func unrevoked(ctx context.Context, tx pgx.Tx, partner ID, kid string) error {
-	var revoked bool
-	err := tx.QueryRow(ctx, `SELECT revoked_at IS NOT NULL FROM partner_key WHERE partner = $1 AND kid = $2`, partner, kid).Scan(&revoked)
+// revokeKey revokes a key of the partner, with its entry and its place in the history.
+func revokeKey(ctx context.Context, tx pgx.Tx, partner ID, kid string, why RevocationReason) error {
+	history, err := holdKeys(ctx, tx, partner)
+	if err != nil {
+		return err
+	}
+	k := heldKey{kid: kid}
+	var revoked, another bool
+	err = tx.QueryRow(ctx, `
+		SELECT use, coalesce(client, ''), not_before, not_after, revoked_at IS NOT NULL, EXISTS (SELECT FROM partner_key o
+			WHERE o.partner = k.partner AND o.use = k.use AND o.client IS NOT DISTINCT FROM k.client AND o.kid <> k.kid
+			  AND o.revoked_at IS NULL AND $3 < o.not_after)
+		FROM partner_key k WHERE partner = $1 AND kid = $2`, partner, kid, history.now).
+		Scan(&k.use, &k.client, &k.from, &k.until, &revoked, &another)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return ErrKeyNotThere
@@ -150,6 +144,15 @@ func unrevoked(ctx context.Context, tx pgx.Tx, partner ID, kid string) error {
 		return fmt.Errorf("finding a key: %w", err)
 	case revoked:
 		return ErrKeyRevoked
+	case why == Retired && !another:
+		return ErrLastKey
 	}
-	return ErrLastKey
+	var batch pgx.Batch
+	if err := history.revoke(&batch, k, why); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("revoking a key: %w", err)
+	}
+	return nil
 }

@@ -25,6 +25,14 @@ func rotation(h *hubtest.Hub, a *hubtest.Agency, use partners.Use, key jose.Publ
 	return r
 }
 
+// follow is a signing key's rotation with the proof that it is held; the old one signs it.
+func follow(t *testing.T, h *hubtest.Hub, a *hubtest.Agency, key jose.PrivateKey) partners.Rotation {
+	t.Helper()
+	r := rotation(h, a, partners.Signing, key.Public(), a.Signing.KeyID())
+	r.Possession = hubtest.Possession(t, r, key)
+	return r
+}
+
 // rotate posts a rotation, signed by a key.
 func rotate(t *testing.T, p *hubtest.Person, r partners.Rotation, by jose.PrivateKey) hubtest.Answer {
 	t.Helper()
@@ -48,14 +56,14 @@ func TestAKeyIsRotatedWithOverlap(t *testing.T) {
 	sign := hubtest.Key(t, partners.Signing)
 	before := h.Logged(t)
 	var got partners.HeldKey
-	rotate(t, admin, rotation(h, p.To, partners.Signing, sign.Public(), p.To.Signing.KeyID()), sign).Into(t, http.StatusCreated, &got)
+	rotate(t, admin, follow(t, h, p.To, sign), p.To.Signing).Into(t, http.StatusCreated, &got)
 	if got.ID != sign.KeyID() || got.Use != partners.Signing || time.Until(got.NotAfter) < 700*24*time.Hour {
 		t.Errorf("rotated %+v", got)
 	}
 	if left := time.Until(ends(t, h, p.To.Signing.Public())); left < 59*time.Minute || left > time.Hour {
 		t.Errorf("the old key counts for %v", left)
 	}
-	if e := h.Entries(t, before); len(e) != 1 || e[0].Act != "key.rotate" || e[0].User != admin.ID || e[0].Target != sign.KeyID() || e[0].Digest != p.To.Signing.KeyID() {
+	if e := h.Entries(t, before); len(e) != 3 || e[0].Act != "key.rotate" || e[0].User != admin.ID || e[0].Target != sign.KeyID() || e[0].Digest != p.To.Signing.KeyID() {
 		t.Errorf("logged %+v", e)
 	}
 	referral := p.Sent(t)
@@ -112,9 +120,19 @@ func TestARotationThatIsNotTheAgencysOwnChangesNothing(t *testing.T) {
 	signing := func(change func(*partners.Rotation)) partners.Rotation {
 		r := rotation(h, own, partners.Signing, key.Public(), own.Signing.KeyID())
 		change(&r)
+		if r.Possession == "" && r.Use == partners.Signing {
+			r.Possession = hubtest.Possession(t, r, key)
+		}
 		return r
 	}
 	same := func(*partners.Rotation) {}
+	held := func(change func(*partners.Possession)) func(*partners.Rotation) {
+		return func(r *partners.Rotation) {
+			p := partners.Possession{Hub: r.Hub, Partner: r.Partner, Key: r.Key.KeyID()}
+			change(&p)
+			r.Possession = hubtest.SignAs(t, partners.PossessionType, p, key.Signer())
+		}
+	}
 	sealing := func(a *hubtest.Agency) partners.Rotation {
 		return rotation(h, a, partners.Encryption, seal.Public(), a.Sealing.KeyID())
 	}
@@ -126,25 +144,30 @@ func TestARotationThatIsNotTheAgencysOwnChangesNothing(t *testing.T) {
 		sign jose.PrivateKey
 		want string
 	}{
-		{"for another hub", admins["rosewood"], signing(func(r *partners.Rotation) { r.Hub = "https://staging.hub.example" }), key, "rotation-invalid"},
-		{"of another agency", admins["rosewood"], signing(func(r *partners.Rotation) { r.Partner = "harbour" }), key, "rotation-invalid"},
-		{"of yesterday", admins["rosewood"], signing(func(r *partners.Rotation) { r.IssuedAt -= 24*3600 + 1 }), key, "rotation-invalid"},
-		{"of tomorrow", admins["rosewood"], signing(func(r *partners.Rotation) { r.IssuedAt += 120 }), key, "rotation-invalid"},
-		{"by the old key", admins["rosewood"], signing(same), own.Signing, "rotation-invalid"},
+		{"for another hub", admins["rosewood"], signing(func(r *partners.Rotation) { r.Hub = "https://staging.hub.example" }), own.Signing, "rotation-invalid"},
+		{"of another agency", admins["rosewood"], signing(func(r *partners.Rotation) { r.Partner = "harbour" }), own.Signing, "rotation-invalid"},
+		{"of yesterday", admins["rosewood"], signing(func(r *partners.Rotation) { r.IssuedAt -= 24*3600 + 1 }), own.Signing, "rotation-invalid"},
+		{"of tomorrow", admins["rosewood"], signing(func(r *partners.Rotation) { r.IssuedAt += 120 }), own.Signing, "rotation-invalid"},
+		{"by the new key alone", admins["rosewood"], signing(same), key, "rotation-invalid"},
+		{"without proof of possession", admins["rosewood"], rotation(h, own, partners.Signing, key.Public(), own.Signing.KeyID()), own.Signing, "rotation-invalid"},
+		{"with that of another agency", admins["rosewood"], signing(held(func(p *partners.Possession) { p.Partner = "harbour" })), own.Signing, "rotation-invalid"},
+		{"with that for another hub", admins["rosewood"], signing(held(func(p *partners.Possession) { p.Hub = "https://staging.hub.example" })), own.Signing, "rotation-invalid"},
+		{"with that of another key", admins["rosewood"], signing(held(func(p *partners.Possession) { p.Key = own.Signing.KeyID() })), own.Signing, "rotation-invalid"},
+		{"with a proof that is no proof", admins["rosewood"], signing(func(r *partners.Rotation) { r.Possession = "x.y.z" }), own.Signing, "rotation-invalid"},
 		{"by another's key", admins["rosewood"], signing(same), other.Signing, "rotation-invalid"},
 		{"another's key, by the old one", admins["rosewood"], signing(func(r *partners.Rotation) { r.Key = other.Signing.Public() }), own.Signing, "rotation-invalid"},
-		{"a key that is registered", admins["rosewood"], signing(func(r *partners.Rotation) { r.Key = own.Auth.Public() }), own.Auth, "key-taken"},
-		{"a key to seal as one to sign", admins["rosewood"], signing(func(r *partners.Rotation) { r.Key = seal.Public() }), key, "rotation-invalid"},
-		{"in the place of another use's", admins["rosewood"], signing(func(r *partners.Rotation) { r.Retire = own.Sealing.KeyID() }), key, "key-not-found"},
-		{"in the place of another agency's", admins["rosewood"], signing(func(r *partners.Rotation) { r.Retire = other.Signing.KeyID() }), key, "key-not-found"},
-		{"in the place of none", admins["rosewood"], signing(func(r *partners.Rotation) { r.Retire = ids.Digest("none") }), key, "key-not-found"},
-		{"in the place of nothing", admins["rosewood"], signing(func(r *partners.Rotation) { r.Retire = "" }), key, "rotation-invalid"},
-		{"in its own place", admins["rosewood"], signing(func(r *partners.Rotation) { r.Retire = key.KeyID() }), key, "rotation-invalid"},
-		{"an overlap of 91 days", admins["rosewood"], signing(func(r *partners.Rotation) { r.Overlap = 91 * 24 * 3600 }), key, "rotation-invalid"},
-		{"an overlap before now", admins["rosewood"], signing(func(r *partners.Rotation) { r.Overlap = -1 }), key, "rotation-invalid"},
-		{"a use that is none", admins["rosewood"], signing(func(r *partners.Rotation) { r.Use = "everything" }), key, "rotation-invalid"},
-		{"a signing key of a system", admins["rosewood"], signing(func(r *partners.Rotation) { r.Client = own.Client }), key, "rotation-invalid"},
-		{"an authentication key of no system", admins["rosewood"], signing(func(r *partners.Rotation) { r.Use, r.Retire = partners.Authentication, own.Auth.KeyID() }), key, "rotation-invalid"},
+
+		{"a key to seal as one to sign", admins["rosewood"], signing(func(r *partners.Rotation) { r.Key = seal.Public() }), own.Signing, "rotation-invalid"},
+		{"in the place of another use's", admins["rosewood"], signing(func(r *partners.Rotation) { r.Retire = own.Sealing.KeyID() }), own.Signing, "key-not-found"},
+		{"in the place of another agency's", admins["rosewood"], signing(func(r *partners.Rotation) { r.Retire = other.Signing.KeyID() }), own.Signing, "key-not-found"},
+		{"in the place of none", admins["rosewood"], signing(func(r *partners.Rotation) { r.Retire = ids.Digest("none") }), own.Signing, "key-not-found"},
+		{"in the place of nothing", admins["rosewood"], signing(func(r *partners.Rotation) { r.Retire = "" }), own.Signing, "rotation-invalid"},
+		{"in its own place", admins["rosewood"], signing(func(r *partners.Rotation) { r.Retire = key.KeyID() }), own.Signing, "rotation-invalid"},
+		{"an overlap of 91 days", admins["rosewood"], signing(func(r *partners.Rotation) { r.Overlap = 91 * 24 * 3600 }), own.Signing, "rotation-invalid"},
+		{"an overlap before now", admins["rosewood"], signing(func(r *partners.Rotation) { r.Overlap = -1 }), own.Signing, "rotation-invalid"},
+		{"a use that is none", admins["rosewood"], signing(func(r *partners.Rotation) { r.Use = "everything" }), own.Signing, "rotation-invalid"},
+		{"a signing key of a system", admins["rosewood"], signing(func(r *partners.Rotation) { r.Client = own.Client }), own.Signing, "rotation-invalid"},
+		{"an authentication key of no system", admins["rosewood"], signing(func(r *partners.Rotation) { r.Use, r.Retire = partners.Authentication, own.Auth.KeyID() }), own.Signing, "rotation-invalid"},
 		{"an authentication key of another's system", admins["rosewood"], signing(func(r *partners.Rotation) {
 			r.Use, r.Retire, r.Client = partners.Authentication, own.Auth.KeyID(), other.Client
 		}), key, "key-not-found"},
@@ -159,17 +182,24 @@ func TestARotationThatIsNotTheAgencysOwnChangesNothing(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", row.name, a.Status, a.Body, row.want)
 		}
 	}
-	statement := hubtest.SignAs(t, partners.EnrolmentType, signing(same), key.Signer())
+	statement := hubtest.SignAs(t, partners.EnrolmentType, signing(same), own.Signing.Signer())
 	if _, err := h.Registry.RotateKey(t.Context(), admins["rosewood"].Caller(t), hubtest.Issuer, statement); !errors.Is(err, partners.ErrRotation) {
 		t.Errorf("a statement of another type: %v", err)
 	}
-	if _, err := h.Registry.RotateKey(t.Context(), own.Caller(t), hubtest.Issuer, hubtest.SignAs(t, partners.RotationType, signing(same), key.Signer())); !errors.Is(err, partners.ErrScope) {
+	if _, err := h.Registry.RotateKey(t.Context(), own.Caller(t), hubtest.Issuer, hubtest.SignAs(t, partners.RotationType, signing(same), own.Signing.Signer())); !errors.Is(err, partners.ErrScope) {
 		t.Errorf("by the system itself: %v", err)
 	}
 	if diff := cmp.Diff(content, h.Content(t)); diff != "" {
 		t.Errorf("left something behind:\n%s", diff)
 	}
-	if a := rotate(t, admins["rosewood"], signing(same), key); a.Status != http.StatusCreated {
+	taken := signing(func(r *partners.Rotation) {
+		r.Key = own.Auth.Public()
+		r.Possession = hubtest.Possession(t, *r, own.Auth)
+	})
+	if a := rotate(t, admins["rosewood"], taken, own.Signing); a.Problem().Code != "key-taken" {
+		t.Errorf("a key that is registered: %d %s", a.Status, a.Body)
+	}
+	if a := rotate(t, admins["rosewood"], signing(same), own.Signing); a.Status != http.StatusCreated {
 		t.Errorf("the one that is right: %d %s", a.Status, a.Body)
 	}
 }
@@ -181,15 +211,15 @@ func TestNoUseCollectsKeysWithoutEnd(t *testing.T) {
 	admin := h.Person(t, "rosewood", partners.Administrator)
 	for n := range 4 {
 		key := hubtest.Key(t, partners.Signing)
-		answer := rotate(t, admin, rotation(h, a, partners.Signing, key.Public(), a.Signing.KeyID()), key)
+		answer := rotate(t, admin, follow(t, h, a, key), a.Signing)
 		if want := map[bool]int{true: 201, false: 409}[n < 3]; answer.Status != want {
 			t.Errorf("key %d: %d %s", n+2, answer.Status, answer.Body)
 		}
 	}
 	key := hubtest.Key(t, partners.Signing)
-	r := rotation(h, a, partners.Signing, key.Public(), a.Signing.KeyID())
+	r := follow(t, h, a, key)
 	r.Overlap = 0
-	if answer := rotate(t, admin, r, key); answer.Status != 201 {
+	if answer := rotate(t, admin, r, a.Signing); answer.Status != 201 {
 		t.Errorf("without overlap: %d %s", answer.Status, answer.Body)
 	}
 }
@@ -219,7 +249,7 @@ func TestARevokedKeyCountsNoMoreAndIsReplaced(t *testing.T) {
 	if a := revoke(old.Public(), "compromised"); a.Status != http.StatusNoContent {
 		t.Fatalf("the last key, compromised: %d %s", a.Status, a.Body)
 	}
-	if e := h.Entries(t, before); len(e) != 1 || e[0].Act != "key.revoke" || e[0].User != admin.ID || e[0].Target != old.KeyID() || e[0].Reason != "compromised" {
+	if e := h.Entries(t, before); len(e) != 2 || e[0].Act != "key.revoke" || e[0].User != admin.ID || e[0].Target != old.KeyID() || e[0].Reason != "compromised" {
 		t.Errorf("logged %+v", e)
 	}
 	if a := revoke(old.Public(), "lost"); a.Problem().Code != "key-revoked" {
@@ -235,7 +265,7 @@ func TestARevokedKeyCountsNoMoreAndIsReplaced(t *testing.T) {
 	p.From.Signing = key
 	p.Sent(t)
 	newer := hubtest.Key(t, partners.Signing)
-	rotate(t, admin, rotation(h, p.From, partners.Signing, newer.Public(), key.KeyID()), newer)
+	rotate(t, admin, follow(t, h, p.From, newer), key)
 	if a := revoke(key.Public(), "retired"); a.Status != http.StatusNoContent {
 		t.Errorf("one of two, retired: %d %s", a.Status, a.Body)
 	}
@@ -247,7 +277,7 @@ func TestOfTwoWhoRetireTheLastTwoKeysOneDoes(t *testing.T) {
 	h := hubtest.New(t)
 	a := h.Agency(t, "rosewood", partners.Housing)
 	admin, key := h.Person(t, "rosewood", partners.Administrator), hubtest.Key(t, partners.Signing)
-	rotate(t, admin, rotation(h, a, partners.Signing, key.Public(), a.Signing.KeyID()), key)
+	rotate(t, admin, follow(t, h, a, key), a.Signing)
 	kids, c := []string{a.Signing.KeyID(), key.KeyID()}, admin.Caller(t)
 	errs := hubtest.Convoy(t, h, 2, 2, func(i int) error { return h.Registry.RevokeKey(t.Context(), c, kids[i], partners.Retired) },
 		`SELECT FROM partner_user WHERE id = $1 FOR UPDATE`, admin.ID)

@@ -59,6 +59,8 @@ type Entry struct {
 	Outcome  string    `json:"outcome,omitempty"`  // of a refusal: the problem's code
 	Target   string    `json:"target,omitempty"`   // id of what administration changed; of a count: its hour
 	Count    int64     `json:"count,omitzero"`     // how many, where one entry stands for many refusals of strangers
+
+	Key *KeyChange `json:"key,omitempty"` // what changed of a public key of Partner
 }
 
 // Bytes returns the canonical bytes of e: JSON with the members in the order of
@@ -66,7 +68,7 @@ type Entry struct {
 // same entry always gives the same bytes, which is what makes a commitment to
 // them a commitment to the entry.
 func (e Entry) Bytes() ([]byte, error) {
-	e.Time = e.Time.UTC().Truncate(time.Microsecond)
+	e.Time, e.Key = e.Time.UTC().Truncate(time.Microsecond), e.Key.canonical()
 	b, err := strict.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("encoding log entry: %w", err)

@@ -141,6 +141,12 @@ func SignAs(t testing.TB, typ string, claims any, key jose.SigningKey) string {
 	return token
 }
 
+// Possession is what the new signing key of a rotation signs.
+func Possession(t testing.TB, r partners.Rotation, key jose.PrivateKey) string {
+	t.Helper()
+	return SignAs(t, partners.PossessionType, partners.Possession{Hub: r.Hub, Partner: r.Partner, Key: r.Key.KeyID()}, key.Signer())
+}
+
 // Caller is the agency as the stores see it, with the scopes or else all that its
 // system has.
 func (a *Agency) Caller(t testing.TB, scopes ...partners.Scope) partners.Caller {

@@ -56,10 +56,7 @@ func (h *Hub) desk(t testing.TB, partner partners.ID) *Agency {
 		INSERT INTO partner_client (id, partner, name, scopes, grant_types, redirect_uris, active, since, log_entry)
 		SELECT $1, partner, 'Desk', scopes, grant_types, redirect_uris, true, now(), log_entry FROM partner_client WHERE partner = $2 LIMIT 1`,
 		d.Client, string(partner))
-	h.Exec(t, `
-		INSERT INTO partner_key (partner, kid, use, client, jwk, thumbprint, not_before, not_after, log_entry)
-		SELECT partner, $1, 'authentication', id, $2, $1, since, since + interval '1 day', log_entry FROM partner_client WHERE id = $3`,
-		d.Auth.KeyID(), string(must(d.Auth.Public().MarshalJSON())), d.Client)
+	h.register(t, d)
 	h.desks[partner] = d
 	return d
 }

@@ -41,7 +41,7 @@ var shared = map[string]string{
 
 // directory lists the tables whose rows everybody reads, though not everybody may
 // change them.
-var directory = []string{"partner", "invitation", "partner_client", "partner_key", "user_link", "client_invitation"}
+var directory = []string{"partner", "invitation", "partner_client", "partner_key", "partner_key_change", "user_link", "client_invitation"}
 
 // granted is all that the serving role may do.
 const granted = `
@@ -73,6 +73,7 @@ const granted = `
 	partner: SELECT UPDATE(log_entry,status)
 	partner_client: INSERT SELECT UPDATE(active,log_entry)
 	partner_key: INSERT SELECT UPDATE(log_entry,not_after,revoked_at)
+	partner_key_change: INSERT SELECT
 	partner_user: INSERT SELECT UPDATE(log_entry,role,signed_out_at,status)
 	referral: INSERT SELECT UPDATE(asked,changed_at,head,state)
 	release: INSERT SELECT
