@@ -112,6 +112,8 @@ func TestSealedHeaderCheatsAreRefused(t *testing.T) {
 		{"jku", with(`,"jku":"https://attacker.example/jwks.json"`), ErrHeader, accepts},
 		{"jwk", with(`,"jwk":%EPK%`), ErrHeader, accepts},
 		{"x5u", with(`,"x5u":"https://attacker.example/cert.pem"`), ErrHeader, accepts},
+		{"x5c", with(`,"x5c":["MA=="]`), ErrHeader, accepts},
+		{"b64 false without crit", with(`,"b64":false`), ErrHeader, accepts},
 		{"typ", with(`,"typ":"JWE"`), ErrHeader, accepts},
 		{"iv and tag of another key wrap", with(`,"iv":"AAAAAAAAAAAAAAAA","tag":"AAAAAAAAAAAAAAAAAAAAAA"`), ErrHeader, accepts},
 		{"unknown member", with(`,"note":"x"`), ErrHeader, accepts},
@@ -182,6 +184,7 @@ func TestSealedFormCheatsAreRefused(t *testing.T) {
 		{"line break behind the token", good + "\n", ErrMalformed, accepts},
 		{"line break in the ciphertext", part(3, p[3][:4]+"\n"+p[3][4:]), ErrMalformed, accepts},
 		{"padding", part(4, p[4]+"=="), ErrMalformed, accepts},
+		{"another alphabet in the nonce", standardNonce(t, key), ErrMalformed, accepts},
 		{"other trailing bits in the tag", part(4, otherTail(t, p[4])), ErrMalformed, accepts},
 		{"other trailing bits in the wrapped key", part(1, otherTail(t, p[1])), ErrMalformed, accepts},
 		{"no wrapped key", part(1, ""), ErrMalformed, panics},
@@ -202,6 +205,19 @@ func TestSealedFormCheatsAreRefused(t *testing.T) {
 			}
 			libraryOpens(t, c, key)
 		})
+	}
+}
+
+// standardNonce seals until the nonce has a character that differs between the two
+// alphabets, and writes it in the other one.
+func standardNonce(t *testing.T, key PrivateKey) string {
+	t.Helper()
+	for {
+		p := strings.Split(forgery{header: goodSeal(key.KeyID()), plain: testPlain}.seal(t, key.Public()), ".")
+		if strings.ContainsAny(p[2], "-_") {
+			p[2] = strings.NewReplacer("-", "+", "_", "/").Replace(p[2])
+			return strings.Join(p, ".")
+		}
 	}
 }
 

@@ -23,10 +23,13 @@ func TestSignedFormCheatsAreRefused(t *testing.T) {
 	join := func(parts ...string) string { return strings.Join(parts, ".") }
 	general := fmt.Sprintf(`{"payload":"%s","signatures":[{"protected":"%s","signature":"%s"},{"protected":"%s","signature":"%s"}]}`,
 		p[1], p[0], b64(make([]byte, 64)), p[0], p[2])
+	beside := fmt.Sprintf(`{"payload":"%s","signatures":[{"protected":"%s","signature":"AAAA"},{"protected":"%s","signature":"%s"}]}`,
+		p[1], b64([]byte(`{"alg":"unheard-of"}`)), p[0], p[2])
 
 	for _, c := range []cheat{
 		{"nothing, so that the rows below mean something", good, nil, accepts},
 		{"one good signature beside a bad one", general, ErrMalformed, accepts},
+		{"one good signature beside one of an unknown algorithm", beside, ErrMalformed, accepts},
 		{"flattened JSON", fmt.Sprintf(`{"payload":"%s","protected":"%s","signature":"%s"}`, p[1], p[0], p[2]), ErrMalformed, accepts},
 		{"unprotected header", fmt.Sprintf(`{"payload":"%s","protected":"%s","header":{"x":"y"},"signature":"%s"}`, p[1], p[0], p[2]), ErrMalformed, accepts},
 		{"signature with other trailing bits", join(p[0], p[1], otherTail(t, p[2])), ErrMalformed, accepts},

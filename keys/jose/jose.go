@@ -18,6 +18,9 @@
 //	rsa.go        what PS256 alone needs
 //	private.go    PrivateKey, which never prints itself
 //
+// weaknesses_index_test.go lists every weakness of the library that is known, with the
+// tests that show it and show that it does not pass.
+//
 // A token that the gate lets through has one spelling. A signed statement still
 // has not: an ES256 signature (r, s) has a twin (r, n−s). So whoever asks "have
 // I seen this before?" asks by the claims and the signer, never by the token.
