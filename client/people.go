@@ -91,27 +91,35 @@ func (c *Client) SignOutPerson(ctx context.Context, user string) error {
 // HeldBy lists the open referrals that a person of your agency holds, newest first, page
 // by page as the loop asks for more. An error is yielded once and ends the list.
 func (c *Client) HeldBy(ctx context.Context, user string) iter.Seq2[Held, error] {
-	return func(yield func(Held, error) bool) {
+	type page struct {
+		Referrals []Held `json:"referrals"`
+	}
+	return pages(ctx, c, personPath(user, "referrals"), func(p page) []Held { return p.Referrals })
+}
+
+// pages asks for one page after the other, as the loop over what is in them goes on.
+func pages[P, T any](ctx context.Context, c *Client, path string, in func(P) []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
 		for q := (url.Values{}); ; {
-			r, err := c.do(ctx, call{method: http.MethodGet, path: personPath(user, "referrals"), query: q})
+			r, err := c.do(ctx, call{method: http.MethodGet, path: path, query: q})
 			if err != nil {
-				yield(Held{}, err)
+				yield(none, err)
 				return
 			}
-			page, err := read[struct {
-				Referrals []Held `json:"referrals"`
-			}](r)
+			page, err := read[P](r)
 			if err != nil {
-				yield(Held{}, err)
+				yield(none, err)
 				return
 			}
-			for _, h := range page.Referrals {
-				if !yield(h, nil) {
+			found := in(page)
+			for _, one := range found {
+				if !yield(one, nil) {
 					return
 				}
 			}
 			next := cursor(r.header.Get("Link"))
-			if next == "" || next == q.Get("after") || len(page.Referrals) == 0 {
+			if next == "" || next == q.Get("after") || len(found) == 0 {
 				return
 			}
 			q.Set("after", next)

@@ -30,6 +30,8 @@ var (
 		"The record names another partner as its issuer. Sign it as the partner your token is for.")
 	ErrKey = fault.New(fault.Unprocessable, "signing-key-unknown", fault.Sender,
 		"The key named is not a signing key of the issuer that counted at that time. Enrol the key, or sign with a current one.")
+	ErrQuery = fault.New(fault.Invalid, "consent-query-invalid", fault.Sender,
+		"Ask for a next page by the address that the Link of the page before gave.")
 )
 
 // Grants is what a transaction holds of consent records while it decides. Lock makes

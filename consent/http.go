@@ -2,6 +2,7 @@ package consent
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -25,6 +26,7 @@ type Handler struct {
 func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/consents", h.Gate.Allow(partners.ConsentsWrite, h.record)).Methods("POST")
 	r.Handle("/v1/consents/{consent}", h.Gate.Allow("", h.read)).Methods("GET")
+	r.Handle("/v1/keys/{kid}/consents", h.Gate.Allow(partners.PartnerAdmin, h.signedBy)).Methods("GET")
 	r.Handle("/v1/consents/{consent}/withdraw", h.Gate.Allow(partners.ConsentsWrite, h.withdraw)).Methods("POST")
 }
 
@@ -86,5 +88,23 @@ func (h *Handler) receipt(w http.ResponseWriter, r *http.Request, entry audit.En
 		return err
 	}
 	httpd.JSON(w, http.StatusCreated, receipt)
+	return nil
+}
+
+// signedBy lists what a key of the caller's agency signed about consent.
+func (h *Handler) signedBy(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	after := r.URL.Query().Get("after")
+	if after != "" && !isID(after) {
+		return ErrQuery
+	}
+	found, more, err := h.Store.SignedBy(r.Context(), c, mux.Vars(r)["kid"], after)
+	if err != nil {
+		return err
+	}
+	h.Log.Kick()
+	if more {
+		w.Header().Set("Link", fmt.Sprintf(`<%s?after=%s>; rel="next"`, r.URL.Path, found[len(found)-1].ID)) // RFC 8288
+	}
+	httpd.JSON(w, http.StatusOK, map[string]any{"consents": found, "more": more})
 	return nil
 }

@@ -123,6 +123,12 @@ func (s *Store) RevokeKey(ctx context.Context, c Caller, kid string, why Revocat
 	})
 }
 
+// QueueKnown queues the question whether the partner has ever had a key with that kid.
+func (s *Store) QueueKnown(b *pgx.Batch, partner ID, kid string, found *bool) {
+	b.Queue(`SELECT EXISTS (SELECT FROM partner_key WHERE partner = $1 AND kid = $2)`, partner, kid).
+		QueryRow(func(row pgx.Row) error { return row.Scan(found) })
+}
+
 // revokeKey revokes a key of the partner, with its entry and its place in the history.
 func revokeKey(ctx context.Context, tx pgx.Tx, partner ID, kid string, why RevocationReason) error {
 	history, err := holdKeys(ctx, tx, partner)

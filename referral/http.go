@@ -36,6 +36,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/referrals/{referral}/events", h.Gate.Allow("", h.history)).Methods("GET")
 	r.Handle("/v1/referrals/{referral}/events", h.Gate.Allow("", h.event)).Methods("POST")
 	r.Handle("/v1/referrals/{referral}/open", h.Gate.Allow("", h.open)).Methods("POST")
+	r.Handle("/v1/keys/{kid}/packets", h.Gate.Allow(partners.PartnerAdmin, h.touchedBy)).Methods("GET")
 	r.Handle("/v1/people/{user}/referrals", h.Gate.Allow(partners.PartnerAdmin, h.heldBy)).Methods("GET")
 }
 
@@ -191,12 +192,9 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, c partners.Caller
 
 // heldBy lists what somebody of the caller's agency holds, without a word of content.
 func (h *Handler) heldBy(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-	var after int64
-	if given := r.URL.Query().Get("after"); given != "" {
-		var err error
-		if after, err = strconv.ParseInt(given, 10, 64); err != nil || after < 1 {
-			return ErrQuery
-		}
+	after, err := cursor(r)
+	if err != nil {
+		return err
 	}
 	held, more, err := h.Store.HeldBy(r.Context(), c, mux.Vars(r)["user"], after)
 	if err != nil {
@@ -204,11 +202,46 @@ func (h *Handler) heldBy(w http.ResponseWriter, r *http.Request, c partners.Call
 	}
 	h.Log.Kick()
 	if more {
-		next := strconv.FormatInt(held[len(held)-1].seq, 10)
-		w.Header().Set("Link", fmt.Sprintf(`<%s?after=%s>; rel="next"`, r.URL.Path, next)) // RFC 8288
+		linkNext(w, r, held[len(held)-1].seq)
 	}
 	httpd.JSON(w, http.StatusOK, map[string]any{"referrals": held, "more": more})
 	return nil
+}
+
+// touchedBy lists what a key of the caller's agency signed or opens.
+func (h *Handler) touchedBy(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
+	after, err := cursor(r)
+	if err != nil {
+		return err
+	}
+	found, more, err := h.Store.TouchedBy(r.Context(), c, mux.Vars(r)["kid"], after)
+	if err != nil {
+		return err
+	}
+	h.Log.Kick()
+	if more {
+		linkNext(w, r, found[len(found)-1].seq)
+	}
+	httpd.JSON(w, http.StatusOK, map[string]any{"packets": found, "more": more})
+	return nil
+}
+
+// cursor reads after, the cursor of the page before; 0 is none.
+func cursor(r *http.Request) (int64, error) {
+	given := r.URL.Query().Get("after")
+	if given == "" {
+		return 0, nil
+	}
+	after, err := strconv.ParseInt(given, 10, 64)
+	if err != nil || after < 1 {
+		return 0, ErrQuery
+	}
+	return after, nil
+}
+
+// linkNext names the next page (RFC 8288).
+func linkNext(w http.ResponseWriter, r *http.Request, after int64) {
+	w.Header().Set("Link", fmt.Sprintf(`<%s?after=%d>; rel="next"`, r.URL.Path, after))
 }
 
 // poll is how often a waiting caller looks for what arrived on another hub.

@@ -278,6 +278,12 @@ func TestKeysAreRotatedAndRevokedByCommands(t *testing.T) {
 	if code, _, _ := d.run(t, "", "keys revoke --reason retired "+retired); code != exitConflict {
 		t.Errorf("again: %d", code)
 	}
+	if touched := d.must(t, "keys touched "+retired); len(touched["packets"].([]any))+len(touched["consents"].([]any)) != 0 {
+		t.Errorf("a key that was never used touched %v", touched)
+	}
+	if code, _, _ := d.run(t, "", "keys touched "+strings.Repeat("A", 43)); code != exitNotFound {
+		t.Errorf("an unknown key: %d", code)
+	}
 	if list, _ := d.must(t, "keys list")["keys"].([]any); len(list) != 7 {
 		t.Errorf("%v", list)
 	}

@@ -13,7 +13,7 @@ import (
 
 func (a *app) keysCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "keys", Short: "Make, show, rotate and revoke your agency's keys"}
-	cmd.AddCommand(a.keysNewCommand(), a.keysRotateCommand(), a.keysRevokeCommand(), a.keysListCommand(), &cobra.Command{
+	cmd.AddCommand(a.keysNewCommand(), a.keysRotateCommand(), a.keysRevokeCommand(), a.keysTouchedCommand(), a.keysListCommand(), &cobra.Command{
 		Use:   "show",
 		Short: "Show your public keys, to be compared with what others see of you",
 		Args:  cobra.NoArgs,

@@ -120,6 +120,7 @@ can, and afterwards if not.`,
 			}
 			return a.show(map[string]any{"kid": kid, "revoked": true, "reason": reason}, func(w io.Writer) {
 				fmt.Fprintf(w, "revoked\t%s\n", kid)
+				fmt.Fprintf(w, "next\thandover keys touched %s\n", kid)
 			})
 		}),
 	}

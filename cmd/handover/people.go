@@ -159,24 +159,13 @@ func (a *app) peopleReferralsCommand() *cobra.Command {
 names anybody, or, where none does, was the last to open a section.`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.withPerson(func(ctx context.Context, c *client.Client, args []string) error {
-			held, err := heldBy(ctx, c, args[0])
+			held, err := all(c.HeldBy(ctx, args[0]))
 			if err != nil {
 				return err
 			}
 			return a.show(map[string]any{"referrals": held}, func(w io.Writer) { writeHeld(w, held) })
 		}),
 	}
-}
-
-func heldBy(ctx context.Context, c *client.Client, user string) ([]client.Held, error) {
-	held := []client.Held{}
-	for h, err := range c.HeldBy(ctx, user) {
-		if err != nil {
-			return nil, err
-		}
-		held = append(held, h)
-	}
-	return held, nil
 }
 
 func writeHeld(w io.Writer, held []client.Held) {
@@ -200,7 +189,7 @@ that she holds are shown first, so that nobody is left waiting for an answer; th
 asked whether to go on, or --yes says so.`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.withPerson(func(ctx context.Context, c *client.Client, args []string) error {
-			held, err := heldBy(ctx, c, args[0])
+			held, err := all(c.HeldBy(ctx, args[0]))
 			if err != nil {
 				return err
 			}

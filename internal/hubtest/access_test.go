@@ -59,6 +59,8 @@ const access = `
 	GET  /v1/keys                                 partner:admin
 	POST /v1/keys                                 partner:admin
 	POST /v1/keys/{kid}/revoke                    partner:admin
+	GET  /v1/keys/{kid}/packets                   partner:admin
+	GET  /v1/keys/{kid}/consents                  partner:admin
 	GET  /v1/log/proof                            any
 	GET  /v1/log/tile/{tile:.+}                   any
 	GET  /v1/partners                             any
