@@ -152,3 +152,14 @@ const (
 	Lost        RevocationReason = "lost"        // nobody has it any more
 	Retired     RevocationReason = "retired"     // it is not needed any more
 )
+
+// check returns why no key can be revoked for the reason, or none with that kid.
+func (why RevocationReason) check(kid string) error {
+	if why != Compromised && why != Lost && why != Retired {
+		return ErrRevocation
+	}
+	if !ids.IsDigest(kid) {
+		return ErrKeyNotThere
+	}
+	return nil
+}

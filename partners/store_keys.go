@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"handover/audit"
-	"handover/internal/ids"
 	"handover/internal/pg"
 )
 
@@ -110,11 +109,8 @@ func (r rotationStatement) replace(ctx context.Context, tx pgx.Tx, history *keyH
 // compromised or lost always is, also the last: what nobody may rely on must not stand
 // because there is no other. Errors: ErrKeyNotThere, ErrRevocation, ErrKeyRevoked, ErrLastKey.
 func (s *Store) RevokeKey(ctx context.Context, c Caller, kid string, why RevocationReason) error {
-	if why != Compromised && why != Lost && why != Retired {
-		return ErrRevocation
-	}
-	if !ids.IsDigest(kid) {
-		return ErrKeyNotThere
+	if err := why.check(kid); err != nil {
+		return err
 	}
 	e := c.Entry("key.revoke")
 	e.Target, e.Reason = kid, string(why)

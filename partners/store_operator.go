@@ -51,6 +51,45 @@ func (s *Store) Resume(ctx context.Context, id ID) error {
 	return s.setStatus(ctx, id, Active, "partner.resume", Suspended)
 }
 
+// RevokeKeyOf takes a key of a partner out of use at once, for when its own administrator
+// cannot. Errors: those of RevokeKey.
+func (s *Store) RevokeKeyOf(ctx context.Context, id ID, kid string, why RevocationReason) error {
+	if err := why.check(kid); err != nil {
+		return err
+	}
+	e := proof.Entry{Act: "key.revoke", Other: string(id), Target: kid, Reason: string(why)}
+	return s.operate(ctx, e, func(tx pgx.Tx, _ audit.EntryID) error { return revokeKey(ctx, tx, id, kid, why) })
+}
+
+// Outlive waits until the transactions that were open when it was called have ended, at
+// most ten seconds. One that read a key a moment before it was revoked may yet store what
+// the key signed: whoever lists that afterwards misses nothing.
+func (s *Store) Outlive(ctx context.Context) error {
+	var since time.Time
+	if err := s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&since); err != nil {
+		return fmt.Errorf("reading the time: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		var open int
+		err := s.pool.QueryRow(ctx, `
+			SELECT count(*) FROM pg_stat_activity
+			WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid() AND xact_start < $1`, since).Scan(&open)
+		if err != nil {
+			return fmt.Errorf("waiting for open transactions: %w", err)
+		}
+		if open == 0 {
+			return nil
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for open transactions: %w", ctx.Err())
+		}
+	}
+}
+
 func (s *Store) setStatus(ctx context.Context, id ID, to Status, act string, from ...Status) error {
 	return s.operate(ctx, proof.Entry{Act: act, Target: string(id)}, func(tx pgx.Tx, entry audit.EntryID) error {
 		tag, err := tx.Exec(ctx, `

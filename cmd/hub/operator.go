@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"handover/internal/codes"
@@ -22,6 +23,11 @@ import (
 // operate opens the registry as the schema's owner, gives it to act and says what a
 // refusal means. A hub that runs on this folder may go on running.
 func operate(ctx context.Context, environ []string, act func(*partners.Store) error) error {
+	return operateOn(ctx, environ, func(_ *pgxpool.Pool, s *partners.Store) error { return act(s) })
+}
+
+// operateOn is operate for an act that needs other rooms too, over the same pool.
+func operateOn(ctx context.Context, environ []string, act func(*pgxpool.Pool, *partners.Store) error) error {
 	cfg, err := load(environ)
 	if err != nil {
 		return err
@@ -37,7 +43,7 @@ func operate(ctx context.Context, environ []string, act func(*partners.Store) er
 	return errors.Join(err, stop())
 }
 
-func asOwner(ctx context.Context, address string, act func(*partners.Store) error) error {
+func asOwner(ctx context.Context, address string, act func(*pgxpool.Pool, *partners.Store) error) error {
 	if err := pg.Migrate(ctx, address); err != nil {
 		return fmt.Errorf("migrating the database: %w", err)
 	}
@@ -50,7 +56,7 @@ func asOwner(ctx context.Context, address string, act func(*partners.Store) erro
 	if err != nil {
 		return err
 	}
-	return act(partners.NewStore(pool, firewall))
+	return act(pool, partners.NewStore(pool, firewall))
 }
 
 // ownDatabase is the configured database, that of the hub running on this folder, or

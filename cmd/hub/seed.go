@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"handover/client"
 	"handover/client/profile"
 	"handover/internal/codes"
@@ -60,7 +62,7 @@ func (d *demo) home(id partners.ID) string {
 }
 
 func (d *demo) seed(ctx context.Context) error {
-	err := asOwner(ctx, d.address, func(s *partners.Store) error {
+	err := asOwner(ctx, d.address, func(_ *pgxpool.Pool, s *partners.Store) error {
 		for _, p := range samples() {
 			if err := d.join(ctx, s, p); err != nil {
 				return fmt.Errorf("enrolling %s: %w", p.ID, err)
