@@ -25,8 +25,9 @@ type Bundle struct {
 
 // BundlePartner is what the bundle says of a partner.
 type BundlePartner struct {
-	Category string `json:"category,omitempty"`
-	Keys     []Key  `json:"keys"`
+	Category string      `json:"category,omitempty"`
+	Keys     []Key       `json:"keys"`
+	History  []KeyChange `json:"key_history,omitempty"` // of all changes of the keys, from the first
 }
 
 // BundleEvent is one step.
@@ -83,7 +84,10 @@ func (c *Client) addPartners(ctx context.Context, b *Bundle, signers []string) e
 		if _, ok := b.Partners[id]; ok {
 			continue
 		}
-		keys, err := c.Keys(ctx, id)
+		if _, err := c.keysOf(ctx, id); err != nil {
+			return err
+		}
+		whole, err := c.readHistory(ctx, id, KnownKeys{}, KnownKeys{})
 		if err != nil {
 			return err
 		}
@@ -91,7 +95,7 @@ func (c *Client) addPartners(ctx context.Context, b *Bundle, signers []string) e
 		if err != nil && Code(err) != "not-found" {
 			return err
 		}
-		b.Partners[id] = BundlePartner{Category: about.Category, Keys: keys}
+		b.Partners[id] = BundlePartner{Category: about.Category, Keys: whole.keys, History: whole.changes}
 	}
 	return nil
 }

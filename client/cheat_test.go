@@ -138,10 +138,10 @@ func TestHubThatLiesIsFoundOut(t *testing.T) {
 		"an opening with an old receipt": {"/open", func(p *pair) func(map[string]any) {
 			return func(m map[string]any) { m["receipt"] = members(p.wasReceipt) }
 		}, open, client.ErrProof},
-		"the keys of nobody": {"/camden-outreach/jwks.json", func(*pair) func(map[string]any) {
+		"the keys of nobody": {"/camden-outreach/keys", func(*pair) func(map[string]any) {
 			return func(m map[string]any) { m["keys"] = []any{} }
-		}, read, client.ErrForged},
-		"keys that cannot be read": {"/camden-outreach/jwks.json", func(*pair) func(map[string]any) {
+		}, read, client.ErrKeySwapped},
+		"keys that cannot be read": {"/camden-outreach/keys", func(*pair) func(map[string]any) {
 			return func(m map[string]any) { m["keys"].([]any)[0].(map[string]any)["handover_use"] = "both" }
 		}, read, client.ErrAnswer},
 		"another consent": {p0, func(p *pair) func(map[string]any) {
@@ -253,10 +253,7 @@ func TestTokenThatIsNotBoundIsNotUsed(t *testing.T) {
 
 func TestSignatureOfAKeyRevokedSinceIsDoubted(t *testing.T) {
 	p := newPair(t)
-	for i, k := range p.hub.keys["camden-outreach"] {
-		k.Revoked = k.NotBefore
-		p.hub.keys["camden-outreach"][i] = k
-	}
+	p.hub.revoke("camden-outreach")
 	r, err := p.to.Referral(t.Context(), p.referral)
 	if err != nil || r.Chain[0].Doubt == "" {
 		t.Errorf("%q, %v", r.Chain[0].Doubt, err)

@@ -45,6 +45,10 @@ type Options struct {
 	// rights. nil acts for the system itself.
 	Session *Session
 
+	// Known keeps what was seen of partners' keys, so that a hub which swaps one is caught. nil
+	// keeps it in memory: then each start is a first contact with everybody.
+	Known KeyMemory
+
 	// HTTP is the client to send with. nil is one with timeouts. Redirects are not
 	// followed in either case: a token is for one address.
 	HTTP *http.Client
@@ -74,6 +78,9 @@ type Client struct {
 	now      func() time.Time
 	tokens   *tokens
 
+	memory  KeyMemory
+	keeping sync.Mutex // held while something is kept
+
 	mu    sync.Mutex
 	known map[string]keySet // public keys by partner, for verifying
 	ends  endpoints         // as the hub gave them; none until they are needed
@@ -100,7 +107,10 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		hub: hub, host: host, partner: o.Partner, clientID: o.ClientID, keys: o.Keys, logKey: o.LogKey,
-		http: sender(o.HTTP), now: o.Now, known: map[string]keySet{},
+		http: sender(o.HTTP), now: o.Now, known: map[string]keySet{}, memory: o.Known,
+	}
+	if c.memory == nil {
+		c.memory = &memory{kept: map[string]KnownKeys{}}
 	}
 	if c.now == nil {
 		c.now = time.Now

@@ -95,28 +95,27 @@ func Enrol(ctx context.Context, e Enrolling) (Enrolment, error) {
 		Scopes: answer.Scopes, LogKey: logKey.String()}, nil
 }
 
+// enrolmentClaims are what an enrolment states.
+type enrolmentClaims struct {
+	Hub        string `json:"hub"`
+	CodeDigest string `json:"code_digest"`
+	IssuedAt   int64  `json:"iat"`
+	Keys       struct {
+		Authentication jose.PublicKey `json:"authentication"`
+		Signing        jose.PublicKey `json:"signing"`
+		Encryption     jose.PublicKey `json:"encryption"`
+	} `json:"keys"`
+}
+
 // request is the body of the enrolment.
 func (e Enrolling) request(hub string, now time.Time) ([]byte, error) {
 	code := strings.TrimSpace(e.Code)
 	digest := sha256.Sum256([]byte(code))
-	type keys struct {
-		Authentication jose.PublicKey `json:"authentication"`
-		Signing        jose.PublicKey `json:"signing"`
-		Encryption     jose.PublicKey `json:"encryption"`
-	}
-	claims, err := strict.Marshal(struct {
-		Hub        string `json:"hub"`
-		CodeDigest string `json:"code_digest"`
-		IssuedAt   int64  `json:"iat"`
-		Keys       keys   `json:"keys"`
-	}{hub, base64.RawURLEncoding.EncodeToString(digest[:]), now.Unix(),
-		keys{e.Authentication, e.Signing, e.Encryption}})
+	claims := enrolmentClaims{Hub: hub, CodeDigest: base64.RawURLEncoding.EncodeToString(digest[:]), IssuedAt: now.Unix()}
+	claims.Keys.Authentication, claims.Keys.Signing, claims.Keys.Encryption = e.Authentication, e.Signing, e.Encryption
+	statement, err := signJSON(enrolmentType, claims, e.Sign)
 	if err != nil {
-		return nil, fmt.Errorf("writing an enrolment: %w", err)
-	}
-	statement, err := jose.Sign(enrolmentType, claims, e.Sign)
-	if err != nil {
-		return nil, fmt.Errorf("signing an enrolment: %w", err)
+		return nil, err
 	}
 	return strict.Marshal(struct {
 		Code      string `json:"code"`

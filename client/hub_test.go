@@ -34,6 +34,7 @@ type fakeHub struct {
 	log    *fakeLog
 
 	keys      map[string][]client.Key  // by partner
+	changes   map[string][]fakeChange  // of their keys
 	consents  map[string]fakeConsent   // by id
 	referrals map[string]*fakeReferral // by id
 	order     []string                 // referral ids, oldest first
@@ -62,7 +63,7 @@ type fakeReferral struct {
 const fakeIssuer = "https://hub.example"
 
 func newHub(t testing.TB) *fakeHub {
-	return &fakeHub{issuer: fakeIssuer, log: newLog(t, "hub.example/v1/log"), keys: map[string][]client.Key{},
+	return &fakeHub{issuer: fakeIssuer, log: newLog(t, "hub.example/v1/log"), keys: map[string][]client.Key{}, changes: map[string][]fakeChange{},
 		consents: map[string]fakeConsent{}, private: map[string]client.Keys{}, referrals: map[string]*fakeReferral{}}
 }
 
@@ -97,9 +98,7 @@ func (h *fakeHub) serve(w http.ResponseWriter, r *http.Request) {
 	mux.HandleFunc("POST /v1/enrol", h.enrol)
 	mux.HandleFunc("GET /v1/partners", h.directory)
 	mux.HandleFunc("GET /v1/partners/{id}", h.partner)
-	mux.HandleFunc("GET /v1/partners/{id}/jwks.json", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, 200, map[string]any{"keys": h.keys[r.PathValue("id")]})
-	})
+	mux.HandleFunc("GET /v1/partners/{id}/keys", h.keyHistory)
 	mux.HandleFunc("POST /v1/consents", h.consent)
 	mux.HandleFunc("GET /v1/consents/{id}", h.readConsent)
 	mux.HandleFunc("POST /v1/consents/{id}/withdraw", h.withdraw)
@@ -178,10 +177,10 @@ func (h *fakeHub) enrol(w http.ResponseWriter, r *http.Request) {
 		refuse(w, 422, "enrolment-invalid")
 		return
 	}
-	for use, k := range e.Keys {
-		h.keys[body.Code] = append(h.keys[body.Code], client.Key{PublicKey: k, Use: use,
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)})
-	}
+	by := e.Keys["signing"].KeyID()
+	h.addKey(body.Code, e.Keys["signing"], client.Signing, proof.SelfSigned, by, body.Enrolment)
+	h.addKey(body.Code, e.Keys["encryption"], client.Encryption, proof.Countersigned, by, body.Enrolment)
+	h.addKey(body.Code, e.Keys["authentication"], client.Authentication, proof.Registered, "", "")
 	answer(w, 201, map[string]any{"partner": body.Code, "client_id": body.Code + ".abcde",
 		"scopes": []string{"referrals:send"}, "issuer": h.issuer})
 }
@@ -261,7 +260,10 @@ func newLog(_ testing.TB, origin string) *fakeLog {
 // add appends an entry and returns its receipt.
 func (l *fakeLog) add(e proof.Entry) proof.Receipt {
 	id, _ := uuid.NewV7()
-	e.V, e.ID, e.Time = proof.Version, id.String(), time.Now().UTC().Truncate(time.Microsecond)
+	e.V, e.ID = proof.Version, id.String()
+	if e.Time.IsZero() {
+		e.Time = now()
+	}
 	body, err := e.Bytes()
 	must(err)
 	var salt [32]byte

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 
@@ -123,35 +122,64 @@ func reread(members map[string]jsontext.Value, into any) error {
 	return strict.Unmarshal(data, into)
 }
 
-// Keys returns all public keys of a partner, newest first, outlived and revoked
-// ones among them, so that old signatures can be judged. It asks the hub each time.
+// Keys returns all public keys of a partner, newest first, outlived and revoked ones among
+// them, so that old signatures can be judged. It asks the hub each time for what is new, and
+// has verified it: each key has its entry in the log, and the history of the keys goes on
+// from what was known here. A hub that shows anything else is a *SwappedKey.
 //
-// That a key is the partner's is the hub's word. Before something weighty goes to a
-// partner for the first time, compare the thumbprint with her by telephone.
+// That a key is the partner's is the hub's word the first time. Before something weighty goes
+// to a partner for the first time, compare the thumbprint with her by telephone (AcceptKey).
 func (c *Client) Keys(ctx context.Context, partner string) ([]Key, error) {
-	set, err := get[struct {
-		Keys []Key `json:"keys"`
-	}](ctx, c, "/v1/partners/"+url.PathEscape(partner)+"/jwks.json", nil)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortStableFunc(set.Keys, func(a, b Key) int { return b.NotBefore.Compare(a.NotBefore) })
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.known[partner] = keySet{at: c.now(), keys: set.Keys}
-	return set.Keys, nil
+	set, err := c.keysOf(ctx, partner)
+	return set.keys, err
 }
 
-// keySet is a partner's keys as the hub gave them a moment ago.
+// keySet is a partner's keys as the hub gave them a moment ago, and what is known of them.
 type keySet struct {
-	at   time.Time
-	keys []Key
+	at    time.Time
+	keys  []Key
+	known KnownKeys
 }
 
 // keySetLife is how long keys are taken from memory to verify signatures. Sealing
 // always asks: what is sealed to a key that was revoked a minute ago is read by
 // whoever stole it.
 const keySetLife = time.Minute
+
+// keysOf asks the hub for what is new of a partner's keys, verifies it and keeps it.
+func (c *Client) keysOf(ctx context.Context, partner string) (keySet, error) {
+	kept, err := c.memory.Known(partner)
+	if err != nil {
+		return keySet{}, err
+	}
+	read, err := c.readHistory(ctx, partner, kept, kept)
+	if err != nil {
+		return keySet{}, err
+	}
+	if err := c.keep(read.known); err != nil {
+		return keySet{}, err
+	}
+	set := keySet{at: c.now(), keys: read.keys, known: read.known}
+	slices.SortStableFunc(set.keys, func(a, b Key) int { return b.NotBefore.Compare(a.NotBefore) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known[partner] = set
+	return set, nil
+}
+
+// keep keeps what was seen, unless somebody has kept more meanwhile.
+func (c *Client) keep(known KnownKeys) error {
+	c.keeping.Lock()
+	defer c.keeping.Unlock()
+	kept, err := c.memory.Known(known.Partner)
+	if err != nil {
+		return err
+	}
+	if len(kept.Entries) >= len(known.Entries) {
+		return nil
+	}
+	return c.memory.Keep(known)
+}
 
 // signingKey returns the signing key of a partner that a statement names.
 func (c *Client) signingKey(ctx context.Context, partner, kid string) (Key, error) {
@@ -160,18 +188,18 @@ func (c *Client) signingKey(ctx context.Context, partner, kid string) (Key, erro
 	c.mu.Unlock()
 	if c.now().Sub(set.at) < keySetLife {
 		if k, ok := findKey(set.keys, kid); ok {
-			return k, nil
+			return k, set.known.refuse(kid)
 		}
 	}
-	found, err := c.Keys(ctx, partner)
+	set, err := c.keysOf(ctx, partner)
 	if err != nil {
 		return Key{}, err
 	}
-	k, ok := findKey(found, kid)
+	k, ok := findKey(set.keys, kid)
 	if !ok {
 		return Key{}, fmt.Errorf("%w: %s has no signing key %s", ErrForged, partner, kid)
 	}
-	return k, nil
+	return k, set.known.refuse(kid)
 }
 
 func findKey(set []Key, kid string) (Key, bool) {
@@ -184,13 +212,13 @@ func findKey(set []Key, kid string) (Key, bool) {
 
 // sealingKey returns the newest encryption key of a partner that counts now.
 func (c *Client) sealingKey(ctx context.Context, partner string) (jose.PublicKey, error) {
-	found, err := c.Keys(ctx, partner)
+	set, err := c.keysOf(ctx, partner)
 	if err != nil {
 		return jose.PublicKey{}, err
 	}
-	for _, k := range found {
+	for _, k := range set.keys {
 		if k.Use == Encryption && k.ValidAt(c.now()) {
-			return k.PublicKey, nil
+			return k.PublicKey, set.known.refuse(k.KeyID())
 		}
 	}
 	return jose.PublicKey{}, &Problem{Type: "about:blank", Code: "recipient-inactive", Party: "recipient",

@@ -2,6 +2,8 @@ package client
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"handover/audit/proof"
@@ -21,11 +23,11 @@ import (
 func (b Bundle) Verify(logKey LogKey) (Findings, error) {
 	x := &examination{bundle: b, logKey: logKey, keys: map[string][]Key{}, held: chain{hub: b.Hub}}
 	x.Document = "bundle"
-	for id, p := range b.Partners {
-		x.keys[id] = p.Keys
-	}
 	if x.log(); x.logKey.Origin() == "" {
 		return x.Findings, ErrVerification
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.Partners)) {
+		x.partner(id, b.Partners[id])
 	}
 	for i, e := range b.Events {
 		if !x.event(i+1, e) {
@@ -44,6 +46,40 @@ func (b Bundle) Verify(logKey LogKey) (Findings, error) {
 	x.limit(limitPeople)
 	x.limit(limitRead)
 	return x.Findings, x.verdict()
+}
+
+// partner takes the keys of a partner, as their history has them where the bundle has one.
+func (x *examination) partner(id string, p BundlePartner) {
+	if len(p.History) == 0 {
+		x.keys[id] = p.Keys
+		x.limit("The bundle has no history of the keys of %s: that the log has them is not shown.", id)
+		return
+	}
+	about := "keys of " + id
+	keys, wrong := index(p.Keys)
+	known := KnownKeys{Partner: id}
+	e := examiner{logKey: x.logKey, hub: x.bundle.Hub, keys: keys}
+	for _, change := range p.History {
+		if wrong == nil {
+			_, wrong = e.take(&known, change)
+		}
+	}
+	if wrong == nil {
+		x.keys[id], wrong = match(known, p.Keys)
+	}
+	if wrong != nil {
+		x.fails(about, "%s", wrong.What)
+		return
+	}
+	x.holds(about, "%d changes in their history, each with its entry in the log, give these %d keys", len(known.Entries), len(known.Keys))
+	for i, k := range known.Keys {
+		switch {
+		case k.Introduced == unsigned:
+			x.fails(about, "the %s key %s was introduced without the signature of a key of theirs that counted", k.Use, k.ID)
+		case k.Introduced == proof.SelfSigned && i > 0:
+			x.limit("The signing key %s of %s, of %s, vouches for itself alone: ask %s whether it is theirs.", k.ID, id, day(k.From), id)
+		}
+	}
 }
 
 // examination is one Verify at work.

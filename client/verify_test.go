@@ -89,11 +89,27 @@ func TestChangedBundleDoesNotHold(t *testing.T) {
 				b.Partners["westside-aid"].Keys[i].Revoked = time.Unix(1, 0)
 			}
 		}, "revoked"},
-		"a key that had outlived itself": {func(_ *pair, b *client.Bundle) {
+		"a key that had outlived itself, and no history": {func(_ *pair, b *client.Bundle) {
+			forgetKeys(b)
 			for i := range b.Partners["camden-outreach"].Keys {
 				b.Partners["camden-outreach"].Keys[i].NotAfter = time.Unix(1, 0)
 			}
 		}, "did not count"},
+		"a key that is given a longer life": {func(_ *pair, b *client.Bundle) {
+			for i := range b.Partners["camden-outreach"].Keys {
+				b.Partners["camden-outreach"].Keys[i].NotAfter = time.Unix(1<<40, 0)
+			}
+		}, "the log says otherwise"},
+		"a key that no history has": {func(p *pair, b *client.Bundle) {
+			camden := b.Partners["camden-outreach"]
+			camden.Keys = append(camden.Keys, p.hub.keys["northgate"]...)
+			b.Partners["camden-outreach"] = camden
+		}, "there is no entry in the log"},
+		"a history without its first change": {func(_ *pair, b *client.Bundle) {
+			camden := b.Partners["camden-outreach"]
+			camden.History = camden.History[1:]
+			b.Partners["camden-outreach"] = camden
+		}, "is change 2, by the log"},
 		"a consent that somebody changed": {func(_ *pair, b *client.Bundle) {
 			r := &b.Consents[0].Record
 			*r = (*r)[:len(*r)-8] + "AAAAAAAA"
@@ -106,6 +122,7 @@ func TestChangedBundleDoesNotHold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, b := story(t)
+			member(t, p.hub, "northgate")
 			c.change(p, &b)
 			f, err := b.Verify(p.from.LogKey())
 			if name == "a consent of something else" {
@@ -119,6 +136,13 @@ func TestChangedBundleDoesNotHold(t *testing.T) {
 				t.Errorf("%v, and\n%s", err, failures(f))
 			}
 		})
+	}
+}
+
+// forgetKeys takes the histories of keys out of a bundle.
+func forgetKeys(b *client.Bundle) {
+	for id, p := range b.Partners {
+		b.Partners[id] = client.BundlePartner{Category: p.Category, Keys: p.Keys}
 	}
 }
 
@@ -139,6 +163,7 @@ func TestBundleOfAnotherHubsPacketsDoesNotHold(t *testing.T) {
 	p, b := story(t)
 	other := newLog(t, "other.example/v1/log")
 	b.Hub, b.LogKey, b.Consents = "https://other.example", other.key.String(), nil
+	forgetKeys(&b)
 	for i := range b.Events {
 		entry, err := b.Events[i].Receipt.Verify(p.from.LogKey())
 		must(err)

@@ -9,6 +9,7 @@
 //	root.key       the root key, mode 0600, unless there is a passphrase instead
 //	outbox/        packets, saved before they are sent for the first time (outbox.go)
 //	receipts/      what the hub answered
+//	known/         what was seen of each partner's keys (known.go)
 //
 // The directory is for its owner alone. Back it up with root.key kept elsewhere:
 // without the encryption key, what was sealed to it can be opened by nobody.
@@ -219,7 +220,7 @@ func (p *Profile) client(keys privateKeys, session *client.Session) (*client.Cli
 	return client.New(client.Options{
 		Hub: p.settings.Hub, Partner: p.settings.Partner, ClientID: p.settings.ClientID, LogKey: logKey,
 		Keys:    client.Keys{Authentication: keys.authentication, Signing: keys.signing.Signer(), Encryption: keys.encryption},
-		Session: session, HTTP: p.options.HTTP, Now: p.options.Now,
+		Session: session, HTTP: p.options.HTTP, Now: p.options.Now, Known: knownKeys{p.dir},
 	})
 }
 

@@ -50,21 +50,32 @@ var errUse = errors.New("this profile has no such key to rotate")
 // the key that was made. Encryption keys are kept for ever: what was sealed to them must
 // stay readable. Errors: those of client.RotateKey, and ErrRotating.
 func (p *Profile) Rotate(ctx context.Context, by *client.Client, use string, overlap time.Duration) (jose.PublicKey, error) {
+	return p.rotate(ctx, by, client.Rotation{Use: use, Overlap: overlap})
+}
+
+// RotateAlone is Rotate for a signing key that vouches for itself, when no signing key of the
+// agency counts any more.
+func (p *Profile) RotateAlone(ctx context.Context, by *client.Client, use string, overlap time.Duration) (jose.PublicKey, error) {
+	return p.rotate(ctx, by, client.Rotation{Use: use, Overlap: overlap, SelfSigned: true})
+}
+
+func (p *Profile) rotate(ctx context.Context, by *client.Client, r client.Rotation) (jose.PublicKey, error) {
 	if err := p.sweep(); err != nil {
 		return jose.PublicKey{}, err
 	}
-	key, err := p.next(ctx, use)
+	key, err := p.next(ctx, r.Use)
 	if err != nil {
 		return jose.PublicKey{}, err
 	}
-	_, err = by.RotateKey(ctx, client.Rotation{Use: use, New: key, Retire: p.settings.Next.Retire, Overlap: overlap})
+	r.New, r.Retire = key, p.settings.Next.Retire
+	_, err = by.RotateKey(ctx, r)
 	if client.Code(err) == "key-taken" && p.registered(ctx, key) {
 		err = nil // an earlier answer was lost
 	}
 	if err != nil {
 		return jose.PublicKey{}, err
 	}
-	return key.Public(), p.adopt(key, overlap)
+	return key.Public(), p.adopt(key, r.Overlap)
 }
 
 // Resume finishes a rotation that was broken off, if the hub knows the new key by now. It

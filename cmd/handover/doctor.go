@@ -87,7 +87,12 @@ func (a *app) examine(ctx context.Context) []examined {
 	if err != nil {
 		return append(found, unwell("keys", err))
 	}
-	return append(append(found, a.examineKeys(s, keys)...), outbox(p))
+	history, err := c.KeyHistory(ctx, s.Partner)
+	if err != nil {
+		return append(found, unwell("keys", err))
+	}
+	found = append(append(found, a.examineKeys(s, keys)...), strangeKeys(s, history.Keys)...)
+	return append(found, outbox(p))
 }
 
 func unwell(what string, err error) examined {

@@ -77,8 +77,11 @@ func codeOf(err error) int {
 	switch {
 	case errors.As(err, new(usageError)):
 		return exitUsage
-	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrForged), errors.Is(err, client.ErrVerification):
+	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrForged), errors.Is(err, client.ErrVerification),
+		errors.Is(err, client.ErrKeySwapped), errors.Is(err, errStrangeKey):
 		return exitFalse
+	case errors.Is(err, client.ErrNoSuchKey):
+		return exitNotFound
 	case errors.Is(err, profile.ErrNone), errors.Is(err, profile.ErrNotEnrolled), errors.Is(err, profile.ErrNotSignedIn), errors.Is(err, keys.ErrRoot):
 		return exitAuth
 	case errors.Is(err, profile.ErrExists), errors.Is(err, profile.ErrEnrolled), errors.Is(err, profile.ErrRotating):
@@ -134,8 +137,15 @@ func remedy(err error) string {
 		return "name the file with the passphrase in HANDOVER_PASSPHRASE_FILE, or restore root.key from its backup"
 	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrForged):
 		return "keep your files as they are, and tell the hub's operator and the other partner"
+	case errors.Is(err, errStrangeKey):
+		return "ask your colleagues who made it. Nobody: handover keys revoke it --reason compromised, and tell the hub's operator. One of you: handover keys accept it"
+	case errors.Is(err, client.ErrNoSuchKey):
+		return "handover keys check PARTNER, and compare again"
 	case errors.Is(err, client.ErrDocument):
 		return "give a receipt, a packet, a consent record, or a bundle made by handover history"
+	}
+	if s, ok := errors.AsType[*client.SwappedKey](err); ok {
+		return askThem(s)
 	}
 	if p, ok := errors.AsType[*client.Problem](err); ok {
 		return remedies()[p.Code]

@@ -12,23 +12,24 @@ import (
 )
 
 func (a *app) keysCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "Make, show, rotate and revoke your agency's keys"}
-	cmd.AddCommand(a.keysNewCommand(), a.keysRotateCommand(), a.keysRevokeCommand(), a.keysTouchedCommand(), a.keysListCommand(), &cobra.Command{
-		Use:   "show",
-		Short: "Show your public keys, to be compared with what others see of you",
-		Args:  cobra.NoArgs,
-		RunE: a.does(func(*cobra.Command, []string) error {
-			dir, err := a.folder()
-			if err != nil {
-				return err
-			}
-			s, err := profile.Read(dir)
-			if err != nil {
-				return err
-			}
-			return a.showKeys(dir, s)
-		}),
-	})
+	cmd := &cobra.Command{Use: "keys", Short: "Make, show, rotate and revoke your agency's keys, and check anybody's"}
+	cmd.AddCommand(a.keysNewCommand(), a.keysRotateCommand(), a.keysRevokeCommand(), a.keysTouchedCommand(), a.keysListCommand(),
+		a.keysCheckCommand(), a.keysAcceptCommand(), &cobra.Command{
+			Use:   "show",
+			Short: "Show your public keys, to be compared with what others see of you",
+			Args:  cobra.NoArgs,
+			RunE: a.does(func(*cobra.Command, []string) error {
+				dir, err := a.folder()
+				if err != nil {
+					return err
+				}
+				s, err := profile.Read(dir)
+				if err != nil {
+					return err
+				}
+				return a.showKeys(dir, s)
+			}),
+		})
 	return cmd
 }
 

@@ -24,6 +24,7 @@ const mostOverlap = 90 * 24 * time.Hour
 
 func (a *app) keysRotateCommand() *cobra.Command {
 	var overlap string
+	var alone bool
 	cmd := &cobra.Command{
 		Use:   "rotate USE",
 		Short: "Put a new key in the place of an old one, as your agency's administrator",
@@ -31,6 +32,10 @@ func (a *app) keysRotateCommand() *cobra.Command {
 count it from now on. The old one counts for the overlap still, so that nothing that is on
 its way is lost; encryption keys are kept for ever, since what was sealed to them must stay
 readable. Back up the profile afterwards.
+
+Your signing key signs for the new one, so that your partners take it without asking. Only
+when no signing key of your agency counts any more, --self-signed has a new signing key
+vouch for itself: each partner that knows you will ask you for its fingerprint.
 
 If it is broken off, the profile works as before, and the same command again finishes it.`,
 		Example:   "  handover keys rotate signing\n  handover keys rotate encryption --overlap 30d",
@@ -44,9 +49,13 @@ If it is broken off, the profile works as before, and the same command again fin
 			if err != nil || both < 0 || both > mostOverlap {
 				return usage("--overlap is a time such as 14d or 36h, at most 90d")
 			}
-			return a.rotate(cmd.Context(), args[0], both)
+			if alone && args[0] != client.Signing {
+				return usage("--self-signed is for the signing key")
+			}
+			return a.rotate(cmd.Context(), args[0], both, alone)
 		}),
 	}
+	cmd.Flags().BoolVar(&alone, "self-signed", false, "no signing key of your agency counts any more: the new one vouches for itself")
 	cmd.Flags().StringVar(&overlap, "overlap", usualOverlap, "how long the old key counts still; 0 ends it at once")
 	return cmd
 }
@@ -64,7 +73,7 @@ func days(text string) (time.Duration, error) {
 	return time.ParseDuration(text)
 }
 
-func (a *app) rotate(ctx context.Context, use string, overlap time.Duration) error {
+func (a *app) rotate(ctx context.Context, use string, overlap time.Duration, alone bool) error {
 	p, err := a.profile(ctx)
 	if err != nil {
 		return err
@@ -78,7 +87,11 @@ func (a *app) rotate(ctx context.Context, use string, overlap time.Duration) err
 	}
 	was := p.Settings().Keys
 	old := map[string][]jose.PublicKey{client.Authentication: {was.Authentication}, client.Signing: {was.Signing}, client.Encryption: was.Encryption}[use]
-	key, err := p.Rotate(ctx, by, use, overlap)
+	rotate := p.Rotate
+	if alone {
+		rotate = p.RotateAlone
+	}
+	key, err := rotate(ctx, by, use, overlap)
 	if err != nil {
 		return err
 	}
@@ -96,6 +109,9 @@ func (a *app) rotate(ctx context.Context, use string, overlap time.Duration) err
 		return err
 	}
 	a.next("back up %s", p.Dir())
+	if alone {
+		a.next("tell your partners to ask you for the fingerprint %s", key.Thumbprint())
+	}
 	return nil
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -27,12 +26,7 @@ func held(t *testing.T, flags string) *desk {
 	if code != exitOK {
 		t.Fatalf("send: %d\n%s", code, talk)
 	}
-	old := to.Sealing.KeyID()
-	to.Renew(t)
-	a := d.hub.Person(t, "larkfield-housing", "administrator").Post(t, "/v1/keys/"+old+"/revoke", map[string]string{"reason": "retired"})
-	if a.Status != http.StatusNoContent {
-		t.Fatalf("revoking the old key: %d", a.Status)
-	}
+	to.Rotate(t, d.hub.Person(t, "larkfield-housing", "administrator"), "encryption", 0)
 	return d
 }
 

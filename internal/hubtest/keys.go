@@ -1,6 +1,7 @@
 package hubtest
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"handover/audit"
 	"handover/audit/proof"
+	"handover/keys/jose"
 	"handover/partners"
 )
 
@@ -44,4 +46,24 @@ func (h *Hub) register(t testing.TB, a *Agency) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Rotate puts a new signing or encryption key in the place of the agency's, as its
+// administrator, with the signature of its signing key, and returns the old key.
+func (a *Agency) Rotate(t testing.TB, admin *Person, use partners.Use, overlap time.Duration) (old jose.PrivateKey) {
+	t.Helper()
+	key, place := Key(t, use), &a.Signing
+	if use == partners.Encryption {
+		place = &a.Sealing
+	}
+	r := partners.Rotation{Hub: a.hub.issuer, Partner: a.ID, Use: use, Key: key.Public(), IssuedAt: a.hub.Now().Unix(),
+		Retire: place.KeyID(), Overlap: int64(overlap / time.Second)}
+	if use == partners.Signing {
+		r.Possession = Possession(t, r, key)
+	}
+	var made partners.HeldKey
+	admin.Do(t, Call{Method: http.MethodPost, Path: "/v1/keys", Type: "application/jose",
+		Body: []byte(SignAs(t, partners.RotationType, r, a.Signing.Signer()))}).Into(t, http.StatusCreated, &made)
+	old, *place = *place, key
+	return old
 }
