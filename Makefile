@@ -2,8 +2,8 @@
 # make test   everything that needs no long run
 # make help   the rest
 #
-# Both work from a clean clone: what is missing (PostgreSQL's programs, Node, Chromium, a C compiler)
-# is installed or fetched into .cache/, and said so.
+# Both work from a clean clone: what is missing (PostgreSQL's programs, Node, Chromium, a C compiler,
+# the Vault of the tests) is installed, fetched or built into .cache/, and said so.
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test vet lint bench fuzz chaos clean
@@ -26,9 +26,9 @@ build: ## the two programs, into bin/
 run: build ## a hub with a private PostgreSQL, sample partners and one referral; PORT and HUB_DIR set where
 	@dir=$$(deploy/dev/postgres.sh) && HUB_PG_BIN="$$dir" exec bin/hub run
 
-test: vet ## vet, staticcheck, every test with the race detector
-	@dir=$$(deploy/dev/postgres.sh) && race=$$(deploy/dev/tools.sh) && \
-	set -x && HUB_PG_BIN="$$dir" exec $(GO) test $$race -shuffle=on -timeout=20m $(TEST)
+test: vet ## vet, staticcheck, every test with the race detector; HUB_TEST_VAULT=off leaves out Vault
+	@dir=$$(deploy/dev/postgres.sh) && race=$$(deploy/dev/tools.sh) && vault=$$(deploy/dev/vault.sh) && \
+	set -x && HUB_PG_BIN="$$dir" HUB_TEST_VAULT="$$vault" exec $(GO) test $$race -shuffle=on -timeout=20m $(TEST)
 
 vet:
 	$(GO) vet ./...

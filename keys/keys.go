@@ -5,6 +5,8 @@
 // keys.go says what a Store promises. local.go is the Store that keeps its keys in
 // a directory: root.go has the key that everything there is sealed under,
 // version.go the sealed file of one version, durable.go how files are written.
+// keys/vault is the Store whose keys are in HashiCorp Vault, mixed.go a Store that
+// is moving from one to the other.
 // keys/keystest is the proof of the promises that every implementation has to
 // pass; keys/jose is what tokens are made of.
 package keys
@@ -15,7 +17,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
+	"handover/internal/fault"
 	"handover/keys/jose"
 )
 
@@ -52,6 +56,22 @@ type Store interface {
 	// Unwrap opens what Wrap sealed. It returns ErrUnwrap when the blob is not
 	// this Store's, was changed, or belongs to another aad.
 	Unwrap(ctx context.Context, blob string, aad []byte) ([]byte, error)
+
+	// List returns the valid versions of every key, by name and newest first, for
+	// whoever looks after them. Nothing of it is private.
+	List(ctx context.Context) ([]Version, error)
+
+	// Ready returns nil when the Store could sign and open at this moment, and an
+	// error that is ErrUnavailable and says why when it could not.
+	Ready(ctx context.Context) error
+}
+
+// Version is what may be told of one version of a key.
+type Version struct {
+	Name   string
+	Key    jose.PublicKey
+	Made   time.Time
+	Holder string // who has the private part: "local" or "vault"
 }
 
 // The refusals of a Store.
@@ -62,6 +82,41 @@ var (
 	ErrName       = errors.New("keys: a key's name is 1 to 64 lower-case letters, digits and inner hyphens")
 	ErrUnwrap     = errors.New("keys: the blob does not open here")
 )
+
+// ErrUnavailable is the answer of every method of a Store that cannot be asked now:
+// Vault is sealed, dead, slow, or does not take the hub's credentials. Nothing was
+// done, or nothing that anybody sees. It is a refusal of the hub's, so that whatever
+// needed the key answers 503 and when to come again.
+var ErrUnavailable = fault.New(fault.Unavailable, "keys-unavailable", fault.Hub,
+	"The hub cannot use its keys now. Send the same request again after the time in Retry-After.").Retryable()
+
+// CheckName returns ErrName for what is no name of a key. Names become part of a
+// file's name and of a URL, so this is also what keeps a path out of both.
+func CheckName(name string) error {
+	if name == "" || len(name) > 64 || name[0] == '-' || name[len(name)-1] == '-' {
+		return ErrName
+	}
+	for _, c := range []byte(name) {
+		if c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return ErrName
+		}
+	}
+	return nil
+}
+
+// Signs reports whether digest and opts are what alg signs: one SHA-256, or a
+// whole message without the pre-hash and context variants of Ed25519, which no
+// verifier here knows.
+func Signs(alg jose.Algorithm, digest []byte, opts crypto.SignerOpts) bool {
+	hash, plain := opts.(crypto.Hash)
+	if !plain {
+		return false
+	}
+	if alg == jose.ES256 {
+		return hash == crypto.SHA256 && len(digest) == hash.Size()
+	}
+	return hash == 0
+}
 
 // Ensure makes the first version of a key unless there is a valid one.
 func Ensure(ctx context.Context, s Store, name string, alg jose.Algorithm) error {

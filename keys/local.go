@@ -11,6 +11,8 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -109,7 +111,7 @@ func (l *Local) Sign(ctx context.Context, name, kid string, digest []byte, opts 
 		if v.key.KeyID() != kid {
 			continue
 		}
-		if !signs(v.key.Public().Algorithm(), digest, opts) {
+		if !Signs(v.key.Public().Algorithm(), digest, opts) {
 			return nil, ErrDigest
 		}
 		sig, err := v.key.Signer().Key.Sign(rand.Reader, digest, opts)
@@ -119,20 +121,6 @@ func (l *Local) Sign(ctx context.Context, name, kid string, digest []byte, opts 
 		return sig, nil
 	}
 	return nil, ErrUnknownKey
-}
-
-// signs reports whether digest and opts are what alg signs: one SHA-256, or a
-// whole message without the pre-hash and context variants of Ed25519, which no
-// verifier here knows.
-func signs(alg jose.Algorithm, digest []byte, opts crypto.SignerOpts) bool {
-	hash, plain := opts.(crypto.Hash)
-	if !plain {
-		return false
-	}
-	if alg == jose.ES256 {
-		return hash == crypto.SHA256 && len(digest) == hash.Size()
-	}
-	return hash == 0
 }
 
 // Rotate is Store's. It first destroys the private parts that have retired since
@@ -188,22 +176,39 @@ func (l *Local) Unwrap(ctx context.Context, blob string, aad []byte) ([]byte, er
 	return unseal(l.rings.wraps, blob, aad)
 }
 
-// check refuses a call that has ended and a name that is none. A name becomes part
-// of a file's, so this is also what keeps a path out of it.
+// check refuses a call that has ended and a name that is none.
 func check(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if name == "" || len(name) > 64 || name[0] == '-' || name[len(name)-1] == '-' {
-		return ErrName
+	return CheckName(name)
+}
+
+// List is Store's.
+func (l *Local) List(ctx context.Context) ([]Version, error) {
+	found, err := l.list()
+	if err != nil {
+		return nil, err
 	}
-	for _, c := range []byte(name) {
-		if c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return ErrName
+	names := map[string]bool{}
+	for _, f := range found {
+		names[f.name] = true
+	}
+	var all []Version
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		versions, err := l.valid(ctx, name)
+		if err != nil && !errors.Is(err, ErrUnknownKey) {
+			return nil, err
+		}
+		for _, v := range versions {
+			all = append(all, Version{Name: name, Key: v.key.Public(), Made: v.made, Holder: "local"})
 		}
 	}
-	return nil
+	return all, ctx.Err()
 }
+
+// Ready is Store's: what was opened stays open.
+func (l *Local) Ready(ctx context.Context) error { return ctx.Err() }
 
 // seal returns plaintext sealed as a blob. The AEAD puts a fresh random nonce in
 // front.
