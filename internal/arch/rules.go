@@ -108,7 +108,7 @@ type seam struct {
 // seams keep each library behind one door, so that it can be replaced, and
 // misused only in sight.
 func seams() []seam {
-	http := []string{"web", "oauth", "notify", "client", "internal/httpd", "internal/hubtest", "cmd"}
+	http := []string{"web", "oauth", "notify", "client", "internal/httpd", "internal/hubtest", "cmd", "keys/vault", "keys/keystest"}
 	return []seam{
 		{"github.com/jackc/pgx", []string{"store"}, []string{"internal/pg", "internal/pgtest", "internal/hubtest", "cmd"}, true},
 		{"database/sql", nil, []string{"internal/pg"}, false},

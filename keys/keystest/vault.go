@@ -94,8 +94,7 @@ func (v *Vault) Start() {
 		v.t.Fatalf("starting Vault: %v (deploy/dev/vault.sh builds it)", err)
 	}
 	for range 600 {
-		if answer, err := http.Get(v.Addr + "/v1/sys/seal-status"); err == nil { //nolint:noctx // bounded by the loop
-			_ = answer.Body.Close()
+		if v.Try("", http.MethodGet, "sys/seal-status", nil) == nil {
 			v.readState(statePath)
 			return
 		}
