@@ -89,6 +89,13 @@ func Sections() List {
 	}
 }
 
+// IsAttachment reports whether a section of that name is an attachment: attachment-1 to
+// attachment-9. It is no class of data; it declares the one that it is judged as.
+func IsAttachment(name string) bool {
+	n, ok := strings.CutPrefix(name, "attachment-")
+	return ok && len(n) == 1 && n >= "1" && n <= "9"
+}
+
 // Urgencies are how soon she must be answered.
 func Urgencies() List {
 	return List{

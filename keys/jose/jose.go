@@ -13,6 +13,7 @@
 //	proof.go      VerifyProof for DPoP
 //	encrypted.go  ParseEncrypted and Decrypt
 //	seal.go       Encrypt
+//	chunk.go      EncryptChunk, ParseChunk and their ContentKey
 //	sign.go       Sign and SignProof
 //	public.go     PublicKey, its points (point.go) and its JWK
 //	rsa.go        what PS256 alone needs

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"slices"
 	"time"
 
 	"handover/internal/codes"
@@ -56,10 +57,11 @@ type Basis struct {
 
 // Sealing is a section's line in the manifest.
 type Sealing struct {
-	Ciphertext string `json:"ct"`              // digest of the JWE string
-	Plaintext  string `json:"pt"`              // digest of the salted plaintext
-	Copy       string `json:"copy,omitempty"`  // digest of the sender's own copy
-	Class      string `json:"class,omitempty"` // data class of an attachment
+	Ciphertext string `json:"ct"`               // digest of the JWE string
+	Plaintext  string `json:"pt"`               // digest of the salted plaintext
+	Copy       string `json:"copy,omitempty"`   // digest of the sender's own copy
+	Class      string `json:"class,omitempty"`  // data class of an attachment
+	Chunks     string `json:"chunks,omitempty"` // digest over the digests of an attachment's sealed chunks
 }
 
 // Statement is an envelope taken apart but not yet believed.
@@ -234,13 +236,37 @@ func (c Claims) routing() string {
 	return ""
 }
 
+// fits reports whether the line can stand under that name: an attachment declares the
+// class that it is judged as and its chunks, and nothing else declares either. So what has
+// no class is never sent to anybody.
+func (s Sealing) fits(name string) bool {
+	if codes.IsAttachment(name) {
+		return codes.Sections().Has(s.Class) && ids.IsDigest(s.Chunks)
+	}
+	return codes.Sections().Has(name) && s.Class == "" && s.Chunks == ""
+}
+
+// Classes lists the classes of data that the sections are judged as, each once, in
+// alphabetical order: a section's own name, or what an attachment declares.
+func (c Claims) Classes(names ...string) []string {
+	classes := make([]string, 0, len(names))
+	for _, name := range names {
+		if codes.IsAttachment(name) {
+			name = c.Sections[name].Class
+		}
+		classes = append(classes, name)
+	}
+	slices.Sort(classes)
+	return slices.Compact(classes)
+}
+
 // manifest checks the list of sections and the basis they need.
 func (c Claims) manifest(r rule) string {
 	if c.Event == Request && len(c.Sections) == 0 {
 		return "sections"
 	}
 	for name, seal := range c.Sections {
-		if !codes.Sections().Has(name) || seal.Class != "" || (!r.sections && name != "note") {
+		if !seal.fits(name) || (!r.sections && name != "note") {
 			return "sections"
 		}
 		if !ids.IsDigest(seal.Ciphertext) || !ids.IsDigest(seal.Plaintext) || (seal.Copy != "" && !ids.IsDigest(seal.Copy)) {

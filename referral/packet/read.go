@@ -155,7 +155,7 @@ func (o Opened) FitsOne(keys []jose.PublicKey) bool {
 // printable keeps a section's name out of a message unless it is one of the codes: a
 // sender may by mistake have named a section after her.
 func printable(name string) string {
-	if !codes.Sections().Has(name) {
+	if !codes.Sections().Has(name) && !codes.IsAttachment(name) {
 		return "?"
 	}
 	return name

@@ -59,7 +59,8 @@ type To struct {
 
 // Seal makes a packet: it seals data (section to JSON object) to the recipient, and
 // to the sender herself when asked, writes the manifest and signs the envelope. An
-// empty jti and zero times are filled in: a new UUIDv7, now, and 28 days.
+// empty jti and zero times are filled in: a new UUIDv7, now, and 28 days. Of c.Sections
+// it takes what an attachment declares, its class and chunks, and fills in the rest.
 func Seal(c Claims, data map[string]Content, to To, signer jose.SigningKey, now time.Time) (Packet, error) {
 	if c.ID == "" {
 		id, err := uuid.NewV7()
@@ -75,12 +76,14 @@ func Seal(c Claims, data map[string]Content, to To, signer jose.SigningKey, now 
 		c.Expires = time.Unix(c.IssuedAt, 0).Add(28 * 24 * time.Hour).Unix()
 	}
 	p := Packet{}
+	declared := c.Sections
 	c.Sections = nil // the manifest lists what is sealed here and nothing else
 	if len(data) > 0 {
 		p.Sections, c.Sections = map[string]string{}, map[string]Sealing{}
 	}
 	for name, d := range data {
-		if err := p.seal(&c, name, d, to); err != nil {
+		line := Sealing{Class: declared[name].Class, Chunks: declared[name].Chunks}
+		if err := p.seal(&c, name, line, d, to); err != nil {
 			return Packet{}, err
 		}
 	}
@@ -99,7 +102,7 @@ func Seal(c Claims, data map[string]Content, to To, signer jose.SigningKey, now 
 }
 
 // seal encrypts one section and enters it in the manifest.
-func (p *Packet) seal(c *Claims, name string, data Content, to To) error {
+func (p *Packet) seal(c *Claims, name string, line Sealing, data Content, to To) error {
 	if jsontext.Value(data).Kind() != '{' {
 		return ErrSection.With("section", printable(name))
 	}
@@ -110,11 +113,11 @@ func (p *Packet) seal(c *Claims, name string, data Content, to To) error {
 	if err != nil {
 		return ErrSection.With("section", printable(name))
 	}
-	seal := Sealing{Plaintext: ids.Digest(string(plain))}
+	line.Plaintext = ids.Digest(string(plain))
 	if p.Sections[name], err = jose.Encrypt(plain, to.Recipient, contentType); err != nil {
 		return fmt.Errorf("sealing a section: %w", err)
 	}
-	seal.Ciphertext = ids.Digest(p.Sections[name])
+	line.Ciphertext = ids.Digest(p.Sections[name])
 	if to.Copy != nil {
 		if p.Copies == nil {
 			p.Copies = map[string]string{}
@@ -122,9 +125,9 @@ func (p *Packet) seal(c *Claims, name string, data Content, to To) error {
 		if p.Copies[name], err = jose.Encrypt(plain, *to.Copy, contentType); err != nil {
 			return fmt.Errorf("sealing a copy: %w", err)
 		}
-		seal.Copy = ids.Digest(p.Copies[name])
+		line.Copy = ids.Digest(p.Copies[name])
 	}
-	c.Sections[name] = seal
+	c.Sections[name] = line
 	return nil
 }
 
