@@ -29,6 +29,7 @@ import (
 // fakeHub answers as a hub does, decides nothing, and can be told to lie. What it
 // keeps is in memory; its log is a real one.
 type fakeHub struct {
+	t      testing.TB
 	issuer string
 	mu     sync.Mutex
 	log    *fakeLog
@@ -63,7 +64,7 @@ type fakeReferral struct {
 const fakeIssuer = "https://hub.example"
 
 func newHub(t testing.TB) *fakeHub {
-	return &fakeHub{issuer: fakeIssuer, log: newLog(t, "hub.example/v1/log"), keys: map[string][]client.Key{}, changes: map[string][]fakeChange{},
+	return &fakeHub{t: t, issuer: fakeIssuer, log: newLog(t, "hub.example/v1/log"), keys: map[string][]client.Key{}, changes: map[string][]fakeChange{},
 		consents: map[string]fakeConsent{}, private: map[string]client.Keys{}, referrals: map[string]*fakeReferral{}}
 }
 
