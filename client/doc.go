@@ -20,12 +20,16 @@
 //   - A receipt that is returned has been verified against the pinned log key, and
 //     says what was asked for. A hub that answers with another proof is an error
 //     that is ErrProof.
+//   - A key of a partner is used after its history has been verified: in the log, signed
+//     for by a key that counted, and going on from what was seen before. A hub that swaps
+//     one is an error that is ErrKeySwapped, and nothing is sent.
 //   - An envelope that is returned has been verified with a key of the partner it
 //     names, and stands where its chain says it does.
 //   - What is repeated is safe to repeat: the same bytes, or a question.
 //
 // Read it in the order of one referral: client.go (Options), token.go and http.go
-// (how a request is made), enrol.go, directory.go and keys.go (who is there),
+// (how a request is made), enrol.go, directory.go, keys.go, known.go, history.go and
+// keyhistory.go (who is there),
 // consent.go, send.go, list.go, referral.go, open.go, step.go; then bundle.go and
 // verify.go, which need no hub at all. Errors are in problem.go. What an agency's
 // administrator does is apart: signin.go (a Client that acts for a person), people.go,

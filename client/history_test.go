@@ -168,6 +168,22 @@ func forgeries() map[string]forgery {
 		"a key with a longer life":         {func(p *pair, _ jose.SigningKey) { p.hub.keys[camden][1].NotAfter = time.Now().Add(99 * time.Hour) }, "the log says otherwise of the encryption key", true, false},
 		"a key that is put to another use": {func(p *pair, _ jose.SigningKey) { p.hub.keys[camden][0].Use = client.Authentication }, "", true, false},
 		"a revocation that no log has":     {func(p *pair, _ jose.SigningKey) { p.hub.keys[camden][1].Revoked = time.Now() }, "the log says otherwise", true, false},
+		"another key under the fingerprint of one": {func(p *pair, _ jose.SigningKey) {
+			was := p.hub.keys[camden][1]
+			jwk := strings.Replace(string(mustJSON(seal.Public())), seal.KeyID(), was.KeyID(), 1)
+			var err error
+			was.PublicKey, err = jose.ParsePublicKey([]byte(jwk))
+			must(err)
+			p.hub.keys[camden][1] = was
+		}, "it shows another encryption key, whose fingerprint is " + seal.KeyID(), true, false},
+		"a key that counts from before the log had it": {func(p *pair, by jose.SigningKey) {
+			k := proof.KeyChange{Key: seal.KeyID(), Use: client.Encryption, From: now().Add(-time.Hour), Until: now().Add(time.Hour), Introduced: proof.Countersigned, By: by.ID}
+			p.hub.changeAt(camden, proof.KeyAdded, sign("handover-key+jwt", p.hub.rotation(camden, client.Encryption, seal), by), k, now())
+			p.hub.keys[camden] = append(p.hub.keys[camden], client.Key{PublicKey: seal.Public(), Use: client.Encryption, NotBefore: k.From, NotAfter: k.Until})
+		}, "would count from before the log had it", true, false},
+		"a key that an authentication key signed for": {func(p *pair, _ jose.SigningKey) {
+			p.hub.brought(camden, client.Encryption, proof.Countersigned, seal, p.hub.private[camden].Authentication.Signer())
+		}, unsigned, true, true},
 		"an entry of another partner": {func(p *pair, _ jose.SigningKey) {
 			shown(p, seal.Public(), client.Encryption)
 			p.hub.changes[camden] = append(p.hub.changes[camden], p.hub.changes["westside-aid"][1])

@@ -23,13 +23,18 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // change logs a change of a partner's keys.
 func (h *fakeHub) change(partner, act, statement string, k proof.KeyChange) {
-	k.Position = int64(len(h.changes[partner])) + 1
-	if statement != "" {
-		k.Statement = ids.Digest(statement)
-	}
 	at := k.From
 	if act != proof.KeyAdded {
 		at = now()
+	}
+	h.changeAt(partner, act, statement, k, at)
+}
+
+// changeAt is change at another time.
+func (h *fakeHub) changeAt(partner, act, statement string, k proof.KeyChange, at time.Time) {
+	k.Position = int64(len(h.changes[partner])) + 1
+	if statement != "" {
+		k.Statement = ids.Digest(statement)
 	}
 	receipt := h.log.add(proof.Entry{Act: act, Partner: partner, Time: at, Key: &k})
 	entry, err := receipt.Verify(h.log.key)

@@ -17,9 +17,10 @@ func (a *app) partnersCommand() *cobra.Command {
 		Use:   "partners [ID]",
 		Short: "List the partners, or show one with its public keys",
 		Long: `List the partners that take part, or show one with its public keys. With --json the keys
-are what handover verify --keys takes. That a key is the partner's is the hub's word:
-compare the thumbprint by telephone before something weighty goes to a partner you do not
-know yet.`,
+are what handover verify --keys takes. They have been held against the hub's log and against
+what was seen before; the first time, that a key is the partner's is the hub's word. Compare
+the thumbprint by telephone before something weighty goes to a partner you do not know yet,
+and note it: handover keys accept.`,
 		Example: "  handover partners\n  handover partners larkfield-housing --json > keys.json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: a.withClient(func(ctx context.Context, c *client.Client, args []string) error {

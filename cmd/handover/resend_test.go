@@ -15,14 +15,8 @@ func held(t *testing.T, flags string) *desk {
 	to := d.hub.Agency(t, "larkfield-housing", "housing")
 	d.hub.Agree(t, &hubtest.Agency{ID: "rosewood"}, to)
 	service := d.hub.Offer(t, to)
-	code, out, talk := d.run(t, `{"purpose": "housing", "recipients": ["larkfield-housing"], "sections": ["need"], "method": "written",
-		"notice": {"version": "1", "digest": "`+strings.Repeat("A", 43)+`", "language": "en"}}`, "consent new -")
-	var consent struct{ ID string }
-	if err := json.Unmarshal([]byte(out), &consent); code != exitOK || err != nil {
-		t.Fatalf("consent: %d\n%s%s", code, out, talk)
-	}
-	code, _, talk = d.run(t, `{"need": {"summary": "a bed tonight"}}`, "send - --to larkfield-housing --area "+hubtest.Area+
-		" --urgency urgent --hold --service "+service+" --consent "+consent.ID+flags)
+	code, _, talk := d.run(t, `{"need": {"summary": "a bed tonight"}}`, "send - --to larkfield-housing --area "+hubtest.Area+
+		" --urgency urgent --hold --service "+service+" --consent "+consented(t, d)+flags)
 	if code != exitOK {
 		t.Fatalf("send: %d\n%s", code, talk)
 	}
@@ -56,4 +50,16 @@ func TestAHeldPacketWithoutCopiesHasToBeSentAnew(t *testing.T) {
 	if code == exitOK || !strings.Contains(talk, "recipient-key-retired") || !strings.Contains(talk, "send it anew from where its content is") {
 		t.Errorf("resend: %d, %s", code, talk)
 	}
+}
+
+// consented records her consent to larkfield-housing reading what she needs, and returns its id.
+func consented(t *testing.T, d *desk) string {
+	t.Helper()
+	code, out, talk := d.run(t, `{"purpose": "housing", "recipients": ["larkfield-housing"], "sections": ["need"], "method": "written",
+		"notice": {"version": "1", "digest": "`+strings.Repeat("A", 43)+`", "language": "en"}}`, "consent new -")
+	var consent struct{ ID string }
+	if err := json.Unmarshal([]byte(out), &consent); code != exitOK || err != nil {
+		t.Fatalf("consent: %d\n%s%s", code, out, talk)
+	}
+	return consent.ID
 }
