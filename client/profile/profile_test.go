@@ -293,3 +293,43 @@ func TestEnrolmentWithAnotherHubsLogKeyIsRefused(t *testing.T) {
 		t.Errorf("asked %d times, %v", hub.asked, err)
 	}
 }
+
+// TestWhatWasSeenOfKeysIsKept: the next command starts from it, and a damaged file is no first
+// contact.
+func TestWhatWasSeenOfKeysIsKept(t *testing.T) {
+	t.Parallel()
+	o := newHome(t)
+	other := o.hub.Agency(t, "harbour", "housing")
+	keys := func() error {
+		c, err := o.open(t).Client()
+		if err == nil {
+			_, err = c.Keys(t.Context(), "harbour")
+		}
+		return err
+	}
+	if err := keys(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(o.dir, "known", "harbour.json")
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	other.Renew(t)
+	c, err := o.open(t).Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := c.KeyHistory(t.Context(), "harbour")
+	if err != nil || h.Known != 3 || !errors.Is(h.Unconfirmed(), client.ErrKeySwapped) {
+		t.Errorf("after another start: %+v, %v", h, err)
+	}
+	for _, damaged := range []string{"", "{}", `{"v":1,"partner":"harbour","entries":[],"keys":[]}`, `{"v":1,"partner":"rosewood","entries":["x"],"keys":[]}`} {
+		if err := os.WriteFile(path, []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := keys(); err == nil || !strings.Contains(err.Error(), "is damaged") {
+			t.Errorf("%q: %v", damaged, err)
+		}
+	}
+}
