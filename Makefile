@@ -1,4 +1,4 @@
-# make run    a hub with sample partners, on http://localhost:8080 (PORT, HUB_DIR)
+# make run    a hub with sample partners, on http://localhost:8080 (PORT, HUB_DIR; VAULT=1 with a Vault)
 # make test   everything that needs no long run
 # make help   the rest
 #
@@ -23,8 +23,8 @@ build: ## the two programs, into bin/
 	@mkdir -p bin
 	$(GO) build -buildvcs=false -o bin/ ./cmd/hub ./cmd/handover
 
-run: build ## a hub with a private PostgreSQL, sample partners and one referral; PORT and HUB_DIR set where
-	@dir=$$(deploy/dev/postgres.sh) && HUB_PG_BIN="$$dir" exec bin/hub run
+run: build ## a hub with a private PostgreSQL, sample partners and one referral; PORT and HUB_DIR set where, VAULT=1 keeps its keys in a Vault
+	@dir=$$(deploy/dev/postgres.sh) && HUB_PG_BIN="$$dir" exec $(if $(VAULT),deploy/dev/run.sh,bin/hub run)
 
 test: vet ## vet, staticcheck, every test with the race detector; HUB_TEST_VAULT=off leaves out Vault
 	@dir=$$(deploy/dev/postgres.sh) && race=$$(deploy/dev/tools.sh) && vault=$$(deploy/dev/vault.sh) && \

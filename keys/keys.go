@@ -69,6 +69,7 @@ type Store interface {
 // Version is what may be told of one version of a key.
 type Version struct {
 	Name   string
+	Number int // counted by who holds it
 	Key    jose.PublicKey
 	Made   time.Time
 	Holder string // who has the private part: "local" or "vault"
@@ -89,6 +90,16 @@ var (
 // needed the key answers 503 and when to come again.
 var ErrUnavailable = fault.New(fault.Unavailable, "keys-unavailable", fault.Hub,
 	"The hub cannot use its keys now. Send the same request again after the time in Retry-After.").Retryable()
+
+// Rewrap returns what blob holds, wrapped anew by s and bound to the same aad.
+func Rewrap(ctx context.Context, s Store, blob string, aad []byte) (string, error) {
+	plaintext, err := s.Unwrap(ctx, blob, aad)
+	if err != nil {
+		return "", err
+	}
+	defer clear(plaintext)
+	return s.Wrap(ctx, plaintext, aad)
+}
 
 // CheckName returns ErrName for what is no name of a key. Names become part of a
 // file's name and of a URL, so this is also what keeps a path out of both.

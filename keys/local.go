@@ -201,7 +201,7 @@ func (l *Local) List(ctx context.Context) ([]Version, error) {
 			return nil, err
 		}
 		for _, v := range versions {
-			all = append(all, Version{Name: name, Key: v.key.Public(), Made: v.made, Holder: "local"})
+			all = append(all, Version{Name: name, Number: v.number, Key: v.key.Public(), Made: v.made, Holder: "local"})
 		}
 	}
 	return all, ctx.Err()

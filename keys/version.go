@@ -20,8 +20,9 @@ const suffix = ".key"
 
 // version is one version of a key, opened.
 type version struct {
-	key  jose.PrivateKey
-	made time.Time
+	number int
+	key    jose.PrivateKey
+	made   time.Time
 }
 
 // keyFile is a version as it lies in its file. What is not sealed is bound to
@@ -205,7 +206,7 @@ func (l *Local) open(f keyFile) (*version, error) {
 	if !key.Public().Equal(f.Public) {
 		return nil, ErrUnwrap
 	}
-	return &version{key: key, made: f.Made}, nil
+	return &version{number: f.Version, key: key, made: f.Made}, nil
 }
 
 // damaged names the file and nothing of its content.

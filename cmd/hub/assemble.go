@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -20,18 +19,11 @@ import (
 	"handover/internal/httpd"
 	"handover/internal/pg"
 	"handover/keys"
-	"handover/keys/jose"
 	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral"
 	"handover/web"
-)
-
-// The names under which the key store holds the hub's own keys.
-const (
-	accessTokenKey = "access-token"
-	checkpointKey  = "checkpoint"
 )
 
 // hub is everything that serves, put together once.
@@ -96,25 +88,6 @@ func (h *hub) close() {
 	}
 }
 
-// openKeys opens the hub's key store and makes the keys that are missing.
-func openKeys(ctx context.Context, cfg Config) (keys.Store, error) {
-	root := keys.RootFile(cfg.KeyFile)
-	if words := cfg.Passphrase(); words != "" {
-		root = keys.Passphrase(words)
-	}
-	store, err := keys.OpenLocal(filepath.Join(cfg.Dir, "keys"), root)
-	if err != nil {
-		return nil, fmt.Errorf("opening the key store: %w", err)
-	}
-	if err := keys.Ensure(ctx, store, accessTokenKey, jose.ES256); err != nil {
-		return nil, fmt.Errorf("making the key of access tokens: %w", err)
-	}
-	if err := keys.Ensure(ctx, store, checkpointKey, jose.EdDSA); err != nil {
-		return nil, fmt.Errorf("making the key of checkpoints: %w", err)
-	}
-	return store, nil
-}
-
 // openLog opens the audit log under the hub's name.
 func openLog(ctx context.Context, cfg Config, store keys.Store, logPool, pool *pgxpool.Pool) (*audit.Log, error) {
 	versions, err := store.Public(ctx, checkpointKey)
@@ -172,7 +145,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	}
 	h.server = httpd.New(httpd.Options{
 		Issuer: cfg.Issuer, Log: h.logger, Registry: prometheus.NewRegistry(),
-		MaxInFlight: cfg.MaxInFlight, Network: origin.Network, Ready: h.ready(pool),
+		MaxInFlight: cfg.MaxInFlight, Network: origin.Network, Ready: h.ready(pool, store),
 	})
 	h.routes = httpd.Router()
 	h.server.Mount(h.routes)
@@ -217,10 +190,13 @@ func partnerOf(r *http.Request) string {
 }
 
 // ready reports whether the hub can accept a packet and prove it.
-func (h *hub) ready(pool *pgxpool.Pool) func(context.Context) error {
+func (h *hub) ready(pool *pgxpool.Pool, store keys.Store) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if err := pool.Ping(ctx); err != nil {
 			return fmt.Errorf("reaching the database: %w", err)
+		}
+		if err := store.Ready(ctx); err != nil {
+			return fmt.Errorf("%w: %w", keys.ErrUnavailable, err)
 		}
 		return h.log.Healthy()
 	}

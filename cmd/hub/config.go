@@ -50,6 +50,20 @@ type Config struct {
 	KeyFile string `env:"HUB_KEY_FILE"`
 	// The file that holds a passphrase, in place of a root key file.
 	KeyPassphraseFile string `env:"HUB_KEY_PASSPHRASE_FILE"`
+	// A HashiCorp Vault that keeps the hub's keys in its transit engine, as https://vault.example:8200. deploy/vault prepares it.
+	VaultAddress string `env:"VAULT_ADDR"`
+	// The file that holds the role id of the hub's AppRole in Vault.
+	VaultRoleIDFile string `env:"HUB_VAULT_ROLE_ID_FILE"`
+	// The file that holds a secret id of that AppRole. Both are read anew at each login.
+	VaultSecretIDFile string `env:"HUB_VAULT_SECRET_ID_FILE"`
+	// Where Vault has its transit engine.
+	VaultMount string `env:"HUB_VAULT_MOUNT" default:"transit"`
+	// Where Vault has its AppRole method.
+	VaultAppRole string `env:"HUB_VAULT_APPROLE" default:"approle"`
+	// A file of CA certificates in PEM with which Vault's certificate is checked, in place of the system's.
+	VaultCAFile string `env:"HUB_VAULT_CA_FILE"`
+	// Where keys are made and secrets are wrapped, local or vault, while they move from one to the other; what the other has counts until then. Without it vault if VAULT_ADDR is set, else local.
+	KeyStore string `env:"HUB_KEYS"`
 	// How long an answer waits for the checkpoint that covers it, before it says receipt-pending.
 	ReceiptWait time.Duration `env:"HUB_RECEIPT_WAIT" default:"5s" min:"100ms" max:"30s"`
 	// The most requests worked on at once, a quarter of them for one network; beyond it the hub answers 503. Each may hold a body of 4 MiB.
@@ -213,7 +227,7 @@ func readSettings(path string) (map[string]string, error) {
 
 // complete checks what concerns several settings, and reads the secrets.
 func (c *Config) complete() error {
-	return errors.Join(c.completeListen(), c.completeIssuer(), c.completePrivate(), c.completeDatabase(), c.completeKeys(), c.completeProxies())
+	return errors.Join(c.completeListen(), c.completeIssuer(), c.completePrivate(), c.completeDatabase(), c.completeKeys(), c.completeVault(), c.completeProxies())
 }
 
 func (c *Config) completeListen() error {

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"handover/internal/codes"
-	"handover/internal/fault"
 	"handover/internal/pg"
 	"handover/partners"
 )
@@ -36,10 +35,7 @@ func operateOn(ctx context.Context, environ []string, act func(*pgxpool.Pool, *p
 	if err != nil {
 		return err
 	}
-	err = asOwner(ctx, address, act)
-	if refusal, ok := errors.AsType[*fault.Fault](err); ok {
-		err = errors.New(refusal.Text)
-	}
+	err = plainly(asOwner(ctx, address, act))
 	return errors.Join(err, stop())
 }
 

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/pprof"
 	"sync"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"handover/internal/fault"
 )
 
 // probeFor is how long an answer of Ready holds: a stranger who asks a thousand
@@ -18,7 +21,8 @@ const probeFor = time.Second
 func isProbe(path string) bool { return path == "/livez" || path == "/readyz" }
 
 // Mount adds the probes to the public router: /livez says that the process runs,
-// /readyz that it can do its work now. They say yes or no and nothing else.
+// /readyz that it can do its work now. They say yes or no, and of a no at most which
+// declared refusal it is.
 func (s *Server) Mount(r *mux.Router) {
 	r.Handle("/livez", http.HandlerFunc(live)).Methods(http.MethodGet)
 	r.Handle("/readyz", Handle(s.readyz)).Methods(http.MethodGet)
@@ -29,8 +33,8 @@ func live(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
-	if !s.ready.ask(r.Context(), s) {
-		return ErrNotReady
+	if err := s.ready.ask(r.Context(), s); err != nil {
+		return err
 	}
 	JSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	return nil
@@ -54,25 +58,28 @@ func (s *Server) Private() http.Handler {
 type readiness struct {
 	mu    sync.Mutex
 	asked time.Time
-	ok    bool
+	no    error // nil when it was yes
 }
 
-func (p *readiness) ask(ctx context.Context, s *Server) bool {
+func (p *readiness) ask(ctx context.Context, s *Server) error {
 	if s.limit.drain.Err() != nil {
-		return false
+		return ErrNotReady
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := s.o.Now()
 	if !p.asked.IsZero() && now.Sub(p.asked) < probeFor {
-		return p.ok
+		return p.no
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	err := s.o.Ready(ctx)
-	if err != nil && (p.ok || p.asked.IsZero()) { // once, not at each probe
+	if err != nil && p.no == nil { // once, not at each probe
 		s.o.Log.ErrorContext(ctx, "not ready", "error", causeText(err))
 	}
-	p.asked, p.ok = now, err == nil
-	return p.ok
+	if _, declared := errors.AsType[*fault.Fault](err); err != nil && !declared {
+		err = ErrNotReady
+	}
+	p.asked, p.no = now, err
+	return p.no
 }

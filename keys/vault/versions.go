@@ -258,7 +258,7 @@ func (s *Store) List(ctx context.Context) ([]keys.Version, error) {
 			return nil, err
 		}
 		for _, v := range valid {
-			all = append(all, keys.Version{Name: name, Key: v.key, Made: v.made, Holder: Holder})
+			all = append(all, keys.Version{Name: name, Number: v.number, Key: v.key, Made: v.made, Holder: Holder})
 		}
 	}
 	return all, nil

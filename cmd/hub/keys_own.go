@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+
+	"handover/internal/fault"
+	"handover/keys"
+	"handover/keys/jose"
+	"handover/oauth"
+	"handover/oauth/signin"
+	"handover/partners"
+)
+
+// wrappingKey is what the commands call the key under which secrets are wrapped.
+const wrappingKey = "kek"
+
+func keysInitCommand(environ []string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "init",
+		Short: "Make the hub's own keys that are missing",
+		Long: `Make the hub's own keys that are missing, in Vault if VAULT_ADDR is set: a hub may make
+none there, so this is run once, with the operator's AppRole. Run again, it changes nothing.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withKeys(environ, func(_ Config, s stores) error {
+				if err := s.make(cmd.Context()); err != nil {
+					return err
+				}
+				return listKeys(cmd.Context(), cmd.OutOrStdout(), s)
+			})
+		},
+	}
+}
+
+// make makes what is missing. A key that the store has from which keys are moving is not
+// missing: hub keys migrate brings it.
+func (s stores) make(ctx context.Context) error {
+	if s.vault != nil {
+		if err := s.vault.EnsureWrapping(ctx); err != nil {
+			return err
+		}
+	}
+	for _, k := range ownKeys() {
+		if err := keys.Ensure(ctx, s, k.name, k.alg); err != nil {
+			return fmt.Errorf("making the key of %s: %w", k.of, err)
+		}
+	}
+	return nil
+}
+
+func keysListCommand(environ []string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the keys that the hub signs with: versions, since when, and who holds them",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withKeys(environ, func(_ Config, s stores) error {
+				return listKeys(cmd.Context(), cmd.OutOrStdout(), s)
+			})
+		},
+	}
+}
+
+// listKeys says what may be said of keys. Of one name the first line of each holder is the
+// version that signs; the others are accepted until their overlap ends.
+func listKeys(ctx context.Context, out io.Writer, s stores) error {
+	all, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for i, v := range all {
+		until := "newest"
+		if i > 0 && all[i-1].Name == v.Name && all[i-1].Holder == v.Holder {
+			until = "accepted until " + all[i-1].Made.Add(keys.Overlap).UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\tin %s\tsince %s\t%s\n", v.Name, v.Number, v.Key.KeyID(), v.Key.Algorithm(), v.Holder,
+			v.Made.UTC().Format(time.RFC3339), until)
+	}
+	return w.Flush()
+}
+
+func keysRotateCommand(environ []string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rotate NAME",
+		Short: "Make a new version of access-token or kek; the one before counts for another hour",
+		Long: `Make a new version of one of the hub's own keys. access-token: new tokens are signed with it,
+and tokens of the version before count until they end. kek, in Vault: new secrets are wrapped
+with it; hub keys rewrap then wraps the old ones anew.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withKeys(environ, func(_ Config, s stores) error {
+				told, err := s.rotate(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), told)
+				return err
+			})
+		},
+	}
+}
+
+var errRotatable = errors.New("the keys that this rotates are access-token and, in Vault, kek")
+
+func (s stores) rotate(ctx context.Context, name string) (told string, err error) {
+	switch {
+	case name == accessTokenKey:
+		k, err := s.Rotate(ctx, name, jose.ES256)
+		return fmt.Sprintf("%s: new tokens are signed with %s", name, k.KeyID()), err
+	case name == wrappingKey && s.vault != nil:
+		n, err := s.vault.RotateWrapping(ctx)
+		return fmt.Sprintf("%s: new secrets are wrapped with version %d. Next: hub keys rewrap", name, n), err
+	}
+	return "", errRotatable
+}
+
+func keysRewrapCommand(environ []string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rewrap",
+		Short: "Wrap every secret in the database anew, with the newest key",
+		Long: `Wrap every secret in the database anew, with the newest key that wraps. Hubs that run
+meanwhile open both the old and the new ones. Run again after a failure, it goes on.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withKeysAndDatabase(cmd.Context(), environ, func(_ Config, s stores, pool *pgxpool.Pool) error {
+				n, err := rewrap(cmd.Context(), pool, s)
+				if err == nil {
+					_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d secrets are wrapped anew\n", n)
+				}
+				return err
+			})
+		},
+	}
+}
+
+// rewrap wraps anew what each room keeps wrapped.
+func rewrap(ctx context.Context, pool *pgxpool.Pool, s keys.Store) (int, error) {
+	total := 0
+	for _, room := range []interface {
+		Rewrap(context.Context, keys.Store) (int, error)
+	}{oauth.NewStore(pool), signin.NewStore(pool)} {
+		n, err := room.Rewrap(ctx, s)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// withKeys opens the configured stores for an operator's command.
+func withKeys(environ []string, act func(Config, stores) error) error {
+	cfg, err := load(environ)
+	if err != nil {
+		return err
+	}
+	s, err := openStores(cfg)
+	if err != nil {
+		return err
+	}
+	return plainly(act(cfg, s))
+}
+
+// withKeysAndDatabase is withKeys with the database as the schema's owner.
+func withKeysAndDatabase(ctx context.Context, environ []string, act func(Config, stores, *pgxpool.Pool) error) error {
+	return withKeys(environ, func(cfg Config, s stores) error {
+		return operateOn(ctx, environ, func(pool *pgxpool.Pool, _ *partners.Store) error { return act(cfg, s, pool) })
+	})
+}
+
+// plainly says to the operator what a refusal of the key store's is about: here its
+// reason helps, and no partner reads it.
+func plainly(err error) error {
+	if errors.Is(err, keys.ErrUnavailable) {
+		_, why, _ := strings.Cut(err.Error(), keys.ErrUnavailable.Error()+": ")
+		return fmt.Errorf("the hub's keys cannot be used now: %s", why)
+	}
+	if refusal, ok := errors.AsType[*fault.Fault](err); ok {
+		return errors.New(refusal.Text)
+	}
+	return err
+}
