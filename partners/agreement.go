@@ -2,7 +2,6 @@ package partners
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"handover/internal/codes"
@@ -121,13 +120,4 @@ func (t *Terms) agree(p Passage) error {
 		return ErrAgreement.With("section", missing)
 	}
 	return ErrAgreement
-}
-
-// Class returns the class a section is judged as: its own name, or for
-// attachment-N the class it declares.
-func Class(section, declared string) string {
-	if strings.HasPrefix(section, "attachment-") {
-		return declared
-	}
-	return section
 }

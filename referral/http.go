@@ -36,6 +36,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/referrals/{referral}/events", h.Gate.Allow("", h.history)).Methods("GET")
 	r.Handle("/v1/referrals/{referral}/events", h.Gate.Allow("", h.event)).Methods("POST")
 	r.Handle("/v1/referrals/{referral}/open", h.Gate.Allow("", h.open)).Methods("POST")
+	h.mountAttachments(r)
 	r.Handle("/v1/keys/{kid}/packets", h.Gate.Allow(partners.PartnerAdmin, h.touchedBy)).Methods("GET")
 	r.Handle("/v1/people/{user}/referrals", h.Gate.Allow(partners.PartnerAdmin, h.heldBy)).Methods("GET")
 }

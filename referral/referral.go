@@ -8,6 +8,10 @@
 // are written together. states.go is the table of what may follow what;
 // store_open.go is the only way a section leaves; store_read.go lists and reads;
 // store_held.go says what somebody held who leaves her agency.
+//
+// What is too large for a section comes in chunks before the packet that names it, and
+// leaves in chunks once its section has been released: attachment.go, store_attachment.go,
+// http_attachment.go.
 package referral
 
 import (

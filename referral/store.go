@@ -144,7 +144,8 @@ type look struct {
 	keys   *partners.Ring
 	terms  *partners.TermSet
 	grants *consent.Grants
-	row    *row // the referral, for every event but a request
+	parts  uploads // what is here of the attachments that the group names
+	row    *row    // the referral, for every event but a request
 }
 
 // filed is a packet that is stored already.
@@ -185,6 +186,7 @@ func (s *Store) look(group []*arrival) *look {
 		l.row = &row{}
 		queueRow(l.batch, first.Referral, "FOR UPDATE", l.row)
 	}
+	l.parts = queueUploads(l.batch, l.issuer, group)
 	// Last, because it is decided first: whoever has waited for the lock behind the same
 	// bytes must find them stored, not be told that the referral has moved.
 	l.before = queueStored(l.batch, l.issuer, jtis, &l.now)
@@ -291,15 +293,19 @@ func judge(l *look, c partners.Caller, p packet.Opened) (State, error) {
 	if p.Basis == nil {
 		return to, nil // a step without content needs no basis, and a request has content
 	}
-	classes, terms := p.Names(), l.terms.For(partners.Asked{To: partners.ID(p.Audience), Service: p.Service})
+	classes, terms := p.Classes(p.Names()...), l.terms.For(partners.Asked{To: partners.ID(p.Audience), Service: p.Service})
 	err := terms.Permit(partners.Passage{Purpose: purpose, Area: p.Area, Classes: classes})
 	if err != nil {
 		return "", err
 	}
-	return to, l.grants.Of(p.Basis.Consent).Covers(p.Basis.Digest, record.Passage{
+	err = l.grants.Of(p.Basis.Consent).Covers(p.Basis.Digest, record.Passage{
 		Subject: subject, Purpose: purpose, Sender: p.Issuer, Recipient: p.Audience,
 		Category: string(terms.RecipientCategory()), Classes: classes, Now: l.now,
 	})
+	if err != nil {
+		return "", err
+	}
+	return to, l.parts.hold(p)
 }
 
 // step decides whether the packet may follow in the referral's chain.

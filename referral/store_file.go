@@ -28,7 +28,7 @@ func (s *Store) file(b *pgx.Batch, l *look, accepted []*arrival) (*audit.Direct,
 	}
 	if l.row == nil {
 		args, copies := columns(l, accepted, true)
-		b.Queue(insertReferrals+insertPackets+copies+insertSections, args)
+		b.Queue(insertReferrals+insertPackets+copies+attach(args, accepted)+insertSections, args)
 	} else {
 		move(b, l, accepted[0])
 	}
@@ -42,9 +42,10 @@ func move(b *pgx.Batch, l *look, a *arrival) {
 	args, copies := columns(l, []*arrival{a}, false)
 	args["id"], args["head"], args["digest"], args["state"] = l.row.id, l.row.head, p.Digest(), a.to
 	args["asked"] = (l.row.asked || p.Event == packet.Ask) && p.Event != packet.Answer
-	b.Queue(moveReferral+insertPackets+copies+insertSections, args)
+	b.Queue(moveReferral+insertPackets+copies+attach(args, []*arrival{a})+insertSections, args)
 	if p.Event == packet.Withdraw {
 		b.Queue(destroyUnopened, l.row.seq)
+		b.Queue(destroyUnopenedAttachments, l.row.seq)
 	}
 }
 
@@ -86,7 +87,7 @@ const (
 		            @consents::text[]::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[], @actors::text[])
 		     AS u(referral, audience, jti, event, digest, envelope, consent, state, expires, entry, actor)
 		     JOIN r ON r.id = u.referral
-		RETURNING seq, referral, audience, digest), d AS (
+		RETURNING seq, referral, audience, digest, log_entry), d AS (
 		INSERT INTO delivery (packet, referral, issuer, audience, state)
 		SELECT seq, referral, @issuer, audience, 'stored' FROM p)`
 	insertCopies = `, c AS (

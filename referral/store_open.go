@@ -15,6 +15,7 @@ import (
 	"handover/internal/ids"
 	"handover/internal/pg"
 	"handover/partners"
+	"handover/referral/packet"
 )
 
 // Opening asks for sections of one packet of a referral.
@@ -26,7 +27,7 @@ type Opening struct {
 
 func (o Opening) valid() bool {
 	twice := len(slices.Compact(slices.Sorted(slices.Values(o.Sections)))) != len(o.Sections)
-	unknown := slices.ContainsFunc(o.Sections, func(s string) bool { return !codes.Sections().Has(s) })
+	unknown := slices.ContainsFunc(o.Sections, func(s string) bool { return !codes.Sections().Has(s) && !codes.IsAttachment(s) })
 	return len(o.Sections) > 0 && !twice && !unknown && codes.OpenReasons().Has(o.Reason)
 }
 
@@ -39,7 +40,8 @@ type held struct {
 	digestOfBasis    string
 	expires, changed time.Time
 	now              time.Time
-	names            []string // of the sections asked for, those that are there
+	names            []string      // of the sections asked for, those that are there
+	claims           packet.Claims // of its envelope, if an attachment is asked for: what class it declared, its sender signed
 }
 
 // Open is the only way sections leave. It gives the recipient the sealed sections,
@@ -92,14 +94,16 @@ func (s *Store) find(ctx context.Context, c partners.Caller, id string, o Openin
 		return nil, ErrNotThere // some of what is no id the database would refuse as an error of ours
 	}
 	h := &held{}
+	var envelope string
 	b := &pgx.Batch{}
 	b.Queue(`
-		SELECT p.seq, p.digest, p.issuer, p.audience, coalesce(p.consent::text, ''), coalesce(c.digest, ''), p.expires_at
+		SELECT p.seq, p.digest, p.issuer, p.audience, coalesce(p.consent::text, ''), coalesce(c.digest, ''), p.expires_at,
+		       CASE WHEN $3 THEN p.envelope ELSE '' END
 		FROM referral r JOIN packet p ON p.referral = r.seq LEFT JOIN consent c ON c.id = p.consent
-		WHERE r.id = $1 AND p.digest = coalesce(nullif($2, ''), r.id)`, id, o.Envelope).
+		WHERE r.id = $1 AND p.digest = coalesce(nullif($2, ''), r.id)`, id, o.Envelope, slices.ContainsFunc(o.Sections, codes.IsAttachment)).
 		Query(func(rows pgx.Rows) error {
 			_, err := pgx.ForEachRow(rows, []any{&h.seq, &h.digest, &h.issuer, &h.audience, &h.basis,
-				&h.digestOfBasis, &h.expires}, func() error { return nil })
+				&h.digestOfBasis, &h.expires, &envelope}, func() error { return nil })
 			return err
 		})
 	err := pg.Decide(ctx, s.pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, nil })
@@ -111,6 +115,13 @@ func (s *Store) find(ctx context.Context, c partners.Caller, id string, o Openin
 	}
 	if h.basis == "" {
 		return nil, ErrNoSection // a packet without content
+	}
+	if envelope != "" {
+		stated, err := packet.ParseEnvelope(envelope)
+		if err != nil {
+			return nil, fmt.Errorf("reading a stored envelope: %w", err)
+		}
+		h.claims = stated.Unverified() // verified before it was stored
 	}
 	return h, nil
 }
@@ -143,12 +154,13 @@ func (h *held) releasable(r row, terms *partners.Terms, grant *consent.Grant) er
 	if !h.now.Before(h.expires) {
 		return ErrPacketExpired
 	}
-	if err := terms.Permit(partners.Passage{Purpose: r.purpose, Classes: h.names}); err != nil {
+	classes := h.claims.Classes(h.names...)
+	if err := terms.Permit(partners.Passage{Purpose: r.purpose, Classes: classes}); err != nil {
 		return err
 	}
 	return grant.Covers(h.digestOfBasis, record.Passage{
 		Subject: r.subject, Purpose: r.purpose, Sender: h.issuer, Recipient: h.audience,
-		Category: string(terms.RecipientCategory()), Classes: h.names, Now: h.now,
+		Category: string(terms.RecipientCategory()), Classes: classes, Now: h.now,
 	})
 }
 

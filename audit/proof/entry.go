@@ -57,7 +57,7 @@ type Entry struct {
 	Sections []string  `json:"sections,omitempty"` // names of the sections concerned
 	Reason   string    `json:"reason,omitempty"`   // coded
 	Outcome  string    `json:"outcome,omitempty"`  // of a refusal: the problem's code
-	Target   string    `json:"target,omitempty"`   // id of what administration changed; of a count: its hour
+	Target   string    `json:"target,omitempty"`   // id of what administration changed, or of the packet that is to name an attachment; of a count: its hour
 	Count    int64     `json:"count,omitzero"`     // how many, where one entry stands for many refusals of strangers
 
 	Key *KeyChange `json:"key,omitempty"` // what changed of a public key of Partner

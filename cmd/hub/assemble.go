@@ -28,15 +28,16 @@ import (
 
 // hub is everything that serves, put together once.
 type hub struct {
-	log     *audit.Log
-	oauth   *oauth.Store
-	people  *signin.Store
-	server  *httpd.Server
-	router  http.Handler
-	routes  *mux.Router
-	pools   []*pgxpool.Pool
-	logger  *slog.Logger
-	logPool *pgxpool.Pool
+	log       *audit.Log
+	oauth     *oauth.Store
+	people    *signin.Store
+	referrals *referral.Store
+	server    *httpd.Server
+	router    http.Handler
+	routes    *mux.Router
+	pools     []*pgxpool.Pool
+	logger    *slog.Logger
+	logPool   *pgxpool.Pool
 }
 
 // logConnections is the sequencer's own pool: two that Run keeps, and the rest for
@@ -154,8 +155,8 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	(&partners.Handler{Gate: gate, Store: registry, Issuer: cfg.Issuer}).Mount(h.routes)
 	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait,
 		Store: &consent.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}}).Mount(h.routes)
-	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait,
-		Store: referral.NewStore(pool, registry, h.log, cfg.Issuer)}).Mount(h.routes)
+	h.referrals = referral.NewStore(pool, registry, h.log, cfg.Issuer)
+	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: h.referrals}).Mount(h.routes)
 	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf}).Mount(h.routes)
 	if err := h.mountPages(settings, pool, authorization); err != nil {
 		return err

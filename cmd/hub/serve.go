@@ -94,6 +94,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, started func(conte
 		return h.server.Serve(ctx, public, private, h.router)
 	})
 	group.Go(func() error { return h.prune(ctx) })
+	group.Go(func() error { return h.forget(ctx) })
 	group.Go(func() error { return started(ctx, cfg, address) })
 	err = group.Wait()
 	if errors.Is(err, context.Canceled) {
@@ -174,6 +175,23 @@ func (h *hub) prune(ctx context.Context) error {
 			if err := h.people.Prune(ctx); err != nil && ctx.Err() == nil {
 				h.logger.ErrorContext(ctx, "pruning ended sessions failed", "error", err)
 			}
+		}
+	}
+}
+
+// forget removes, now and then, attachments whose packets never came.
+func (h *hub) forget(ctx context.Context) error {
+	tick := time.NewTicker(30 * time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := h.referrals.ForgetUnnamed(ctx); err != nil && ctx.Err() == nil {
+				h.logger.ErrorContext(ctx, "forgetting attachments without a packet failed", "error", err)
+			}
+			h.log.Kick()
 		}
 	}
 }

@@ -78,4 +78,7 @@ const access = `
 	GET  /v1/referrals/{referral}/events          referrals:send referrals:receive
 	POST /v1/referrals/{referral}/events          referrals:send referrals:receive
 	POST /v1/referrals/{referral}/open            referrals:send referrals:receive
+	GET  /v1/referrals/{referral}/attachments/{section}/{number}  referrals:send referrals:receive
+	GET  /v1/attachments/{packet}/{section}           referrals:send
+	PUT  /v1/attachments/{packet}/{section}/{number}  referrals:send
 `

@@ -42,10 +42,13 @@ func (r route) call(ids map[string]string) hubtest.Call {
 	for name, id := range ids {
 		c.Path = strings.NewReplacer("{"+name+"}", id, "{"+name+":.+}", id).Replace(c.Path)
 	}
+	c.Path = strings.NewReplacer("{packet}", uuid.Must(uuid.NewV7()).String(), "{section}", "attachment-1", "{number}", "0").Replace(c.Path)
 	if r.path == "/v1/referrals" && r.method == "GET" {
 		c.Path += "?role=sent"
 	}
 	switch {
+	case r.method == "PUT":
+		c.Type, c.Body = "application/jose", []byte("e30....")
 	case r.method != "POST":
 	case strings.HasPrefix(r.path, "/v1/consents"), r.path == "/v1/keys":
 		c.Type, c.Body = "application/jose", []byte("e30.e30.e30")
@@ -234,7 +237,7 @@ func TestATokenWithoutTheScopeIsTurnedAway(t *testing.T) {
 			if r.path == "/v1/referrals" && r.method == "GET" { // of what was sent
 				allowed = scope == partners.ReferralsSend
 			}
-			if strings.HasSuffix(r.path, "/open") { // her own copies
+			if r.opens() { // her own copies
 				allowed = scope == partners.ReferralsSend
 			}
 			if !allowed && (refused.Status != 403 || refused.Code != "insufficient-scope" || refused.Scope == "") {
@@ -306,7 +309,7 @@ func TestNothingThatIsPutIntoAnAddressFailsTheHub(t *testing.T) {
 		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", ids.Digest("x") + "%00",
 		ids.Digest("x")[:42] + "%0A"} {
 		for _, r := range routes() {
-			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd}
+			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "packet": odd, "section": odd, "number": odd}
 			a := p.From.Do(t, r.call(ids))
 			if a.Status >= 500 || strings.Contains(r.path, "{consent}") && a.Status != 404 {
 				t.Errorf("%s with %.60s: %d %s", r, odd, a.Status, a.Body)

@@ -46,6 +46,8 @@ var directory = []string{"partner", "invitation", "partner_client", "partner_key
 // granted is all that the serving role may do.
 const granted = `
 	agreement: SELECT UPDATE(log_entry)
+	attachment: DELETE INSERT SELECT UPDATE(audience,bytes,log_entry,packet)
+	attachment_chunk: INSERT SELECT
 	audit_checkpoint: SELECT
 	audit_entry: INSERT SELECT
 	audit_leaf: SELECT
@@ -138,9 +140,12 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 	t.Helper()
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
-	s := p.Sent(t)
+	d, attached := p.Request().Attach(t, "attachment-1", "need", []byte("a letter"))
+	p.From.PutAll(t, attached)
+	s := d.Seal(t)
+	p.From.Sent(t, s)
 	p.To.Get(t, "/v1/inbox")
-	p.To.Open(t, s.Digest, "", "need")
+	p.To.Open(t, s.Digest, "", "need", "attachment-1")
 	p.From.Open(t, s.Digest, "", "need")
 	p.Step(t, p.To, packet.Message, s.Digest, s.Digest)
 	p.From.Withdraw(t, p.From.Record(t, hubtest.Subject(), p.Named()))
@@ -223,7 +228,8 @@ func TestAPartnerChangesNothingOfOthers(t *testing.T) {
 			}
 		}
 		n, state := as(t, h, third.ID, `DELETE FROM `+table)
-		if table == "section" && (n != 0 || state != "") || table != "section" && state != forbidden {
+		removes := table == "section" || table == "attachment"
+		if removes && (n != 0 || state != "") || !removes && state != forbidden {
 			t.Errorf("DELETE FROM %s touched %d rows, state %q", table, n, state)
 		}
 		if _, state := as(t, h, third.ID, `TRUNCATE `+table+` CASCADE`); state != forbidden {
@@ -242,7 +248,7 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 	third := h.Agency(t, "the-third", partners.BoroughOutreach)
 	authors := map[string]string{"oauth_notice": "partner", "oauth_passkey": "partner", "oauth_provider": "partner", "oauth_provider_user": "partner",
 		"agreement": "sender", "consent": "recorder", "delivery": "issuer", "packet": "issuer",
-		"partner_user": "partner", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
+		"partner_user": "partner", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
 	for _, table := range divided(t, h) {
 		author, ok := authors[table]
 		switch table {

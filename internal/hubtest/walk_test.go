@@ -96,10 +96,15 @@ func (r route) admits(scopes []partners.Scope) bool {
 	if r.who[0] == "public" || r.who[0] == "any" {
 		return true
 	}
-	if r.path == "/v1/referrals" || strings.HasSuffix(r.path, "/open") { // of what was sent
+	if r.path == "/v1/referrals" || r.opens() { // of what was sent
 		return slices.Contains(scopes, partners.ReferralsSend)
 	}
 	return slices.ContainsFunc(scopes, func(s partners.Scope) bool { return slices.Contains(r.who, string(s)) })
+}
+
+// opens reports whether the route gives out what is sealed: to the sender her own copies.
+func (r route) opens() bool {
+	return strings.HasSuffix(r.path, "/open") || strings.HasPrefix(r.path, "/v1/referrals/{referral}/attachments/")
 }
 
 // send makes the call with those credentials.
@@ -122,7 +127,10 @@ func TestEveryRouteToEveryCallerByEveryWay(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	p, third := h.Pair(t, partners.BoroughOutreach), h.Agency(t, "the-third", partners.VAWGService)
-	s := p.Sent(t)
+	d, a := p.Request().Attach(t, "attachment-1", "need", []byte("a letter"))
+	p.From.PutAll(t, a)
+	s := d.Seal(t)
+	p.From.Sent(t, s)
 	victim := h.Person(t, p.From.ID, partners.Caseworker)
 	there := map[string]string{"partner": string(p.From.ID), "consent": p.Consent.ID, "referral": s.Digest, "tile": "0/000.p/1",
 		"user": victim.ID, "client": "idle.system", "kid": p.From.Signing.KeyID()}
