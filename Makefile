@@ -46,9 +46,9 @@ bench: build ## ours against the baseline, on this machine: lines "ratio" and "f
 fuzz: ## every fuzz target for FUZZTIME each
 	@deploy/dev/fuzz.sh $(FUZZTIME)
 
-chaos: ## kill -9 of hub and PostgreSQL under load, for CHAOS
-	@dir=$$(deploy/dev/postgres.sh) && \
-	HUB_PG_BIN="$$dir" CHAOS=$(CHAOS) exec $(GO) test -count=1 -timeout=2h -run=Chaos -v ./cmd/hub
+chaos: ## kill -9 of hub, PostgreSQL and Vault under load, and a Vault that is sealed or slow, for CHAOS each
+	@dir=$$(deploy/dev/postgres.sh) && vault=$$(deploy/dev/vault.sh) && \
+	HUB_PG_BIN="$$dir" HUB_TEST_VAULT="$$vault" CHAOS=$(CHAOS) exec $(GO) test -count=1 -timeout=2h -run=Chaos -v ./cmd/hub
 
 clean: ## what was built or fetched; the hub's data under .handover stay
 	rm -rf bin .cache internal/interop/node_modules

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -129,6 +130,7 @@ type victim struct {
 	issuer string
 	port   string
 	as     *syscall.Credential // nil is whoever runs the tests
+	extra  []string            // of its environment
 	cmd    *exec.Cmd
 	log    bytes.Buffer
 }
@@ -145,7 +147,8 @@ func build(t *testing.T, dir, program string) string {
 }
 
 func (h *victim) env() []string {
-	return append(os.Environ(), "HUB_DIR="+h.dir, "PORT="+h.port, "HUB_PRIVATE_LISTEN=off", "HUB_LOG_LEVEL=error")
+	own := []string{"HUB_DIR=" + h.dir, "PORT=" + h.port, "HUB_PRIVATE_LISTEN=off", "HUB_LOG_LEVEL=error"}
+	return slices.Concat(os.Environ(), own, h.extra)
 }
 
 // start starts the hub and waits until it can accept a packet.
