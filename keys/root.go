@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -16,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"unicode/utf8"
 
 	"handover/internal/strict"
@@ -164,6 +164,7 @@ func (h storeHeader) derive(root RootKey) (*rings, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer clear(secret)
 	files, err := ring(secret, "handover local v1 key files")
 	if err != nil {
 		return nil, err
@@ -203,6 +204,7 @@ func ring(secret []byte, purpose string) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("deriving key: %w", err)
 	}
+	defer clear(key)
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, fmt.Errorf("deriving key: %w", err)
@@ -218,7 +220,10 @@ func ring(secret []byte, purpose string) (cipher.AEAD, error) {
 func makeRoot(path string) error {
 	secret := make([]byte, rootSize)
 	_, _ = rand.Read(secret) // never fails
-	err := publish(path, []byte(base64.RawURLEncoding.EncodeToString(secret)+"\n"))
+	text := append(base64.RawURLEncoding.AppendEncode(nil, secret), '\n')
+	defer clear(text)
+	defer clear(secret)
+	err := publish(path, text)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -243,14 +248,30 @@ func readRoot(path string) ([]byte, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("root key file %s can be used by others than its owner: run chmod 600 on it", path)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, 1<<10))
-	if err != nil {
+	// One buffer, overwritten at once: what reads a file whole or makes a string of it
+	// leaves copies of the key behind for as long as the process lives.
+	text := make([]byte, 1<<10)
+	defer clear(text)
+	n, err := io.ReadFull(f, text)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading root key file: %w", err)
 	}
-	text := strings.TrimSuffix(string(data), "\n")
-	secret, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(secret) != rootSize || base64.RawURLEncoding.EncodeToString(secret) != text {
+	secret, err := decodeRoot(bytes.TrimSuffix(text[:n], []byte{'\n'}))
+	if err != nil {
 		return nil, fmt.Errorf("root key file %s does not hold 32 bytes of base64url: restore it from a backup", path)
+	}
+	return secret, nil
+}
+
+// decodeRoot decodes a root key in its one spelling.
+func decodeRoot(text []byte) ([]byte, error) {
+	if len(text) != base64.RawURLEncoding.EncodedLen(rootSize) || bytes.ContainsAny(text, "\r\n") {
+		return nil, ErrRoot
+	}
+	secret := make([]byte, rootSize)
+	if n, err := base64.RawURLEncoding.Strict().Decode(secret, text); err != nil || n != rootSize {
+		clear(secret)
+		return nil, ErrRoot
 	}
 	return secret, nil
 }
