@@ -3,8 +3,6 @@ package client
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -70,9 +68,7 @@ type StoredConsent struct {
 // NewSubject returns a fresh random reference for a subject: 128 bits in base64url.
 // Take a new one for each recipient unless you mean to link them.
 func NewSubject() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return record.NewSubject()
 }
 
 // SignConsent fills in and signs a record without sending it. PostConsent sends it.

@@ -16,6 +16,7 @@ type Partner struct {
 	Areas    []string  `json:"areas"` // ONS GSS codes
 	Status   string    `json:"status"`
 	Since    time.Time `json:"since"`
+	Custody  string    `json:"custody,omitempty"` // HeldByHub: the hub signs and opens for its people
 }
 
 // Service is what a partner offers.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,11 +25,12 @@ const (
 const skew = 60 * time.Second
 
 // Key is a partner's public key with the time in which it counts. As JSON it is a
-// JWK with the members handover_use, nbf, exp and, once revoked, revoked
+// JWK with the members handover_use, custody, nbf, exp and, once revoked, revoked
 // (NumericDates in seconds).
 type Key struct {
 	jose.PublicKey
 	Use       string // Authentication, Signing or Encryption
+	Custody   string // HeldByPartner or HeldByHub
 	NotBefore time.Time
 	NotAfter  time.Time
 	Revoked   time.Time // zero while it stands
@@ -44,6 +46,7 @@ func (k Key) ValidAt(t time.Time) bool {
 // members of a key that are ours, beside those of the JWK.
 type validity struct {
 	Use       string `json:"handover_use"`
+	Custody   string `json:"custody,omitempty"` // "" is HeldByPartner
 	NotBefore int64  `json:"nbf"`
 	NotAfter  int64  `json:"exp"`
 	Revoked   int64  `json:"revoked,omitzero"`
@@ -60,15 +63,19 @@ func (k Key) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	members["handover_use"], members["nbf"], members["exp"] = k.Use, k.NotBefore.Unix(), k.NotAfter.Unix()
+	members["custody"] = cmp.Or(k.Custody, HeldByPartner)
 	if !k.Revoked.IsZero() {
 		members["revoked"] = k.Revoked.Unix()
 	}
 	return strict.Marshal(members)
 }
 
-var errKeyUse = errors.New("the key's handover_use does not fit its algorithm")
+var (
+	errKeyUse     = errors.New("the key's handover_use does not fit its algorithm")
+	errKeyCustody = errors.New("the key's custody is none that is known")
+)
 
-// UnmarshalJSON reads a member of a JWK set: our own four members strictly, and the
+// UnmarshalJSON reads a member of a JWK set: our own members strictly, and the
 // rest as a JWK without a private part and with nothing unknown in it.
 func (k *Key) UnmarshalJSON(data []byte) error {
 	members := map[string]jsontext.Value{}
@@ -76,7 +83,7 @@ func (k *Key) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	own := map[string]jsontext.Value{}
-	for _, name := range []string{"handover_use", "nbf", "exp", "revoked"} {
+	for _, name := range []string{"handover_use", "custody", "nbf", "exp", "revoked"} {
 		if value, ok := members[name]; ok {
 			own[name] = value
 			delete(members, name)
@@ -93,7 +100,10 @@ func (k *Key) UnmarshalJSON(data []byte) error {
 	if !fits(v.Use, key.Algorithm()) {
 		return errKeyUse
 	}
-	*k = Key{PublicKey: key, Use: v.Use, NotBefore: time.Unix(v.NotBefore, 0), NotAfter: time.Unix(v.NotAfter, 0)}
+	if v.Custody = cmp.Or(v.Custody, HeldByPartner); v.Custody != HeldByPartner && v.Custody != HeldByHub {
+		return errKeyCustody
+	}
+	*k = Key{PublicKey: key, Use: v.Use, Custody: v.Custody, NotBefore: time.Unix(v.NotBefore, 0), NotAfter: time.Unix(v.NotAfter, 0)}
 	if v.Revoked != 0 {
 		k.Revoked = time.Unix(v.Revoked, 0)
 	}

@@ -23,12 +23,13 @@ type Opening struct {
 // Opened is the content of a packet, which its sender signed and nobody else could
 // read on the way.
 type Opened struct {
-	Referral string             `json:"referral"`
-	Envelope string             `json:"envelope"`        // digest
-	From     string             `json:"from"`            // who signed it
-	Sections map[string]Content `json:"sections"`        // as JSON their lengths: see Content
-	Doubt    string             `json:"doubt,omitempty"` // why the signature does not count any more
-	Receipt  Receipt            `json:"receipt"`
+	Referral  string             `json:"referral"`
+	Envelope  string             `json:"envelope"`             // digest
+	From      string             `json:"from"`                 // who signed it
+	Sections  map[string]Content `json:"sections"`             // as JSON their lengths: see Content
+	Doubt     string             `json:"doubt,omitempty"`      // why the signature does not count any more
+	SignedFor string             `json:"signed_for,omitempty"` // that the hub signed it, and for whom; "" where its sender did
+	Receipt   Receipt            `json:"receipt"`
 }
 
 // Open has sections of a packet released, and opens them. A recipient is given what
@@ -59,7 +60,7 @@ func (c *Client) Open(ctx context.Context, o Opening) (Opened, error) {
 		return Opened{}, err
 	}
 	opened := Opened{Referral: o.Referral, Envelope: event.Digest, From: event.Claims.Issuer,
-		Sections: map[string]Content{}, Doubt: event.Doubt, Receipt: receipt}
+		Sections: map[string]Content{}, Doubt: event.Doubt, SignedFor: event.SignedFor, Receipt: receipt}
 	for _, name := range names {
 		if opened.Sections[name], err = c.unseal(event.opened, name, sealed[name]); err != nil {
 			return Opened{}, local(err)

@@ -43,10 +43,11 @@ type Event struct {
 	Digest    string          `json:"digest"`
 	State     string          `json:"state"` // of the referral after it
 	Stored    time.Time       `json:"stored"`
-	Transport string          `json:"transport"`         // stored, delivered, opened
-	Receipt   *Receipt        `json:"receipt,omitempty"` // with History only; verified
-	Claims    Claims          `json:"claims"`            // what the envelope states
-	Doubt     string          `json:"doubt,omitempty"`   // why its signature does not count any more
+	Transport string          `json:"transport"`            // stored, delivered, opened
+	Receipt   *Receipt        `json:"receipt,omitempty"`    // with History only; verified
+	Claims    Claims          `json:"claims"`               // what the envelope states
+	Doubt     string          `json:"doubt,omitempty"`      // why its signature does not count any more
+	SignedFor string          `json:"signed_for,omitempty"` // that the hub signed it, and for whom; "" where its partner did
 	opened    packet.Envelope // the same, verified
 }
 
@@ -76,9 +77,11 @@ func (c *Client) openChain(ctx context.Context, id string, events []Event) error
 	for i := range events {
 		e := &events[i]
 		var err error
-		if e.opened, _, e.Doubt, err = openEnvelope(e.Envelope, find); err != nil {
+		var key Key
+		if e.opened, key, e.Doubt, err = openEnvelope(e.Envelope, find); err != nil {
 			return fmt.Errorf("step %d: %w", i+1, err)
 		}
+		e.SignedFor = key.signedFor(e.opened.Issuer, e.opened.Act)
 		if bad := held.add(e.opened); bad != "" {
 			return fmt.Errorf("step %d: %w: %s", i+1, ErrForged, bad)
 		}

@@ -118,6 +118,7 @@ func verifyPacket(document []byte, t Trust) (Findings, error) {
 	}
 	f.holds("signature", "%s signed a %s to %s for the hub %s with the key %s, which counted on %s and has not been revoked",
 		claims.Issuer, claims.Event, claims.Audience, claims.Hub, key.KeyID(), day(signed))
+	f.custody("signature", key, claims.Issuer, claims.Act)
 	f.holds("sections", "the packet holds exactly the sections that were signed: %s", list(opened.Names()))
 	f.limit(limitKeys)
 	f.limit("Whether the hub took the packet, its receipt shows. What is in the sections, only the recipient can read.")

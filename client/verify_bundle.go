@@ -139,6 +139,7 @@ func (x *examination) event(number int, e BundleEvent) bool {
 	about += ", " + string(envelope.Event)
 	x.check(about, doubt, "signed by %s with the key %s, which counted on %s and has not been revoked",
 		envelope.Issuer, key.KeyID(), day(time.Unix(envelope.IssuedAt, 0)))
+	x.custody(about, key, envelope.Issuer, envelope.Act)
 	if bad := x.held.add(envelope); bad != "" {
 		x.fails(about, "%s", bad)
 		return false
@@ -239,6 +240,7 @@ func (x *examination) agreement(about string, stated record.Statement[record.Cla
 	x.check(about, bad, "%s signed with the key %s that she %s on %s: %s, for %s, to %s, until %s", claims.Issuer, key.KeyID(),
 		claims.Agreement, day(time.Unix(claims.GivenAt, 0)), list(claims.Sections), claims.Purpose, list(claims.Recipients),
 		day(time.Unix(claims.Expires, 0)))
+	x.custody(about, key, claims.Issuer, claims.Act)
 }
 
 // missing says which steps rest on a record that the bundle does not have.
@@ -284,6 +286,7 @@ func (x *examination) withdrawal(about string, c BundleConsent, stated record.St
 			}
 		}
 		x.check(about, bad, "withdrawn, signed by %s with the key %s", w.Unverified().Issuer, key.KeyID())
+		x.custody(about, key, w.Unverified().Issuer, w.Unverified().Act)
 		expected = proof.Entry{Act: "consent.withdraw", Partner: w.Unverified().Issuer,
 			Consent: stated.Unverified().ID, Digest: w.Digest()}
 		said = "withdrawn"

@@ -149,12 +149,18 @@ func Signer(ctx context.Context, s Store, name string) (jose.SigningKey, error) 
 	if len(versions) == 0 {
 		return jose.SigningKey{}, ErrUnknownKey
 	}
-	newest := versions[0]
+	return SignerOf(ctx, s, name, versions[0]), nil
+}
+
+// SignerOf returns one version of a key for jose.Sign: which one, the caller knows, because
+// others have been told of it and of none newer. Whether it is valid shows when it signs.
+// Like Signer's it is for one act.
+func SignerOf(ctx context.Context, s Store, name string, version jose.PublicKey) jose.SigningKey {
 	return jose.SigningKey{
-		ID:  newest.KeyID(),
-		Alg: newest.Algorithm(),
-		Key: &signer{ctx: ctx, store: s, name: name, key: newest},
-	}, nil
+		ID:  version.KeyID(),
+		Alg: version.Algorithm(),
+		Key: &signer{ctx: ctx, store: s, name: name, key: version},
+	}
 }
 
 // signer is one version of a key as a crypto.Signer.

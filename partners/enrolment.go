@@ -19,7 +19,7 @@ type Enrolment struct {
 	CodeDigest string `json:"code_digest"` // base64url SHA-256 of the enrolment code
 	IssuedAt   int64  `json:"iat"`
 	Keys       struct {
-		Authentication jose.PublicKey `json:"authentication"`
+		Authentication jose.PublicKey `json:"authentication,omitzero"` // of no system, where the hub holds the keys
 		Signing        jose.PublicKey `json:"signing"`
 		Encryption     jose.PublicKey `json:"encryption"`
 	} `json:"keys"`

@@ -1,6 +1,7 @@
 package partners
 
 import (
+	"slices"
 	"time"
 
 	"handover/internal/strict"
@@ -22,6 +23,7 @@ const (
 type Key struct {
 	jose.PublicKey
 	Use       Use
+	Custody   Custody
 	NotBefore time.Time
 	NotAfter  time.Time
 	Revoked   time.Time // zero while it stands
@@ -49,6 +51,15 @@ func (r *Ring) Signing(kid string, t time.Time) (Key, bool) {
 		}
 	}
 	return Key{}, false
+}
+
+// Named returns the issuer's signing key kid, whether or not what it signed counts.
+func (r *Ring) Named(kid string) (Key, bool) {
+	i := slices.IndexFunc(r.signing, func(k Key) bool { return k.KeyID() == kid })
+	if i < 0 {
+		return Key{}, false
+	}
+	return r.signing[i], true
 }
 
 // Sealing returns the encryption keys of a partner to which content may be sealed
@@ -95,8 +106,8 @@ func freshFor(keys []Key, now time.Time) time.Duration {
 }
 
 // JWKSet renders keys as a JWK set (RFC 7517 §5), each with members of our own
-// (RFC 7517 §4 has readers ignore them): handover_use, nbf, exp and, when it was
-// revoked, revoked, as NumericDates. Revoked and outlived keys stay in the set, so
+// (RFC 7517 §4 has readers ignore them): handover_use, custody (who holds the private
+// part), nbf, exp and, when it was revoked, revoked, as NumericDates. Revoked and outlived keys stay in the set, so
 // that old signatures can be judged.
 func JWKSet(keys []Key) ([]byte, error) {
 	members, err := jwks(keys)
@@ -119,6 +130,7 @@ func jwks(keys []Key) ([]map[string]any, error) {
 			return nil, err
 		}
 		jwk["handover_use"] = string(k.Use)
+		jwk["custody"] = string(k.Custody)
 		jwk["nbf"] = k.NotBefore.Unix()
 		jwk["exp"] = k.NotAfter.Unix()
 		if !k.Revoked.IsZero() {

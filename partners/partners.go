@@ -9,7 +9,8 @@
 // directory as partners see it). An agency's administration of itself: people.go and
 // store_admin.go with http_people.go (who works there), registration.go and
 // store_clients.go (its systems), rotation.go and store_keys.go (its keys), both behind
-// http_systems.go.
+// http_systems.go. custody.go and store_custody.go: the keys that the hub holds for an
+// agency that has nowhere to keep them.
 package partners
 
 import (
@@ -82,6 +83,7 @@ type Partner struct {
 	Areas    []string  `json:"areas"` // ONS GSS codes
 	Status   Status    `json:"status"`
 	Since    time.Time `json:"since"`
+	Custody  Custody   `json:"custody"` // who holds the private part of the key that it signs with now
 }
 
 // What a caller of this package can cause.

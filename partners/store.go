@@ -132,7 +132,7 @@ const serviceColumns = `
 func (s *Store) QueueKeys(batch *pgx.Batch, issuer ID, kids []string, addressed []ID) *Ring {
 	ring := &Ring{sealing: map[ID][]Key{}}
 	batch.Queue(`
-		SELECT partner, kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
+		SELECT partner, kid, use, custody, jwk, not_before, not_after, revoked_at FROM partner_key
 		WHERE (partner = $1 AND kid = ANY ($2) AND use = 'signing') OR (partner = ANY ($3) AND use = 'encryption')
 		ORDER BY not_before DESC, kid`, issuer, kids, addressed).Query(func(rows pgx.Rows) error {
 		return s.scanKeys(rows, func(owner ID, k Key) {
@@ -153,7 +153,7 @@ func (s *Store) QueueKeys(batch *pgx.Batch, issuer ID, kids []string, addressed 
 func (s *Store) Guess(issuer ID, kid string) jose.PublicKey { return s.parsed.guess(issuer, kid) }
 
 const keysOfPartner = `
-	SELECT partner, kid, use, jwk, not_before, not_after, revoked_at FROM partner_key
+	SELECT partner, kid, use, custody, jwk, not_before, not_after, revoked_at FROM partner_key
 	WHERE partner = $1 ORDER BY not_before DESC, kid`
 
 // Keys returns all keys of a partner, newest first, those outlived and revoked
@@ -179,7 +179,7 @@ func (s *Store) scanKeys(rows pgx.Rows, take func(owner ID, k Key)) error {
 	var kid, jwk string
 	var k Key
 	var revoked *time.Time
-	_, err := pgx.ForEachRow(rows, []any{&owner, &kid, &k.Use, &jwk, &k.NotBefore, &k.NotAfter, &revoked}, func() (err error) {
+	_, err := pgx.ForEachRow(rows, []any{&owner, &kid, &k.Use, &k.Custody, &jwk, &k.NotBefore, &k.NotAfter, &revoked}, func() (err error) {
 		if k.PublicKey, err = s.parsed.parse(jwk); err != nil {
 			return fmt.Errorf("reading key %s: %w", kid, err)
 		}
@@ -222,7 +222,7 @@ func (s *Store) List(ctx context.Context) ([]Partner, error) {
 }
 
 func (s *Store) list(ctx context.Context, where string, args ...any) ([]Partner, error) {
-	rows, err := s.pool.Query(ctx, `SELECT id, name, category, areas, status, since FROM partner `+where, args...)
+	rows, err := s.pool.Query(ctx, `SELECT id, name, category, areas, status, since, `+custodyColumn+` FROM partner `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading partners: %w", err)
 	}

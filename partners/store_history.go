@@ -1,6 +1,7 @@
 package partners
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -40,7 +41,8 @@ func holdKeys(ctx context.Context, tx pgx.Tx, partner ID) (*keyHistory, error) {
 // newKey is a public key that begins to count, and how it came.
 type newKey struct {
 	use        Use
-	client     string // "" unless it authenticates
+	client     string  // "" unless it authenticates
+	custody    Custody // "" is HeldByPartner
 	key        jose.PublicKey
 	replaces   string // kid, or ""
 	introduced string // proof.SelfSigned, proof.Countersigned or proof.Registered
@@ -58,6 +60,9 @@ func (h *keyHistory) add(b *pgx.Batch, n newKey) error {
 	until := h.now.Add(keyLife)
 	c := proof.KeyChange{Key: n.key.KeyID(), Use: string(n.use), Client: n.client, From: h.now, Until: until,
 		Replaces: n.replaces, Introduced: n.introduced, By: n.by}
+	if n.custody == HeldByHub {
+		c.Custody = string(n.custody)
+	}
 	if n.statement != "" {
 		c.Statement = ids.Digest(n.statement)
 	}
@@ -66,9 +71,9 @@ func (h *keyHistory) add(b *pgx.Batch, n newKey) error {
 		return err
 	}
 	b.Queue(`
-		INSERT INTO partner_key (partner, kid, use, client, jwk, thumbprint, not_before, not_after, log_entry)
-		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, $7, $8, $9)`,
-		h.partner, n.key.KeyID(), n.use, n.client, string(jwk), n.key.Thumbprint(), h.now, until, entry)
+		INSERT INTO partner_key (partner, kid, use, client, custody, jwk, thumbprint, not_before, not_after, log_entry)
+		VALUES ($1, $2, $3, nullif($4, ''), $5, $6, $7, $8, $9, $10)`,
+		h.partner, n.key.KeyID(), n.use, n.client, cmp.Or(n.custody, HeldByPartner), string(jwk), n.key.Thumbprint(), h.now, until, entry)
 	h.place(b, c, "added", n.statement, entry)
 	return nil
 }

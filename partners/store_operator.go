@@ -155,14 +155,19 @@ func (s *Store) Offer(ctx context.Context, o Service) (string, error) {
 }
 
 // Invite makes a one-time enrolment code for a partner, good for ttl. It is shown
-// once and stored as a digest only.
+// once and stored as a digest only. A partner whose keys the hub holds is not invited: what
+// enrolled so would have no word of the old keys for the new. Errors: ErrNotThere, ErrHasKeys.
 func (s *Store) Invite(ctx context.Context, partner ID, ttl time.Duration) (string, error) {
 	code := strings.ToLower(rand.Text())
 	digest := sha256.Sum256([]byte(code))
 	err := s.operate(ctx, proof.Entry{Act: "partner.invite", Target: string(partner)}, func(tx pgx.Tx, entry audit.EntryID) error {
-		_, err := tx.Exec(ctx, `
+		tag, err := tx.Exec(ctx, `
 			INSERT INTO invitation (code_digest, partner, expires_at, log_entry)
-			VALUES ($1, $2, now() + $3, $4)`, digest[:], partner, ttl, entry)
+			SELECT $1, $2, now() + $3, $4 WHERE NOT EXISTS (SELECT FROM partner_key k WHERE k.partner = $2 AND k.use = 'signing'
+				AND k.custody = 'hub' AND k.revoked_at IS NULL AND now() < k.not_after)`, digest[:], partner, ttl, entry)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrHasKeys
+		}
 		return err
 	})
 	if pg.Violates(err, "invitation_partner_fkey") {

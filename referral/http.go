@@ -50,7 +50,7 @@ func (h *Handler) request(w http.ResponseWriter, r *http.Request, c partners.Cal
 // send, the recipient's the scope to receive; whose step an event is, the referral
 // shows, so either scope admits here and the store decides.
 func (h *Handler) event(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-	if err := EitherSide.allows(c); err != nil {
+	if err := EitherSide.Allows(c); err != nil {
 		return err
 	}
 	return h.receive(w, r, c, mux.Vars(r)["referral"])
@@ -90,7 +90,7 @@ func (h *Handler) receipt(ctx context.Context, entry audit.EntryID) (proof.Recei
 
 // open releases sections: checked, logged, then sent.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-	if err := EitherSide.allows(c); err != nil {
+	if err := EitherSide.Allows(c); err != nil {
 		return err
 	}
 	o, err := httpd.Decode[Opening](w, r, 4<<10)
@@ -102,7 +102,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, c partners.Caller
 	if ids.IsDigest(id) {
 		about.Referral = id
 	}
-	if o.valid() {
+	if o.Valid() {
 		about.Sections, about.Reason = o.Sections, o.Reason
 	}
 	sections, entry, err := h.Store.Open(r.Context(), c, id, o)
@@ -118,7 +118,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, c partners.Caller
 }
 
 func (h *Handler) read(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-	if err := EitherSide.allows(c); err != nil {
+	if err := EitherSide.Allows(c); err != nil {
 		return err
 	}
 	m, chain, err := h.Store.Read(r.Context(), c, mux.Vars(r)["referral"])
@@ -136,7 +136,7 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, c partners.Caller
 // history is the chain with the receipt of every step: all that a third person
 // needs, besides the partners' public keys, to verify it offline.
 func (h *Handler) history(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-	if err := EitherSide.allows(c); err != nil {
+	if err := EitherSide.Allows(c); err != nil {
 		return err
 	}
 	m, chain, err := h.Store.Read(r.Context(), c, mux.Vars(r)["referral"])
@@ -162,7 +162,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, c partners.Caller
 	if !ok {
 		return ErrQuery
 	}
-	if err := side.allows(c); err != nil {
+	if err := side.Allows(c); err != nil {
 		return err
 	}
 	return h.page(w, r, c, side)

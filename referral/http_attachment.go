@@ -62,7 +62,7 @@ func (h *Handler) putChunks(w http.ResponseWriter, r *http.Request, c partners.C
 
 // chunk gives out one chunk of what was released to the caller.
 func (h *Handler) chunk(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-	if err := EitherSide.allows(c); err != nil {
+	if err := EitherSide.Allows(c); err != nil {
 		return err
 	}
 	vars := mux.Vars(r)

@@ -7,7 +7,9 @@
 // referral stands are read under locks; Go decides; packet, new state and log entry
 // are written together. states.go is the table of what may follow what;
 // store_open.go is the only way a section leaves; store_read.go lists and reads;
-// store_held.go says what somebody held who leaves her agency.
+// store_held.go says what somebody held who leaves her agency. Where the hub holds an
+// agency's keys, referral/managed composes and opens packets for its people; it has no way
+// in or out but these.
 //
 // What is too large for a section comes in chunks before the packet that names it, and
 // leaves in chunks once its section has been released: attachment.go, store_attachment.go,

@@ -46,9 +46,9 @@ const (
 	EitherSide    Side = "either"
 )
 
-// allows returns nil if the caller's token carries the scope of the side: to send for
+// Allows returns nil if the caller's token carries the scope of the side: to send for
 // the sender's steps, to receive for the recipient's.
-func (s Side) allows(c partners.Caller) error {
+func (s Side) Allows(c partners.Caller) error {
 	need := partners.ReferralsReceive
 	if s == SenderSide {
 		need = partners.ReferralsSend

@@ -2,6 +2,7 @@ package referral
 
 import (
 	"context"
+	"crypto/hmac"
 	"errors"
 	"time"
 
@@ -41,6 +42,7 @@ func NewStore(pool *pgxpool.Pool, registry *partners.Store, log *audit.Log, hub 
 type arrival struct {
 	caller partners.Caller
 	u      packet.Unverified
+	mac    []byte // of the request, if the hub has sealed and signed it; nil otherwise
 
 	opened packet.Opened // once its signature has been verified
 	to     State         // of the referral after it
@@ -65,6 +67,13 @@ func (a *arrival) catch() {
 // agreement, consent, referral, log. Requests of one partner that arrive together
 // share a transaction (intake.go).
 func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverified, re string) (audit.EntryID, error) {
+	return s.File(ctx, c, u, re, nil)
+}
+
+// File is Receive for a packet that the hub has sealed and signed itself for the caller,
+// asked with a request whose keyed digest is mac. A packet with this id that the same
+// request has brought before counts as the same, since no two seals are the same bytes.
+func (s *Store) File(ctx context.Context, c partners.Caller, u packet.Unverified, re string, mac []byte) (audit.EntryID, error) {
 	claims := u.Unverified()
 	if claims.Issuer != string(c.Partner()) {
 		return audit.EntryID{}, ErrIssuer
@@ -78,7 +87,7 @@ func (s *Store) Receive(ctx context.Context, c partners.Caller, u packet.Unverif
 	// The arithmetic of the signature is done here, beside what other groups do in the
 	// database. What it is worth is decided in the transaction, by the key that counts then.
 	u.Try(s.partners.Guess(c.Partner(), u.KeyID()))
-	a := &arrival{caller: c, u: u}
+	a := &arrival{caller: c, u: u, mac: mac}
 	if claims.Event != packet.Request {
 		s.receive(ctx, []*arrival{a})
 	} else if err := s.intake.Join(ctx, a); err != nil {
@@ -121,7 +130,7 @@ func (s *Store) receive(ctx context.Context, group []*arrival) {
 	}
 	if _, ours := errors.AsType[*pgconn.PgError](err); ours && len(group) > 1 {
 		for _, a := range group { // one of them is at fault: each for itself
-			*a = arrival{caller: a.caller, u: a.u}
+			*a = arrival{caller: a.caller, u: a.u, mac: a.mac}
 			s.receive(ctx, []*arrival{a})
 		}
 		return
@@ -130,7 +139,7 @@ func (s *Store) receive(ctx context.Context, group []*arrival) {
 		a.entry, a.err = audit.EntryID{}, err
 		if pg.Violates(err, "packet_once") || pg.Violates(err, "referral_once") {
 			a.stored = true
-			a.entry, a.err = s.settled(ctx, a.u)
+			a.entry, a.err = s.settled(ctx, a)
 		}
 	}
 }
@@ -151,7 +160,14 @@ type look struct {
 // filed is a packet that is stored already.
 type filed struct {
 	digest string
+	mac    []byte
 	entry  audit.EntryID
+}
+
+// is reports whether what is stored is what the arrival brings: the same bytes, or what
+// the hub made of the same request before.
+func (f filed) is(a *arrival) bool {
+	return f.digest == a.u.Digest() || a.mac != nil && hmac.Equal(f.mac, a.mac)
 }
 
 // row is a referral as a transaction holds it.
@@ -202,17 +218,18 @@ func (a *arrival) claims() packet.Claims { return a.u.Unverified() }
 func queueStored(b *pgx.Batch, issuer string, jtis []string, now *time.Time) map[string]filed {
 	found := map[string]filed{}
 	b.Queue(`
-		SELECT now(), asked.jti::text, coalesce(p.digest, ''), p.log_entry
+		SELECT now(), asked.jti::text, coalesce(p.digest, ''), p.request_mac, p.log_entry
 		FROM unnest($2::text[]::uuid[]) AS asked(jti) LEFT JOIN LATERAL (
-			SELECT digest, log_entry FROM packet WHERE issuer = $1 AND jti = asked.jti OFFSET 0) p ON true`, issuer, jtis).
+			SELECT digest, request_mac, log_entry FROM packet WHERE issuer = $1 AND jti = asked.jti OFFSET 0) p ON true`, issuer, jtis).
 		Query(func(rows pgx.Rows) error {
 			var jti string
 			var f filed
 			var entry *audit.EntryID
-			_, err := pgx.ForEachRow(rows, []any{now, &jti, &f.digest, &entry}, func() error {
+			_, err := pgx.ForEachRow(rows, []any{now, &jti, &f.digest, &f.mac, &entry}, func() error {
 				if entry != nil {
-					found[jti] = filed{f.digest, *entry}
+					found[jti] = filed{f.digest, f.mac, *entry}
 				}
+				f.mac = nil
 				return nil
 			})
 			return err
@@ -237,7 +254,7 @@ func (s *Store) decide(l *look, group []*arrival) []*arrival {
 	var accepted []*arrival
 	for _, a := range group {
 		if before, ok := l.before[a.claims().ID]; ok {
-			if a.stored, a.entry = true, before.entry; before.digest != a.u.Digest() {
+			if a.stored, a.entry = true, before.entry; !before.is(a) {
 				a.stored, a.entry, a.err = false, audit.EntryID{}, ErrConflict
 			}
 			continue
@@ -317,7 +334,7 @@ func (r *row) step(c partners.Caller, p packet.Opened) (State, error) {
 	if r.id == "" || p.Audience != other {
 		return "", ErrNotThere
 	}
-	if err := side.allows(c); err != nil {
+	if err := side.Allows(c); err != nil {
 		return "", err
 	}
 	to, err := next(p.Event, side, State(r.state))
@@ -343,13 +360,13 @@ func (r *row) sideOf(c partners.Caller) Side {
 
 // settled answers a packet that lost a race against itself: the same bytes find the
 // winner's entry, other bytes are a conflict.
-func (s *Store) settled(ctx context.Context, u packet.Unverified) (audit.EntryID, error) {
-	claims := u.Unverified()
+func (s *Store) settled(ctx context.Context, a *arrival) (audit.EntryID, error) {
+	claims := a.claims()
 	var now time.Time
 	b := &pgx.Batch{}
 	stored := queueStored(b, claims.Issuer, []string{claims.ID}, &now)
 	err := pg.Decide(ctx, s.pool, claims.Issuer, b, func() (*pgx.Batch, error) {
-		if stored[claims.ID].digest != u.Digest() {
+		if !stored[claims.ID].is(a) {
 			return nil, ErrConflict
 		}
 		return nil, nil

@@ -197,7 +197,7 @@ func (s *Store) chunk(ctx context.Context, c partners.Caller, id, envelope strin
 		h.seq, at.section, c.Partner(), c.User(), releaseLife).Query(scanOne(&released))
 	var sealed string
 	err = pg.Decide(ctx, s.pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
-		if err := r.sideOf(c).allows(c); err != nil {
+		if err := r.sideOf(c).Allows(c); err != nil {
 			return nil, err
 		}
 		switch {

@@ -81,11 +81,11 @@ const (
 // names costs it even when no row goes there.
 const (
 	insertPackets = `, p AS (
-		INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, consent, state, expires_at, stored_at, log_entry, actor)
-		SELECT r.seq, @issuer, u.audience, u.jti, u.event, u.digest, u.envelope, u.consent, u.state, u.expires, @now, u.entry, nullif(u.actor, '')
+		INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, consent, state, expires_at, stored_at, log_entry, actor, request_mac)
+		SELECT r.seq, @issuer, u.audience, u.jti, u.event, u.digest, u.envelope, u.consent, u.state, u.expires, @now, u.entry, nullif(u.actor, ''), u.mac
 		FROM unnest(@referrals::text[], @audiences::text[], @jtis::text[]::uuid[], @events::text[], @digests::text[], @envelopes::text[],
-		            @consents::text[]::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[], @actors::text[])
-		     AS u(referral, audience, jti, event, digest, envelope, consent, state, expires, entry, actor)
+		            @consents::text[]::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[], @actors::text[], @macs::bytea[])
+		     AS u(referral, audience, jti, event, digest, envelope, consent, state, expires, entry, actor, mac)
 		     JOIN r ON r.id = u.referral
 		RETURNING seq, referral, audience, digest, log_entry), d AS (
 		INSERT INTO delivery (packet, referral, issuer, audience, state)
@@ -116,8 +116,10 @@ func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedA
 	var consents []*string
 	var expires []time.Time
 	var entries []audit.EntryID
+	var macs [][]byte
 	for _, a := range accepted {
 		p := a.opened
+		macs = append(macs, a.mac)
 		referrals, audiences, jtis = append(referrals, p.ReferralID()), append(audiences, p.Audience), append(jtis, p.ID)
 		events, digests, envelopes = append(events, string(p.Event)), append(digests, p.Digest()), append(envelopes, p.Token())
 		states, expires, entries = append(states, string(a.to)), append(expires, time.Unix(p.Expires, 0)), append(entries, a.entry)
@@ -136,7 +138,7 @@ func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedA
 	}
 	args = pgx.StrictNamedArgs{"issuer": l.issuer, "now": l.now, "referrals": referrals, "audiences": audiences,
 		"jtis": jtis, "events": events, "digests": digests, "envelopes": envelopes, "consents": consents, "states": states,
-		"expires": expires, "entries": entries, "actors": actors, "holders": holders, "names": names, "sealed": sealed}
+		"expires": expires, "entries": entries, "actors": actors, "macs": macs, "holders": holders, "names": names, "sealed": sealed}
 	if slices.ContainsFunc(copies, func(own string) bool { return own != "" }) {
 		args["copies"], copying = copies, insertCopies
 	}

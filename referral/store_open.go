@@ -25,7 +25,8 @@ type Opening struct {
 	Reason   string   `json:"reason"` // one of codes.OpenReasons
 }
 
-func (o Opening) valid() bool {
+// Valid reports whether the opening names known sections, each once, and a coded reason.
+func (o Opening) Valid() bool {
 	twice := len(slices.Compact(slices.Sorted(slices.Values(o.Sections)))) != len(o.Sections)
 	unknown := slices.ContainsFunc(o.Sections, func(s string) bool { return !codes.Sections().Has(s) && !codes.IsAttachment(s) })
 	return len(o.Sections) > 0 && !twice && !unknown && codes.OpenReasons().Has(o.Reason)
@@ -36,6 +37,7 @@ type held struct {
 	seq              int64
 	digest           string
 	issuer, audience string
+	envelope         string
 	basis            string // consent id; sections are never stored without one
 	digestOfBasis    string
 	expires, changed time.Time
@@ -44,18 +46,34 @@ type held struct {
 	claims           packet.Claims // of its envelope, if an attachment is asked for: what class it declared, its sender signed
 }
 
+// Released are sections on their way out, with what they are opened by.
+type Released struct {
+	Sections map[string]string // compact JWEs by name
+	Envelope string            // of their packet, as its issuer signed it
+	Issuer   partners.ID
+	Entry    audit.EntryID // of the release
+}
+
 // Open is the only way sections leave. It gives the recipient the sealed sections,
 // and the sender her own copies, as they were posted. For the recipient, firewall,
 // agreement and consent are decided again, under the locks that ending or
 // withdrawing them must wait for; what she agreed to yesterday releases nothing
 // today. The release is written and logged before the sections are returned.
 func (s *Store) Open(ctx context.Context, c partners.Caller, id string, o Opening) (map[string]string, audit.EntryID, error) {
-	if !o.valid() {
-		return nil, audit.EntryID{}, ErrReasonMissing
+	r, err := s.release(ctx, c, id, o, acts{"section.open", "copy.open"})
+	return r.Sections, r.Entry, err
+}
+
+// acts are what the log calls a release to the recipient, and one of the sender's copies.
+type acts struct{ section, copy string }
+
+func (s *Store) release(ctx context.Context, c partners.Caller, id string, o Opening, as acts) (Released, error) {
+	if !o.Valid() {
+		return Released{}, ErrReasonMissing
 	}
 	h, err := s.find(ctx, c, id, o)
 	if err != nil {
-		return nil, audit.EntryID{}, err
+		return Released{}, err
 	}
 	own := h.issuer == string(c.Partner())
 	read := &pgx.Batch{}
@@ -65,10 +83,13 @@ func (s *Store) Open(ctx context.Context, c partners.Caller, id string, o Openin
 	var r row
 	queueRow(read, id, "FOR SHARE", &r)
 	queueNames(read, h, own, o.Sections)
-	var entry audit.EntryID
-	released := map[string]string{}
+	out := Released{Sections: map[string]string{}, Envelope: h.envelope, Issuer: partners.ID(h.issuer)}
+	act := as.section
+	if own {
+		act = as.copy
+	}
 	err = pg.Decide(ctx, s.pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
-		if err := r.sideOf(c).allows(c); err != nil {
+		if err := r.sideOf(c).Allows(c); err != nil {
 			return nil, err
 		}
 		if len(h.names) != len(o.Sections) {
@@ -81,10 +102,13 @@ func (s *Store) Open(ctx context.Context, c partners.Caller, id string, o Openin
 		}
 		write := &pgx.Batch{}
 		var err error
-		entry, err = h.queueRelease(write, c, r, o, own, released)
+		out.Entry, err = h.queueRelease(write, c, r, o, act, own, out.Sections)
 		return write, err
 	})
-	return released, entry, err
+	if err != nil {
+		return Released{}, err
+	}
+	return out, nil
 }
 
 // find reads which packet is meant. What it reads never changes, so it needs no
@@ -94,16 +118,14 @@ func (s *Store) find(ctx context.Context, c partners.Caller, id string, o Openin
 		return nil, ErrNotThere // some of what is no id the database would refuse as an error of ours
 	}
 	h := &held{}
-	var envelope string
 	b := &pgx.Batch{}
 	b.Queue(`
-		SELECT p.seq, p.digest, p.issuer, p.audience, coalesce(p.consent::text, ''), coalesce(c.digest, ''), p.expires_at,
-		       CASE WHEN $3 THEN p.envelope ELSE '' END
+		SELECT p.seq, p.digest, p.issuer, p.audience, p.envelope, coalesce(p.consent::text, ''), coalesce(c.digest, ''), p.expires_at
 		FROM referral r JOIN packet p ON p.referral = r.seq LEFT JOIN consent c ON c.id = p.consent
-		WHERE r.id = $1 AND p.digest = coalesce(nullif($2, ''), r.id)`, id, o.Envelope, slices.ContainsFunc(o.Sections, codes.IsAttachment)).
+		WHERE r.id = $1 AND p.digest = coalesce(nullif($2, ''), r.id)`, id, o.Envelope).
 		Query(func(rows pgx.Rows) error {
-			_, err := pgx.ForEachRow(rows, []any{&h.seq, &h.digest, &h.issuer, &h.audience, &h.basis,
-				&h.digestOfBasis, &h.expires, &envelope}, func() error { return nil })
+			_, err := pgx.ForEachRow(rows, []any{&h.seq, &h.digest, &h.issuer, &h.audience, &h.envelope, &h.basis,
+				&h.digestOfBasis, &h.expires}, func() error { return nil })
 			return err
 		})
 	err := pg.Decide(ctx, s.pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, nil })
@@ -116,8 +138,8 @@ func (s *Store) find(ctx context.Context, c partners.Caller, id string, o Openin
 	if h.basis == "" {
 		return nil, ErrNoSection // a packet without content
 	}
-	if envelope != "" {
-		stated, err := packet.ParseEnvelope(envelope)
+	if slices.ContainsFunc(o.Sections, codes.IsAttachment) {
+		stated, err := packet.ParseEnvelope(h.envelope)
 		if err != nil {
 			return nil, fmt.Errorf("reading a stored envelope: %w", err)
 		}
@@ -166,12 +188,12 @@ func (h *held) releasable(r row, terms *partners.Terms, grant *consent.Grant) er
 
 // queueRelease queues the log entry, the release rows and, last, the reading of the
 // sections themselves.
-func (h *held) queueRelease(b *pgx.Batch, c partners.Caller, r row, o Opening, own bool, into map[string]string) (audit.EntryID, error) {
-	e := c.Entry("section.open")
+func (h *held) queueRelease(b *pgx.Batch, c partners.Caller, r row, o Opening, act string, own bool, into map[string]string) (audit.EntryID, error) {
+	e := c.Entry(act)
 	e.Time, e.Other, e.Referral, e.Envelope = h.now, h.issuer, r.id, h.digest
 	e.Consent, e.Sections, e.Reason = h.basis, slices.Sorted(slices.Values(o.Sections)), o.Reason
 	if own {
-		e.Act, e.Other = "copy.open", h.audience
+		e.Other = h.audience
 	}
 	entry, err := audit.Queue(b, e)
 	if err != nil {

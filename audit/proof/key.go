@@ -29,6 +29,7 @@ type KeyChange struct {
 	Key        string    `json:"kid"`                  // RFC 7638 thumbprint
 	Use        string    `json:"use"`                  // authentication, signing or encryption
 	Client     string    `json:"client,omitempty"`     // whose key to authenticate it is
+	Custody    string    `json:"custody,omitempty"`    // of key.added: hub if the hub holds the private part, "" if the partner does
 	From       time.Time `json:"from"`                 // it counts from then on
 	Until      time.Time `json:"until"`                // and before then, as of this change
 	Replaces   string    `json:"replaces,omitempty"`   // kid

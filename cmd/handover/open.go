@@ -66,6 +66,9 @@ func (a *app) open(ctx context.Context, name string, o client.Opening, step int)
 	if err != nil {
 		return err
 	}
+	if opened.SignedFor != "" {
+		a.say("note: %s", opened.SignedFor)
+	}
 	if opened.Doubt != "" {
 		a.say("warning: signed by %s, yet %s", opened.From, opened.Doubt)
 	}

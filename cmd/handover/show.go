@@ -40,6 +40,9 @@ func (a *app) showCommand() *cobra.Command {
 // warn says which signatures do not count any more.
 func (a *app) warn(r client.Referral) {
 	for i, e := range r.Chain {
+		if e.SignedFor != "" {
+			a.say("note: step %d: %s", i+1, e.SignedFor)
+		}
 		if e.Doubt != "" {
 			a.say("warning: step %d by %s: %s", i+1, e.Claims.Issuer, e.Doubt)
 		}

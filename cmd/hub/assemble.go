@@ -23,6 +23,7 @@ import (
 	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral"
+	"handover/referral/managed"
 	"handover/web"
 )
 
@@ -153,10 +154,12 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	authorization.Mount(h.routes)
 	(&docs.Handler{}).Mount(h.routes)
 	(&partners.Handler{Gate: gate, Store: registry, Issuer: cfg.Issuer}).Mount(h.routes)
-	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait,
-		Store: &consent.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}}).Mount(h.routes)
+	consents := &consent.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}
+	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: consents}).Mount(h.routes)
 	h.referrals = referral.NewStore(pool, registry, h.log, cfg.Issuer)
 	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: h.referrals}).Mount(h.routes)
+	(&managed.Handler{Gate: gate, Desk: &managed.Desk{Pool: pool, Keys: store, Partners: registry, Consents: consents,
+		Referrals: h.referrals, Log: h.log, Hub: cfg.Issuer, Wait: cfg.ReceiptWait}}).Mount(h.routes)
 	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf}).Mount(h.routes)
 	if err := h.mountPages(settings, pool, authorization); err != nil {
 		return err

@@ -90,7 +90,7 @@ func partnerCommand(environ []string) *cobra.Command {
 				if err := s.Add(cmd.Context(), p); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is registered. Next: hub invite %s\n", p.ID, p.ID)
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is registered. Next: hub invite %s, or for an agency with no IT: hub partner manage %s\n", p.ID, p.ID, p.ID)
 				return err
 			})
 		},
@@ -100,6 +100,7 @@ func partnerCommand(environ []string) *cobra.Command {
 	add.Flags().StringSliceVar(&p.Areas, "area", nil, "GSS code of an area it serves; may be repeated")
 	cmd.AddCommand(add,
 		statusCommand(environ, "suspend", "Stop a partner at once", (*partners.Store).Suspend),
+		manageCommand(environ),
 		statusCommand(environ, "resume", "Let a suspended partner take part again", (*partners.Store).Resume),
 		listCommand(environ))
 	return cmd
@@ -142,7 +143,7 @@ func listCommand(environ []string) *cobra.Command {
 func printPartners(out io.Writer, found []partners.Partner) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	for _, p := range found {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.ID, p.Status, p.Category, strings.Join(p.Areas, ","), p.Name)
+		fmt.Fprintf(w, "%s\t%s\t%s\tkeys: %s\t%s\t%s\n", p.ID, p.Status, p.Category, p.Custody, strings.Join(p.Areas, ","), p.Name)
 	}
 	return w.Flush()
 }

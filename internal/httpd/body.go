@@ -80,6 +80,7 @@ func Decode[T any](w http.ResponseWriter, r *http.Request, limit int64) (T, erro
 	if err != nil {
 		return v, err
 	}
+	defer clear(data) // what was read of it is copies; it may hold a secret, or somebody's words
 	if string(bytes.TrimSpace(data)) == "null" {
 		return v, ErrJSON.With("offset", "0")
 	}
@@ -120,4 +121,5 @@ func JSON(w http.ResponseWriter, status int, v any) {
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(data)
+	clear(data)
 }

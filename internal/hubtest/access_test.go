@@ -81,4 +81,9 @@ const access = `
 	GET  /v1/referrals/{referral}/attachments/{section}/{number}  referrals:send referrals:receive
 	GET  /v1/attachments/{packet}/{section}           referrals:send
 	PUT  /v1/attachments/{packet}/{section}/{number}  referrals:send
+	POST /v1/managed/referrals                    referrals:send
+	POST /v1/managed/referrals/{referral}/events  referrals:send referrals:receive
+	POST /v1/managed/referrals/{referral}/open    referrals:send referrals:receive
+	POST /v1/managed/consents                     consents:write
+	POST /v1/managed/consents/{consent}/withdraw  consents:write
 `

@@ -32,6 +32,7 @@ import (
 	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral"
+	"handover/referral/managed"
 	"handover/web"
 )
 
@@ -49,6 +50,7 @@ type Hub struct {
 	Operator  *partners.Store // as the schema's owner
 	Consents  *consent.Store
 	Referrals *referral.Store
+	Desk      *managed.Desk
 	SignIn    *signin.Handler
 	Routes    *mux.Router
 	Now       func() time.Time
@@ -191,6 +193,9 @@ func (h *Hub) mount(t testing.TB) {
 	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: h.issuer}).Mount(h.Routes)
 	(&consent.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Consents}).Mount(h.Routes)
 	(&referral.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Referrals}).Mount(h.Routes)
+	h.Desk = &managed.Desk{Pool: h.DB.Hub, Keys: h.keys, Partners: h.Registry, Consents: h.Consents, Referrals: h.Referrals,
+		Log: h.Log, Hub: h.issuer, Wait: wait}
+	(&managed.Handler{Gate: gate, Desk: h.Desk}).Mount(h.Routes)
 	(&audit.Handler{Log: h.Log, Authenticated: gate.Authenticated, Partner: func(r *http.Request) string {
 		c, _ := partners.CallerFrom(r.Context())
 		return string(c.Partner())

@@ -54,8 +54,8 @@ func (h *Hub) desk(t testing.TB, partner partners.ID) *Agency {
 		hub: h, tokens: map[string]string{}}
 	h.Exec(t, `
 		INSERT INTO partner_client (id, partner, name, scopes, grant_types, redirect_uris, active, since, log_entry)
-		SELECT $1, partner, 'Desk', scopes, grant_types, redirect_uris, true, now(), log_entry FROM partner_client WHERE partner = $2 LIMIT 1`,
-		d.Client, string(partner))
+		SELECT $1, id, 'Desk', $3, '{client_credentials,authorization_code,refresh_token}', $4, true, now(), log_entry FROM partner WHERE id = $2`,
+		d.Client, string(partner), partners.PeopleScopes(), []string{partners.LoopbackRedirect})
 	h.register(t, d)
 	h.desks[partner] = d
 	return d

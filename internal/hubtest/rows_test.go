@@ -34,6 +34,7 @@ var shared = map[string]string{
 	"oauth_grant":      "what people let systems do, by digests: the token endpoint looks up whoever asks",
 	"oauth_revoked":    "ids of tokens that count no more",
 	"oauth_secret":     "wrapped by the key store",
+	"managed_secret":   "wrapped by the key store",
 	"oauth_ceremony":   "challenges on their way, by the digest of a browser's cookie",
 	"oauth_session":    "sessions, by the digest of the cookie: it tells whose partner's session it will be",
 	"goose_db_version": "the schema's version; the serving role has no right to it",
@@ -58,6 +59,8 @@ const granted = `
 	consent_state: INSERT SELECT UPDATE(log_entry,withdrawal,withdrawal_digest,withdrawn_at,withdrawn_by)
 	delivery: INSERT SELECT UPDATE(delivered_at,log_entry,opened_at,state)
 	invitation: SELECT UPDATE(used_at)
+	managed_key: DELETE INSERT SELECT
+	managed_secret: INSERT SELECT
 	oauth_ahead: SELECT UPDATE(issued)
 	oauth_assertion: DELETE INSERT SELECT
 	oauth_ceremony: DELETE INSERT SELECT
@@ -74,7 +77,7 @@ const granted = `
 	packet: INSERT SELECT
 	partner: SELECT UPDATE(log_entry,status)
 	partner_client: INSERT SELECT UPDATE(active,log_entry)
-	partner_key: INSERT SELECT UPDATE(log_entry,not_after,revoked_at)
+	partner_key: INSERT SELECT UPDATE(custody,log_entry,not_after,revoked_at)
 	partner_key_change: INSERT SELECT
 	partner_user: INSERT SELECT UPDATE(log_entry,role,signed_out_at,status)
 	referral: INSERT SELECT UPDATE(asked,changed_at,head,state)
@@ -154,6 +157,8 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 		b.Post(t, "/sign-in/passkeys", map[string]any{"credential": h.Browser().Device.Create(b.Options(t, "/sign-in/passkeys", struct{}{}))}) // a notice
 		h.Exec(t, `INSERT INTO oauth_provider (partner, issuer, client_id, secret, domains, claim, roles, acr, log_entry)
 			VALUES ($1, 'https://idp.example', 'handover', 'wrapped', '{agency.example}', 'groups', '{"staff":"caseworker"}', '{}', (SELECT id FROM audit_entry LIMIT 1))`, string(a.ID))
+		h.Exec(t, `INSERT INTO managed_key (partner, kid, use, version, wrapped, log_entry)
+			SELECT partner, kid, use, 1, 'wrapped', log_entry FROM partner_key WHERE partner = $1 AND use = 'encryption'`, string(a.ID))
 		h.Exec(t, `INSERT INTO oauth_provider_user (partner, subject, user_id, log_entry)
 			VALUES ($1, sha256('somebody'), $2, (SELECT id FROM audit_entry LIMIT 1))`, string(a.ID), u.ID)
 	}
@@ -228,7 +233,7 @@ func TestAPartnerChangesNothingOfOthers(t *testing.T) {
 			}
 		}
 		n, state := as(t, h, third.ID, `DELETE FROM `+table)
-		removes := table == "section" || table == "attachment"
+		removes := table == "section" || table == "attachment" || table == "managed_key"
 		if removes && (n != 0 || state != "") || !removes && state != forbidden {
 			t.Errorf("DELETE FROM %s touched %d rows, state %q", table, n, state)
 		}
@@ -246,7 +251,7 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 	t.Parallel()
 	h, p := full(t)
 	third := h.Agency(t, "the-third", partners.BoroughOutreach)
-	authors := map[string]string{"oauth_notice": "partner", "oauth_passkey": "partner", "oauth_provider": "partner", "oauth_provider_user": "partner",
+	authors := map[string]string{"managed_key": "partner", "oauth_notice": "partner", "oauth_passkey": "partner", "oauth_provider": "partner", "oauth_provider_user": "partner",
 		"agreement": "sender", "consent": "recorder", "delivery": "issuer", "packet": "issuer",
 		"partner_user": "partner", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
 	for _, table := range divided(t, h) {

@@ -12,8 +12,11 @@ import (
 )
 
 // Digest returns the SHA-256 of s in base64url without padding, 43 characters.
-func Digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
+func Digest(s string) string { return DigestOf([]byte(s)) }
+
+// DigestOf is Digest of bytes, of which it makes no copy: for what is to be overwritten.
+func DigestOf(b []byte) string {
+	sum := sha256.Sum256(b)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 

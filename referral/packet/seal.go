@@ -113,7 +113,8 @@ func (p *Packet) seal(c *Claims, name string, line Sealing, data Content, to To)
 	if err != nil {
 		return ErrSection.With("section", printable(name))
 	}
-	line.Plaintext = ids.Digest(string(plain))
+	defer clear(plain)
+	line.Plaintext = ids.DigestOf(plain)
 	if p.Sections[name], err = jose.Encrypt(plain, to.Recipient, contentType); err != nil {
 		return fmt.Errorf("sealing a section: %w", err)
 	}

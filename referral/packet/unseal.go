@@ -21,7 +21,8 @@ func (e Envelope) Unseal(name, jwe string, key jose.PrivateKey) (Content, error)
 		return nil, refused
 	}
 	plain, err := encrypted.Decrypt(key)
-	if err != nil || ids.Digest(string(plain)) != seal.Plaintext {
+	defer clear(plain) // what is returned is a copy, which the reader may clear in turn
+	if err != nil || ids.DigestOf(plain) != seal.Plaintext {
 		return nil, refused
 	}
 	var c content

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"handover/partners"
+)
+
+func manageCommand(environ []string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "manage ID",
+		Short: "Let a partner take part with keys that the hub holds for it",
+		Long: "Let an invited partner take part with keys that the hub holds for it, for an agency that has nowhere to keep its own.\n" +
+			"The hub then signs and opens for its people, one act at a time, and says so to everybody who verifies. An agency\n" +
+			"that can hold its keys enrols by hub invite instead: what the hub can open, the hub's operator could read.",
+		Example: `  hub partner manage larkfield-housing`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := load(environ)
+			if err != nil {
+				return err
+			}
+			store, err := openKeys(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			id := partners.ID(args[0])
+			return operate(cmd.Context(), environ, func(s *partners.Store) error {
+				if err := s.Manage(cmd.Context(), store, cfg.Issuer, id); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s takes part; the hub holds its keys. Next: hub user add %s\n", id, id)
+				return err
+			})
+		},
+	}
+}

@@ -1,0 +1,59 @@
+package consent
+
+import (
+	"github.com/jackc/pgx/v5"
+
+	"handover/audit"
+	"handover/consent/record"
+)
+
+// Basis is a record as somebody needs it who composes what rests on it, or takes it back,
+// in a session that may see it. Until its batch has run there is none.
+type Basis struct {
+	Record           string // the signed record; "" if there is none to be seen
+	Digest           string
+	Subject          string
+	Withdrawal       string        // the signed withdrawal; "" while the record stands
+	Entry, Withdrawn audit.EntryID // of the record, and of its withdrawal if there is one
+}
+
+// QueueBasis queues the reading of a record, into a batch that is bound to the reader's
+// partner. It locks nothing and decides nothing: whether the record covers what is sent,
+// the transaction that stores it decides.
+func QueueBasis(b *pgx.Batch, id string) *Basis {
+	found := &Basis{}
+	if !isID(id) {
+		return found
+	}
+	b.Queue(`
+		SELECT c.token, c.digest, c.subject, coalesce(s.withdrawal, ''), c.log_entry, s.log_entry
+		FROM consent c JOIN consent_state s ON s.id = c.id WHERE c.id = $1`, id).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&found.Record, &found.Digest, &found.Subject, &found.Withdrawal,
+			&found.Entry, &found.Withdrawn}, func() error { return nil })
+		return err
+	})
+	return found
+}
+
+// SaysAgain reports whether what is stored says what claims say, signed at whatever time.
+// A subject that claims leave out is whoever the stored record is about.
+func (b *Basis) SaysAgain(claims record.Claims) bool {
+	stated, err := record.ParseConsent(b.Record)
+	if err != nil {
+		return false
+	}
+	before := stated.Unverified()
+	return before.SameAs(claims)
+}
+
+// TakenBackBy reports whether what is stored was taken back by what claims say, signed at
+// whatever time.
+func (b *Basis) TakenBackBy(claims record.WithdrawalClaims) bool {
+	stated, err := record.ParseWithdrawal(b.Withdrawal)
+	if err != nil {
+		return false
+	}
+	before := stated.Unverified()
+	before.IssuedAt = claims.IssuedAt
+	return before == claims
+}

@@ -1,0 +1,144 @@
+package managed
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"handover/audit"
+	"handover/audit/proof"
+	"handover/internal/fault"
+	"handover/keys/jose"
+	"handover/partners"
+	"handover/referral"
+	"handover/referral/packet"
+)
+
+// Opened is content of a packet, opened for one person.
+type Opened struct {
+	Content map[string]packet.Content // by section
+	Signed  Signature
+	Receipt proof.Receipt // of the opening
+}
+
+// Signature is who signed what was opened, and what that is worth today.
+type Signature struct {
+	Partner string           `json:"partner"`
+	Key     string           `json:"kid"`
+	Custody partners.Custody `json:"custody"`       // hub: the hub signed it for the partner's user act
+	Act     string           `json:"act,omitempty"` // the user it names
+	Counts  bool             `json:"counts"`        // false: made outside the key's time, or the key was revoked since
+}
+
+// Open opens sections for the caller: released and logged as by everybody, and not a byte
+// decrypted before that entry is under a signed checkpoint. The recipient's people open what
+// was sealed to their agency, the sender's her own copies. Whoever gets them clears them
+// when they have been shown. Besides what referral.Store.Open refuses: partners.ErrNoPerson,
+// partners.ErrNotManaged, packet.ErrUnseal.
+func (d *Desk) Open(ctx context.Context, c partners.Caller, id string, o referral.Opening) (Opened, error) {
+	if err := person(c); err != nil {
+		return Opened{}, err
+	}
+	l, err := d.look(ctx, c, asked{})
+	if err != nil {
+		return Opened{}, err
+	}
+	if _, _, err := l.held.Keys(); err != nil {
+		return Opened{}, err
+	}
+	released, err := d.Referrals.OpenHere(ctx, c, id, o)
+	if err != nil {
+		return Opened{}, err
+	}
+	// The release is decided and committed: while its checkpoint is signed, the key is had.
+	unlocked := make(chan unlocking, 1)
+	go func() { unlocked <- d.unlock(ctx, c, released) }()
+	receipt, err := d.receipt(ctx, released.Entry)
+	u := <-unlocked
+	defer partners.Destroy(u.keys)
+	if err != nil {
+		return Opened{}, err
+	}
+	if u.err != nil {
+		return Opened{}, u.err
+	}
+	content, err := u.unseal(released)
+	if err != nil {
+		return Opened{}, err
+	}
+	e := u.envelope
+	return Opened{Content: content, Receipt: receipt, Signed: Signature{Partner: e.Issuer, Key: u.signed.KeyID(), Custody: u.signed.Custody,
+		Act: e.Act, Counts: u.signed.ValidAt(time.Unix(e.IssuedAt, 0))}}, nil
+}
+
+// receipt waits until the entry is under a signed checkpoint.
+func (d *Desk) receipt(ctx context.Context, entry audit.EntryID) (proof.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.Wait)
+	defer cancel()
+	return d.Log.Receipt(ctx, entry)
+}
+
+// unlocking is what released sections are opened with.
+type unlocking struct {
+	envelope packet.Envelope
+	signed   partners.Key // by which the envelope verifies
+	keys     map[string]jose.PrivateKey
+	err      error
+}
+
+// unlock unwraps the keys that the sections name, and verifies the envelope that says what
+// they are: it comes out of the database, and so does not vouch for itself.
+func (d *Desk) unlock(ctx context.Context, c partners.Caller, r referral.Released) (u unlocking) {
+	stated, err := packet.ParseEnvelope(r.Envelope)
+	if err != nil {
+		return unlocking{err: fmt.Errorf("reading a stored envelope: %w", concealed(err))}
+	}
+	var kids []string
+	for _, sealed := range r.Sections {
+		e, err := jose.ParseEncrypted(sealed, packet.SectionLimit)
+		if err != nil {
+			return unlocking{err: fmt.Errorf("reading a stored section: %w", err)}
+		}
+		if !slices.Contains(kids, e.KeyID()) {
+			kids = append(kids, e.KeyID())
+		}
+	}
+	wrapped, ring, err := d.openers(ctx, c, r.Issuer, stated.KeyID(), kids)
+	if err != nil {
+		return unlocking{err: err}
+	}
+	var known bool
+	if u.signed, known = ring.Named(stated.KeyID()); !known {
+		return unlocking{err: fmt.Errorf("a stored envelope names a signing key that %s does not have", r.Issuer)}
+	}
+	if u.envelope, err = stated.Verify(u.signed.PublicKey); err != nil {
+		return unlocking{err: fmt.Errorf("verifying a stored envelope: %w", concealed(err))}
+	}
+	u.keys, u.err = wrapped.Unwrap(ctx, d.Keys)
+	return u
+}
+
+// concealed is a refusal that the caller has not caused: what is wrong is wrong in the hub.
+func concealed(err error) error {
+	if f, ok := err.(*fault.Fault); ok {
+		return fmt.Errorf("%s", f.Code)
+	}
+	return err
+}
+
+// unseal decrypts the sections. All open or none is shown.
+func (u unlocking) unseal(r referral.Released) (map[string]packet.Content, error) {
+	content := make(map[string]packet.Content, len(r.Sections))
+	for name, sealed := range r.Sections {
+		e, err := jose.ParseEncrypted(sealed, packet.SectionLimit)
+		if err == nil {
+			content[name], err = u.envelope.Unseal(name, sealed, u.keys[e.KeyID()])
+		}
+		if err != nil {
+			wipe(content)
+			return nil, err
+		}
+	}
+	return content, nil
+}
