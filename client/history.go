@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -109,7 +110,7 @@ func (x *examiner) added(known *KnownKeys, entry proof.Entry, statement string) 
 	case k.From.Before(entry.Time) || !k.From.Before(k.Until):
 		return misfit(k.Key, "the key %s would count from before the log had it, or never", k.Key)
 	}
-	next := KnownKey{ID: k.Key, Use: k.Use, Client: k.Client, From: k.From, Until: k.Until,
+	next := KnownKey{ID: k.Key, Use: k.Use, Client: k.Client, Custody: k.Custody, From: k.From, Until: k.Until,
 		Introduced: k.Introduced, By: k.By, Replaces: k.Replaces}
 	if wrong := x.vouched(known, &next, entry, statement); wrong != nil {
 		return wrong
@@ -209,6 +210,9 @@ func match(known KnownKeys, shown []Key) ([]Key, *SwappedKey) {
 			return nil, misfit(k.KeyID(), "there is no entry in the log for the %s key %s", k.Use, k.KeyID())
 		}
 		revoked := at.Revoked.IsZero() == k.Revoked.IsZero() && (k.Revoked.IsZero() || at.Revoked.Unix() == k.Revoked.Unix())
+		if cmp.Or(at.Custody, HeldByPartner) != cmp.Or(k.Custody, HeldByPartner) {
+			return nil, misfit(k.KeyID(), "the log says otherwise of the %s key %s: who holds its private part", k.Use, k.KeyID())
+		}
 		if at.Use != k.Use || at.From.Unix() != k.NotBefore.Unix() || at.Until.Unix() != k.NotAfter.Unix() || !revoked {
 			return nil, misfit(k.KeyID(), "the log says otherwise of the %s key %s: what it is for, when it counts, or that it was revoked", k.Use, k.KeyID())
 		}
@@ -219,7 +223,7 @@ func match(known KnownKeys, shown []Key) ([]Key, *SwappedKey) {
 	keys := make([]Key, len(shown))
 	for i, k := range shown {
 		at := known.find(k.KeyID())
-		keys[i] = Key{PublicKey: k.PublicKey, Use: k.Use, NotBefore: at.From, NotAfter: at.Until, Revoked: at.Revoked}
+		keys[i] = Key{PublicKey: k.PublicKey, Use: k.Use, Custody: cmp.Or(at.Custody, HeldByPartner), NotBefore: at.From, NotAfter: at.Until, Revoked: at.Revoked}
 	}
 	return keys, nil
 }

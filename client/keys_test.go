@@ -45,7 +45,7 @@ func TestKeyCountsWithinItsTimeAndUntilItIsRevoked(t *testing.T) {
 func TestKeyKeepsWhatItSaysThroughJSON(t *testing.T) {
 	key, err := jose.Generate(jose.EdDSA, jose.Ed25519)
 	must(err)
-	want := client.Key{PublicKey: key.Public(), Use: client.Signing, NotBefore: time.Unix(1, 0), NotAfter: time.Unix(2, 0), Revoked: time.Unix(3, 0)}
+	want := client.Key{PublicKey: key.Public(), Use: client.Signing, Custody: client.HeldByHub, NotBefore: time.Unix(1, 0), NotAfter: time.Unix(2, 0), Revoked: time.Unix(3, 0)}
 	var got client.Key
 	must(json.Unmarshal(mustJSON(want), &got))
 	equal := cmp.Comparer(func(a, b jose.PublicKey) bool { return a.Equal(b) })
@@ -57,7 +57,7 @@ func TestKeyKeepsWhatItSaysThroughJSON(t *testing.T) {
 func TestKeysThatNobodyShouldTrustAreRefused(t *testing.T) {
 	key, err := jose.Generate(jose.ES256, jose.P256)
 	must(err)
-	good := string(mustJSON(client.Key{PublicKey: key.Public(), Use: client.Signing, NotBefore: time.Unix(1, 0), NotAfter: time.Unix(2, 0)}))
+	good := string(mustJSON(client.Key{PublicKey: key.Public(), Use: client.Signing, Custody: client.HeldByHub, NotBefore: time.Unix(1, 0), NotAfter: time.Unix(2, 0)}))
 	rsa, err := jose.Generate(jose.PS256, jose.NoCurve)
 	must(err)
 	var k client.Key

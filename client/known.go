@@ -28,6 +28,7 @@ type KnownKey struct {
 	Until      time.Time `json:"until"`
 	Revoked    time.Time `json:"revoked,omitzero"`
 	Reason     string    `json:"reason,omitempty"`   // of its revocation
+	Custody    string    `json:"custody,omitempty"`  // HeldByHub, or "" if the partner holds it
 	Introduced string    `json:"introduced"`         // self-signed, countersigned or registered
 	By         string    `json:"by,omitempty"`       // kid of the signing key that signed for it
 	Replaces   string    `json:"replaces,omitempty"` // kid

@@ -12,7 +12,7 @@ import (
 // Custody is who holds the private part of a key.
 type Custody string
 
-// The custodies. What the hub has held once it may hold still, so HeldByHub stays.
+// The custodies of a key, for all its life: what the hub has held once it may hold still.
 const (
 	HeldByPartner Custody = "partner"
 	HeldByHub     Custody = "hub"

@@ -57,6 +57,9 @@ func (a *app) showPartner(ctx context.Context, c *client.Client, id string) erro
 	}
 	return a.show(partnerKeys{p, keys}, func(w io.Writer) {
 		fmt.Fprintf(w, "%s\t%s\t%s\n\n", p.ID, p.Category, p.Name)
+		if p.Custody == client.HeldByHub {
+			fmt.Fprintf(w, "The hub holds its keys: it signs and opens for the people of %s.\n\n", p.ID)
+		}
 		for _, k := range keys {
 			state := "until " + when(k.NotAfter)
 			if !k.Revoked.IsZero() {

@@ -77,7 +77,7 @@ const granted = `
 	packet: INSERT SELECT
 	partner: SELECT UPDATE(log_entry,status)
 	partner_client: INSERT SELECT UPDATE(active,log_entry)
-	partner_key: INSERT SELECT UPDATE(custody,log_entry,not_after,revoked_at)
+	partner_key: INSERT SELECT UPDATE(log_entry,not_after,revoked_at)
 	partner_key_change: INSERT SELECT
 	partner_user: INSERT SELECT UPDATE(log_entry,role,signed_out_at,status)
 	referral: INSERT SELECT UPDATE(asked,changed_at,head,state)

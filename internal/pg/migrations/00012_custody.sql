@@ -1,21 +1,10 @@
 -- +goose Up
 -- Who holds the private part of a key: the partner itself, or the hub for it. Whoever
 -- judges a signature is told: what the hub signed for an agency is not what the agency
--- signed. What the hub has held once it may hold still, so 'hub' stays.
+-- signed. It never changes, since what the hub has held once it may hold still; an agency
+-- that moves takes new keys.
 ALTER TABLE partner_key ADD custody text NOT NULL DEFAULT 'partner'
     CONSTRAINT partner_key_custody CHECK (custody IN ('partner', 'hub') AND (custody = 'partner' OR use <> 'authentication'));
-
--- +goose StatementBegin
-CREATE FUNCTION partner_key_custody_final() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF OLD.custody = 'hub' OR OLD.use <> 'encryption' THEN
-        RAISE EXCEPTION 'who holds a key does not change' USING CONSTRAINT = 'partner_key_custody_final', ERRCODE = 'check_violation';
-    END IF;
-    RETURN NEW;
-END $$;
--- +goose StatementEnd
-CREATE TRIGGER partner_key_custody_final BEFORE UPDATE OF custody ON partner_key
-    FOR EACH ROW WHEN (OLD.custody <> NEW.custody) EXECUTE FUNCTION partner_key_custody_final();
 
 -- The private encryption keys that the hub holds for a partner, each wrapped by the key
 -- store for this partner, kid, use and version and for no other: a row that is moved does
@@ -47,6 +36,5 @@ CREATE TABLE managed_secret (
 -- same bytes. Never the request itself.
 ALTER TABLE packet ADD request_mac bytea CONSTRAINT packet_request_mac_length CHECK (length(request_mac) = 32);
 
-GRANT UPDATE (custody) ON partner_key TO handover_hub;
 GRANT SELECT, INSERT, DELETE ON managed_key TO handover_hub;
 GRANT SELECT, INSERT ON managed_secret TO handover_hub;
