@@ -14,15 +14,14 @@ import (
 	"handover/client"
 	"handover/internal/hubtest"
 	"handover/internal/ids"
-	"handover/partners"
 )
 
 // managedReferral has somebody of an agency whose keys the hub holds refer a woman to
 // rosewood, and returns the worker and the referral.
 func managedReferral(t *testing.T, s side) (*hubtest.Person, string) {
 	t.Helper()
-	from := s.hub.Managed(t, "larkfield", partners.BoroughOutreach)
-	worker := s.hub.Person(t, from.ID, partners.Caseworker)
+	from := s.hub.Managed(t, "larkfield", "borough-outreach")
+	worker := s.hub.Person(t, from.ID, "caseworker")
 	s.hub.Agree(t, from, s.agency)
 	service, now := s.hub.Offer(t, s.agency), s.hub.Now().Unix()
 	consent := uuid.Must(uuid.NewV7()).String()
