@@ -30,7 +30,7 @@
 // Read it in the order of one referral: client.go (Options), token.go and http.go
 // (how a request is made), enrol.go, directory.go, keys.go, known.go, history.go and
 // keyhistory.go (who is there),
-// consent.go, send.go, list.go, referral.go, open.go, step.go; then bundle.go and
+// consent.go, send.go, attach.go, list.go, referral.go, open.go, step.go; then bundle.go and
 // verify.go, which need no hub at all. Errors are in problem.go. What an agency's
 // administrator does is apart: signin.go (a Client that acts for a person), people.go,
 // systems.go, register.go.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"handover/audit/proof"
+	"handover/internal/codes"
 	"handover/internal/strict"
 	"handover/referral/packet"
 )
@@ -23,13 +24,14 @@ type Opening struct {
 // Opened is the content of a packet, which its sender signed and nobody else could
 // read on the way.
 type Opened struct {
-	Referral  string             `json:"referral"`
-	Envelope  string             `json:"envelope"`             // digest
-	From      string             `json:"from"`                 // who signed it
-	Sections  map[string]Content `json:"sections"`             // as JSON their lengths: see Content
-	Doubt     string             `json:"doubt,omitempty"`      // why the signature does not count any more
-	SignedFor string             `json:"signed_for,omitempty"` // that the hub signed it, and for whom; "" where its sender did
-	Receipt   Receipt            `json:"receipt"`
+	Referral    string             `json:"referral"`
+	Envelope    string             `json:"envelope"`              // digest
+	From        string             `json:"from"`                  // who signed it
+	Sections    map[string]Content `json:"sections"`              // as JSON their lengths: see Content
+	Attachments []OpenedAttachment `json:"attachments,omitempty"` // in order of their names
+	Doubt       string             `json:"doubt,omitempty"`       // why the signature does not count any more
+	SignedFor   string             `json:"signed_for,omitempty"`  // that the hub signed it, and for whom; "" where its sender did
+	Receipt     Receipt            `json:"receipt"`
 }
 
 // Open has sections of a packet released, and opens them. A recipient is given what
@@ -62,6 +64,14 @@ func (c *Client) Open(ctx context.Context, o Opening) (Opened, error) {
 	opened := Opened{Referral: o.Referral, Envelope: event.Digest, From: event.Claims.Issuer,
 		Sections: map[string]Content{}, Doubt: event.Doubt, SignedFor: event.SignedFor, Receipt: receipt}
 	for _, name := range names {
+		if codes.IsAttachment(name) {
+			a, err := c.openAttachment(ctx, o.Referral, event, name, sealed[name])
+			if err != nil {
+				return Opened{}, local(err)
+			}
+			opened.Attachments = append(opened.Attachments, a)
+			continue
+		}
 		if opened.Sections[name], err = c.unseal(event.opened, name, sealed[name]); err != nil {
 			return Opened{}, local(err)
 		}

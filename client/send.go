@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"handover/audit/proof"
+	"handover/internal/codes"
 	"handover/internal/ids"
 	"handover/referral/packet"
 )
@@ -22,6 +23,9 @@ type Request struct {
 	Purpose  string // coded; default the consent's
 	Urgency  string // emergency, urgent or routine
 	Sections map[string]Content
+
+	// Attachments are those sealed already, attachment-1 the first. Send takes others too.
+	Attachments []SealedAttachment
 
 	ID         string    // UUIDv7, the idempotency key; default a new one
 	Expires    time.Time // to be opened before; default 28 days, at most 90
@@ -48,7 +52,8 @@ func (c *Client) Seal(ctx context.Context, q Request) ([]byte, error) {
 	if !q.Expires.IsZero() {
 		claims.Expires = q.Expires.Unix()
 	}
-	return c.seal(ctx, claims, q.Sections, !q.NoCopies)
+	sections := attach(&claims, q.Sections, q.Attachments)
+	return c.seal(ctx, claims, sections, !q.NoCopies)
 }
 
 // seal signs an envelope over sealed sections. A step without sections needs no key
@@ -81,13 +86,20 @@ func (c *Client) seal(ctx context.Context, claims packet.Claims, sections map[st
 }
 
 // Send is Seal and Post, and both again when the recipient's key was replaced in between.
-// Codes of refusal, besides those of the packet's form:
+// Files are sealed and put as they are read, in constant memory; whoever must be able to go
+// on after an interruption keeps them with SealAttachment instead. Codes of refusal,
+// besides those of the packet's form and of attachments:
 // no-consent, consent-withdrawn, consent-expired, not-covered, firewall,
 // no-agreement, recipient-inactive, service-unavailable-for-referral.
-func (c *Client) Send(ctx context.Context, q Request) (_ Receipt, err error) {
+func (c *Client) Send(ctx context.Context, q Request, files ...Attachment) (_ Receipt, err error) {
 	if q.ID, err = newID(q.ID); err != nil {
 		return Receipt{}, err
 	}
+	put, err := c.putAll(ctx, q.ID, files)
+	if err != nil {
+		return Receipt{}, err
+	}
+	q.Attachments = slices.Concat(put, q.Attachments)
 	return c.sendFresh(ctx, func() ([]byte, error) { return c.Seal(ctx, q) })
 }
 
@@ -139,6 +151,8 @@ type Letter struct {
 	To       string    `json:"to"`
 	Signed   time.Time `json:"signed"`
 	Expires  time.Time `json:"expires"`
+
+	Attachments []string `json:"attachments,omitempty"` // names of those that it needs to be there
 }
 
 // ReadLetter reads the outside of a packet, for whoever keeps packets.
@@ -153,5 +167,11 @@ func ReadLetter(sealed []byte) (Letter, error) {
 	if claims.Event == packet.Request {
 		l.Referral = l.Envelope
 	}
+	for name := range claims.Sections {
+		if codes.IsAttachment(name) {
+			l.Attachments = append(l.Attachments, name)
+		}
+	}
+	slices.Sort(l.Attachments)
 	return l, nil
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"handover/referral/packet"
@@ -19,6 +20,8 @@ type Step struct {
 	// has sections needs her consent to the other side reading them.
 	Sections map[string]Content
 	Consent  string
+
+	Attachments []SealedAttachment // of an answer, attachment-1 the first
 
 	// Prev is the digest of the newest envelope you decided on (Summary.Head). With
 	// it the step is refused as referral-moved when anything has happened since; ""
@@ -51,23 +54,29 @@ func (c *Client) SealStep(ctx context.Context, s Step) ([]byte, error) {
 	if !s.Expires.IsZero() {
 		claims.Expires = s.Expires.Unix()
 	}
-	if len(s.Sections) > 0 {
+	if len(s.Sections)+len(s.Attachments) > 0 {
 		stored, err := c.Consent(ctx, s.Consent)
 		if err != nil {
 			return nil, err
 		}
 		claims.Basis = &packet.Basis{Consent: stored.ID, Digest: stored.Digest}
 	}
-	return c.seal(ctx, claims, s.Sections, true)
+	sections := attach(&claims, s.Sections, s.Attachments)
+	return c.seal(ctx, claims, sections, true)
 }
 
 // Step is SealStep and Post, and both again when the other side's key was replaced in
 // between. Codes of refusal: not-your-step, step-not-possible
 // (the member state names the state), referral-moved (read it again and decide
 // again), and, for what has sections, those of Send.
-func (c *Client) Step(ctx context.Context, s Step) (_ Receipt, err error) {
+func (c *Client) Step(ctx context.Context, s Step, files ...Attachment) (_ Receipt, err error) {
 	if s.ID, err = newID(s.ID); err != nil {
 		return Receipt{}, err
 	}
+	put, err := c.putAll(ctx, s.ID, files)
+	if err != nil {
+		return Receipt{}, err
+	}
+	s.Attachments = slices.Concat(put, s.Attachments)
 	return c.sendFresh(ctx, func() ([]byte, error) { return c.SealStep(ctx, s) })
 }

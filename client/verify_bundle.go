@@ -320,7 +320,7 @@ func (x *examination) coverage(about string, stated record.Statement[record.Clai
 		default:
 			err := claims.Covers(record.Passage{Subject: first.Subject, Purpose: first.Purpose, Sender: e.Issuer,
 				Recipient: e.Audience, Category: x.bundle.Partners[e.Audience].Category,
-				Classes: sectionNames(e.Claims), Now: at})
+				Classes: e.Claims.Classes(sectionNames(e.Claims)...), Now: at})
 			if err != nil {
 				bad = fmt.Sprintf("it does not cover what step %d sent: %s", i+1, local(err))
 			}

@@ -3,10 +3,12 @@ package profile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"handover/client"
@@ -70,6 +72,41 @@ func (p *Profile) Outbox() ([]Kept, error) {
 	return kept, nil
 }
 
+// KeepAttachment has seal write the sealed chunks of an attachment of the packet with that
+// id, and keeps them durably, before the packet itself is made and kept.
+func (p *Profile) KeepAttachment(packetID, name string, seal func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Join(p.dir, outboxFolder), 0o700); err != nil {
+		return fmt.Errorf("making the outbox: %w", err)
+	}
+	return writeBy(p.attachmentPath(packetID, name), seal)
+}
+
+// OpenAttachment opens what KeepAttachment kept.
+func (p *Profile) OpenAttachment(packetID, name string) (io.ReadCloser, error) {
+	f, err := os.Open(p.attachmentPath(packetID, name))
+	if err != nil {
+		return nil, fmt.Errorf("%s of the packet is not in the outbox any more: send it anew: %w", name, err)
+	}
+	return f, nil
+}
+
+// DiscardAttachments takes the attachments of the packet with that id out of the outbox:
+// the hub has them, or will never want them.
+func (p *Profile) DiscardAttachments(packetID string) error {
+	var failed []error
+	for n := range 9 {
+		err := os.Remove(p.attachmentPath(packetID, "attachment-"+strconv.Itoa(n+1)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, fmt.Errorf("emptying the outbox: %w", err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (p *Profile) attachmentPath(packetID, name string) string {
+	return filepath.Join(p.dir, outboxFolder, filepath.Base(packetID)+"."+filepath.Base(name))
+}
+
 // Settle keeps the receipt of a packet and takes the packet out of the outbox, in
 // this order. It returns where the receipt lies.
 func (p *Profile) Settle(receipt client.Receipt) (path string, err error) {
@@ -105,11 +142,18 @@ func (p *Profile) KeepReceipt(name string, document any) (path string, err error
 
 // write puts a file in place durably, as a whole or not at all, for its owner alone.
 func write(path string, data []byte) error {
+	return writeBy(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+func writeBy(path string, fill func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	_, err = f.Write(data)
+	err = fill(f)
 	if err == nil {
 		err = f.Sync()
 	}

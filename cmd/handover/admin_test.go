@@ -21,6 +21,7 @@ type desk struct {
 	admin *hubtest.Person
 	env   map[string]string
 	asks  bool
+	line  http.RoundTripper // to the hub; nil is one that never breaks
 }
 
 func newDesk(t *testing.T) *desk {
@@ -40,8 +41,12 @@ func (d *desk) run(t *testing.T, in, line string) (code int, out, talk string) {
 	t.Helper()
 	var o bytes.Buffer
 	e := &said{}
+	sender := d.hub.HTTP()
+	if d.line != nil {
+		sender.Transport = d.line
+	}
 	code = run(t.Context(), strings.Fields(line), surroundings{in: strings.NewReader(in), out: &o, talk: e, asks: d.asks,
-		getenv: func(name string) string { return d.env[name] }, now: time.Now, http: d.hub.HTTP()})
+		getenv: func(name string) string { return d.env[name] }, now: time.Now, http: sender})
 	return code, o.String(), e.String()
 }
 

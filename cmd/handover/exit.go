@@ -95,7 +95,7 @@ func codeOf(err error) int {
 
 func codeOfProblem(p *client.Problem) int {
 	switch {
-	case p.Code == "section-unreadable":
+	case p.Code == "section-unreadable", p.Code == "attachment-unreadable":
 		return exitFalse
 	case p.Status == 401, p.Code == "insufficient-scope", p.Code == "invalid_client", p.Code == "invalid_dpop_proof",
 		p.Code == "invalid_grant", p.Code == "access_denied", p.Code == "invalid_scope":
@@ -167,20 +167,24 @@ func remedies() map[string]string {
 	return map[string]string{
 		"unauthenticated": doctor, "invalid_client": doctor, "invalid_dpop_proof": doctor, "insufficient-scope": doctor,
 		"no-consent": ask, "not-covered": ask, "consent-expired": ask,
-		"consent-withdrawn":  "ask her; if she agrees again: handover consent new",
-		"consent-not-found":  "check the id: handover consent new printed it, and receipts/ in the profile has it",
-		"firewall":           "take the section out of the file and send again",
-		"no-agreement":       "take out what the agreement does not cover, or ask both administrators",
-		"not-found":          "handover partners",
-		"recipient-inactive": "handover services, to find another",
-		"packet-conflict":    "send it again without --id",
-		"referral-moved":     look,
-		"step-not-possible":  look,
-		"not-your-step":      look,
-		"referral-not-found": "handover inbox --state all, and handover sent --state all",
-		"section-not-found":  look,
-		"section-unreadable": "handover decline ID --reason unreadable, so that it is sealed again",
-		"receipt-pending":    again, "hub-busy": again, "hub-not-ready": again, "credentials-unavailable": again,
+		"consent-withdrawn":     "ask her; if she agrees again: handover consent new",
+		"consent-not-found":     "check the id: handover consent new printed it, and receipts/ in the profile has it",
+		"firewall":              "take the section out of the file and send again",
+		"no-agreement":          "take out what the agreement does not cover, or ask both administrators",
+		"not-found":             "handover partners",
+		"recipient-inactive":    "handover services, to find another",
+		"packet-conflict":       "send it again without --id",
+		"referral-moved":        look,
+		"step-not-possible":     look,
+		"not-your-step":         look,
+		"referral-not-found":    "handover inbox --state all, and handover sent --state all",
+		"section-not-found":     look,
+		"attachment-incomplete": again, "attachment-uploads": again,
+		"attachment-conflict":     "send it anew from where its content is",
+		"attachment-not-released": "handover open ID, again: fetching took longer than an hour",
+		"attachment-unreadable":   "handover decline ID --reason unreadable, so that it is sealed again",
+		"section-unreadable":      "handover decline ID --reason unreadable, so that it is sealed again",
+		"receipt-pending":         again, "hub-busy": again, "hub-not-ready": again, "credentials-unavailable": again,
 		"envelope-expired":                 "send it anew",
 		"envelope-stale":                   "handover doctor, which compares the clocks; then send it anew",
 		"recipient-key-retired":            "send it anew from where its content is: the packet holds no copy of yours",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -18,6 +19,7 @@ import (
 func (a *app) openCommand() *cobra.Command {
 	var o client.Opening
 	var step int
+	var folder string
 	cmd := &cobra.Command{
 		Use:   "open ID --reason REASON",
 		Short: "Open sections of a referral, and print them",
@@ -26,25 +28,29 @@ may still be released is decided anew, and that you opened them, and why, is log
 you read them. The sender's signature over every section is verified.
 
 Without --section all sections of the packet are opened; --step opens those of a later step,
-such as the note of an answer, by its number in handover show. ` + anID,
+such as the note of an answer, by its number in handover show.
+
+Attachments are written to files, which nobody but you can read and which never take the place
+of others. They are what the sender gave: look at them with care. ` + anID,
 		Example: "  handover open R-7K3F-9Q2M --reason triage\n  handover open R-7K3F-9Q2M --section safe-contact --reason provide-service",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.does(func(cmd *cobra.Command, args []string) error {
 			if !codes.OpenReasons().Has(o.Reason) {
 				return usage("say why you open it, for the log: --reason %s", codes.OpenReasons())
 			}
-			return a.open(cmd.Context(), args[0], o, step)
+			return a.open(cmd.Context(), args[0], o, step, folder)
 		}),
 	}
 	cmd.Flags().StringSliceVar(&o.Sections, "section", nil, "a section to open; may be repeated (default all)")
 	cmd.Flags().StringVar(&o.Reason, "reason", "", "why, for the log: "+codes.OpenReasons().String())
 	cmd.Flags().IntVar(&step, "step", 1, "the step whose sections are meant")
+	cmd.Flags().StringVar(&folder, "to", ".", "the folder that attachments are written to")
 	offer(cmd, "section", codes.Sections())
 	offer(cmd, "reason", codes.OpenReasons())
 	return cmd
 }
 
-func (a *app) open(ctx context.Context, name string, o client.Opening, step int) error {
+func (a *app) open(ctx context.Context, name string, o client.Opening, step int, folder string) error {
 	p, c, err := a.client(ctx)
 	if err != nil {
 		return err
@@ -76,20 +82,27 @@ func (a *app) open(ctx context.Context, name string, o client.Opening, step int)
 	if _, err := p.KeepReceipt(receipt, opened.Receipt); err != nil {
 		return err
 	}
-	return a.show(asDocuments(opened), func(w io.Writer) { writeContent(w, opened) })
+	saved, err := saveAttachments(folder, step, opened)
+	return errors.Join(a.show(asDocuments(opened, saved), func(w io.Writer) {
+		writeContent(w, opened)
+		for _, s := range saved {
+			fmt.Fprintf(w, "%s (%s), from %s: %s\n", s.Name, codes.Sections().Label(s.Class), opened.From, s.File)
+		}
+	}), err)
 }
 
 // asDocuments is opened with its sections as the JSON that they are: content by itself
 // prints as its length alone.
-func asDocuments(opened client.Opened) any {
+func asDocuments(opened client.Opened, saved []savedAttachment) any {
 	sections := make(map[string]jsontext.Value, len(opened.Sections))
 	for name, content := range opened.Sections {
 		sections[name] = jsontext.Value(content)
 	}
 	return struct {
 		client.Opened
-		Sections map[string]jsontext.Value `json:"sections"`
-	}{opened, sections}
+		Sections    map[string]jsontext.Value `json:"sections"`
+		Attachments []savedAttachment         `json:"attachments,omitempty"`
+	}{opened, sections, saved}
 }
 
 // writeContent prints what was sealed: how to reach her safely before anything else.

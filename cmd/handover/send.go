@@ -23,6 +23,7 @@ type sending struct {
 	request client.Request
 	within  time.Duration
 	hold    bool
+	attach  []string // FILE:CLASS
 }
 
 func (a *app) sendCommand() *cobra.Command {
@@ -34,7 +35,10 @@ func (a *app) sendCommand() *cobra.Command {
 each section: {"need": {…}, "safe-contact": {…}}. Each is sealed on its own to the
 recipient's current key, and to your own, so that you can read again what you sent.
 
-The packet is saved in the outbox before it is sent. If the answer does not come,
+A file that is no section goes with --attach: sealed in chunks, 20 MiB at most, and judged
+like the section that CLASS names. The hub learns neither its name nor what it is.
+
+The packet is saved in the outbox before it is sent, with what is attached. If the answer does not come,
 handover resend sends the same bytes again, and nothing happens twice.`,
 		Example: "  handover send referral.json --to larkfield-housing --consent 0190a1b2-… --area E09000007 --urgency urgent",
 		Args:    cobra.ExactArgs(1),
@@ -58,6 +62,7 @@ handover resend sends the same bytes again, and nothing happens twice.`,
 	f.StringVar(&s.request.OnwardFrom, "onward-from", "", "the id of the referral that this one continues")
 	f.StringVar(&s.request.Act, "worker", "", "the worker who sends it, by an opaque id")
 	f.BoolVar(&s.request.NoCopies, "no-copies", false, "leave out the copies sealed to your own key")
+	f.StringArrayVar(&s.attach, "attach", nil, "FILE:CLASS, as scan.pdf:health; may be repeated, up to nine times")
 	f.BoolVar(&s.hold, "hold", false, "keep it in the outbox: handover resend sends it")
 	offer(cmd, "purpose", codes.Purposes())
 	offer(cmd, "urgency", codes.Urgencies())
@@ -86,9 +91,12 @@ func (a *app) send(ctx context.Context, s sending) error {
 			return err
 		}
 	}
+	if err := a.attach(p, &s); err != nil {
+		return err
+	}
 	packet, err := c.Seal(ctx, s.request)
 	if err != nil {
-		return err
+		return errors.Join(err, p.DiscardAttachments(s.request.ID))
 	}
 	return a.deliver(ctx, p, c, packet, s.hold)
 }
@@ -170,7 +178,7 @@ func writeLetter(w io.Writer, k profile.Kept) {
 // post posts a packet of the outbox. What the hub has refused for good leaves the
 // outbox; what it may have stored, or may yet store, stays.
 func (a *app) post(ctx context.Context, p *profile.Profile, c *client.Client, k profile.Kept) (client.Receipt, error) {
-	receipt, err := c.Post(ctx, k.Packet)
+	receipt, err := a.upload(ctx, p, c, k)
 	for sealings := 1; client.Code(err) == "recipient-key-retired" && sealings < mostSealings; sealings++ {
 		fresh, unsealed := a.reseal(ctx, p, c, k)
 		if errors.Is(unsealed, client.ErrNoCopy) {
@@ -184,12 +192,12 @@ func (a *app) post(ctx context.Context, p *profile.Profile, c *client.Client, k 
 	}
 	if err == nil {
 		_, err = p.Settle(receipt)
-		return receipt, err
+		return receipt, errors.Join(err, p.DiscardAttachments(k.ID))
 	}
 	problem, refused := errors.AsType[*client.Problem](err)
 	if refused && !problem.Retry && problem.Status >= 400 && problem.Status < 500 &&
 		problem.Status != http.StatusUnauthorized && problem.Code != "insufficient-scope" && problem.Code != "unexpected-answer" {
-		return client.Receipt{}, errors.Join(err, p.Discard(k.Envelope))
+		return client.Receipt{}, errors.Join(err, p.Discard(k.Envelope), p.DiscardAttachments(k.ID))
 	}
 	a.say("the packet is kept in the outbox; handover resend sends the same bytes again")
 	return client.Receipt{}, err

@@ -76,10 +76,14 @@ export class Agency {
     this.token = granted.access_token
   }
 
-  async call(method, path, body, type) {
+  fetch(path, method = 'GET', body, type) {
     const headers = new Headers(type ? { 'content-type': type } : {})
-    const answer = await withNonce(() =>
+    return withNonce(() =>
       oauth.protectedResourceRequest(this.token, method, new URL(hub + path), headers, body, { DPoP: this.dpop, ...insecure }))
+  }
+
+  async call(method, path, body, type) {
+    const answer = await this.fetch(path, method, body, type)
     const text = await answer.text()
     return { status: answer.status, body: text ? JSON.parse(text) : undefined }
   }

@@ -8,6 +8,7 @@ import { strict as assert } from 'node:assert'
 import { createPublicKey, randomBytes, verify as nodeVerify } from 'node:crypto'
 import * as jose from 'jose'
 import { Agency, digest, hub, now, sha256, sign, uuid7 } from './agency.mjs'
+import { openAttachment, runVectors, sealAttachment } from './attachment.mjs'
 
 // An agency that sends and receives.
 class Correspondent extends Agency {
@@ -19,8 +20,8 @@ class Correspondent extends Agency {
     return key
   }
 
-  // A signed, sealed packet.
-  async seal(claims, sections) {
+  // A signed, sealed packet. declared has what the manifest says of attachments besides.
+  async seal(claims, sections, declared = {}) {
     const envelope = { hub, iss: this.id, jti: uuid7(), iat: now(), exp: now() + 7 * 86400, ...claims }
     const packet = {}
     if (sections) {
@@ -35,7 +36,7 @@ class Correspondent extends Agency {
           .encrypt(await jose.importJWK(jwk, 'ECDH-ES+A256KW'))
         packet.sections[section] = await jwe(to)
         packet.copies[section] = await jwe(this.encryption.jwk)
-        envelope.sections[section] = { ct: digest(packet.sections[section]), pt: digest(plain), copy: digest(packet.copies[section]) }
+        envelope.sections[section] = { ct: digest(packet.sections[section]), pt: digest(plain), copy: digest(packet.copies[section]), ...declared[section] }
       }
     }
     packet.envelope = await sign('handover-envelope+jwt', envelope, this.signing)
@@ -176,6 +177,33 @@ const note = await sender.call('POST', `/v1/referrals/${sent.referral}/open`,
   JSON.stringify({ envelope: accepted.envelope, sections: ['note'], reason: 'provide-service' }), 'application/json')
 assert.equal(note.status, 200, JSON.stringify(note.body))
 assert.deepEqual(await sender.unseal(history.events[1].envelope, 'note', note.body.sections.note), { text: 'we can see her tomorrow' })
+
+// An attachment: chunks first, then the packet that names them; refused until all are there.
+assert.ok(await runVectors(new URL('../../referral/packet/attachment/testdata/vectors.json', import.meta.url)) > 20)
+const scan = randomBytes(2 * 65536 + 1000)
+const { chunks, signed, head } = await sealAttachment(scan, 'application/pdf')
+const jti = uuid7()
+const withScan = await sender.seal({
+  jti, aud: recipient.id, event: 'request', sub, purpose: 'housing', urgency: 'routine', service: process.env.SERVICE, area: 'E09000007', basis,
+}, { need, 'attachment-1': head }, { 'attachment-1': { class: 'need', chunks: signed } })
+const put = (n) => sender.call('PUT', `/v1/attachments/${jti}/attachment-1/${n}`, chunks[n], 'application/jose')
+for (const n of [2, 0]) assert.equal((await put(n)).status, 204)
+assert.equal((await sender.post('/v1/referrals', withScan, 422)).code, 'attachment-incomplete')
+const here = await sender.call('GET', `/v1/attachments/${jti}/attachment-1`)
+assert.deepEqual(here.body.chunks, [0, 2].map((n) => ({ number: n, digest: digest(chunks[n]) })))
+assert.equal((await put(1)).status, 204)
+const scanned = await sender.post('/v1/referrals', withScan)
+const releasing = await recipient.call('POST', `/v1/referrals/${scanned.referral}/open`, JSON.stringify({ sections: ['attachment-1'], reason: 'triage' }), 'application/json')
+assert.equal(releasing.status, 200, JSON.stringify(releasing.body))
+const { body: chained } = await recipient.call('GET', `/v1/referrals/${scanned.referral}`)
+const opening = await recipient.unseal(chained.chain[0].envelope, 'attachment-1', releasing.body.sections['attachment-1'])
+const fetched = []
+for (let n = 0; n < Math.ceil(opening.size / 65536); n++) {
+  const answer = await recipient.fetch(`/v1/referrals/${scanned.referral}/attachments/attachment-1/${n}`)
+  assert.equal(answer.status, 200)
+  fetched.push(await answer.text())
+}
+assert.deepEqual(await openAttachment(opening, signed, fetched), scan)
 
 // A receipt that was changed does not verify.
 const forged = { ...sent, salt: randomBytes(32).toString('base64url') }
