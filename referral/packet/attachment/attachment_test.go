@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"handover/internal/fault"
+	"handover/internal/ids"
 	"handover/referral/packet/attachment"
 )
 
@@ -294,6 +295,10 @@ func TestTheHeadIsReadStrictly(t *testing.T) {
 		lying.Head = []byte(strings.Replace(good, `"size":100`, other, 1))
 		lying.refuses(t, what, a.chunks)
 	}
+	// The head is signed like the chunks: a sender who contradicts herself shows nothing.
+	lying := whole{Sealed: a.Sealed, plain: a.plain}
+	lying.Head = []byte(strings.Replace(good, digestOf(t, a), ids.Digest("another"), 1))
+	lying.refuses(t, "another plaintext's digest", a.chunks)
 	if _, err := attachment.NewReader(a.Head, "x", from(a.chunks)); !errors.Is(err, attachment.ErrUnreadable) {
 		t.Errorf("without a signed digest: %v", err)
 	}
