@@ -86,15 +86,24 @@ func (a *accessTokens) GenerateAccessToken(ctx context.Context, r fosite.Request
 	if err != nil {
 		return "", "", fmt.Errorf("encoding an access token: %w", err)
 	}
-	key, err := keys.Signer(ctx, a.keys, accessTokenKey)
-	if err != nil {
-		return "", "", unavailable("finding the key of access tokens", err)
+	token, err = a.sign(ctx, payload)
+	if errors.Is(err, keys.ErrUnknownKey) { // the key was dropped before its time: take what there is now
+		if _, err = a.ring.younger(ctx, 0); err == nil {
+			token, err = a.sign(ctx, payload)
+		}
 	}
-	token, err = jose.Sign(accessType, payload, key)
 	if err != nil {
 		return "", "", unavailable("signing an access token", err)
 	}
 	return token, c.ID, nil
+}
+
+func (a *accessTokens) sign(ctx context.Context, payload []byte) (string, error) {
+	key, err := a.ring.signing(ctx)
+	if err != nil {
+		return "", err
+	}
+	return jose.Sign(accessType, payload, keys.SignerOf(ctx, a.keys, accessTokenKey, key))
 }
 
 // AccessTokenSignature returns what identifies the token: its jti, or "" for what

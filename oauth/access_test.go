@@ -21,7 +21,8 @@ import (
 func TestNoTokenIsMadeForAnUnboundSession(t *testing.T) {
 	t.Parallel()
 	store := &memoryKeys{held: []jose.PrivateKey{newKey(t, jose.ES256)}}
-	tokens := &accessTokens{issuer: testIssuer, keys: store, now: fixedClock().now}
+	c := fixedClock()
+	tokens := &accessTokens{issuer: testIssuer, keys: store, now: c.now, ring: &keyring{store: store, now: c.now}}
 	bound := session{client: "c", partner: "p", key: "k", thumbprint: "t", issued: testTime, expires: testTime.Add(tokenLife)}
 	make := func(s fosite.Session) error {
 		_, _, err := tokens.GenerateAccessToken(t.Context(), &fosite.AccessRequest{Request: fosite.Request{Session: s}})

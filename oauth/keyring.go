@@ -24,6 +24,11 @@ const (
 	keyringPause = time.Second
 )
 
+// published is how long a key has been in this hub's ring before it signs. By then every
+// other hub's ring has it, or is old enough to ask for it: no token is refused because
+// the key that signed it is too new.
+const published = 2 * keyringPause
+
 // keyring is the hub's own public keys for access tokens, as the key store gave
 // them a moment ago. A key that the store has dropped stops counting within
 // keyringLife, also for tokens that were verified before.
@@ -37,8 +42,9 @@ type keyring struct {
 
 // keyset is never changed once it is held.
 type keyset struct {
-	at   time.Time
-	keys []jose.PublicKey // newest first
+	at    time.Time
+	keys  []jose.PublicKey // newest first
+	since []time.Time      // when each was first seen here; zero for those of the first set
 }
 
 func (s *keyset) find(kid string) (jose.PublicKey, bool) {
@@ -53,6 +59,23 @@ func (s *keyset) find(kid string) (jose.PublicKey, bool) {
 // current returns the valid keys, at most keyringLife old.
 func (k *keyring) current(ctx context.Context) (*keyset, error) {
 	return k.younger(ctx, keyringLife)
+}
+
+// signing returns the key to sign with: the newest that is published.
+func (k *keyring) signing(ctx context.Context) (jose.PublicKey, error) {
+	set, err := k.current(ctx)
+	if err != nil {
+		return jose.PublicKey{}, err
+	}
+	if len(set.keys) == 0 {
+		return jose.PublicKey{}, keys.ErrUnknownKey
+	}
+	for i, key := range set.keys {
+		if !k.now().Before(set.since[i].Add(published)) {
+			return key, nil
+		}
+	}
+	return set.keys[0], nil
 }
 
 // find returns the valid key with that kid, if there is one.
@@ -90,7 +113,24 @@ func (k *keyring) younger(ctx context.Context, age time.Duration) (*keyset, erro
 	if err != nil {
 		return nil, fmt.Errorf("reading the hub's keys: %w", err)
 	}
-	set := &keyset{at: now, keys: public}
+	set := &keyset{at: now, keys: public, since: k.held.Load().sinces(public, now)}
 	k.held.Store(set)
 	return set, nil
+}
+
+// sinces says when each of the keys was first seen: those that are not in s, now.
+func (s *keyset) sinces(keys []jose.PublicKey, now time.Time) []time.Time {
+	since := make([]time.Time, len(keys))
+	if s == nil {
+		return since
+	}
+	for i, key := range keys {
+		since[i] = now
+		for j, known := range s.keys {
+			if known.KeyID() == key.KeyID() {
+				since[i] = s.since[j]
+			}
+		}
+	}
+	return since
 }

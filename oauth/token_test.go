@@ -321,7 +321,9 @@ func TestARotatedKeyOverlapsTheOneBefore(t *testing.T) {
 	if _, err := h.keys.Rotate(t.Context(), accessTokenKey, jose.ES256); err != nil {
 		t.Fatal(err)
 	}
-	h.clock.advance(keyringPause)
+	h.clock.advance(keyringLife)
+	h.token(a) // the hub sees the new key
+	h.clock.advance(published)
 	after := h.token(a)
 	for name, token := range map[string]string{"before": before, "after": after} {
 		if w := h.do(h.call(a, token).request(t)); w.Code != http.StatusOK {

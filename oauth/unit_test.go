@@ -268,6 +268,56 @@ func TestTheKeyringFollowsTheKeyStore(t *testing.T) {
 	}
 }
 
+// A key signs only when every hub's ring has had the time to see it: else the first tokens
+// after a rotation would be refused elsewhere.
+func TestANewKeyIsPublishedBeforeItSigns(t *testing.T) {
+	t.Parallel()
+	old, fresh := newKey(t, jose.ES256), newKey(t, jose.ES256)
+	store := &memoryKeys{held: []jose.PrivateKey{old}}
+	c := fixedClock()
+	here, there := &keyring{store: store, now: c.now}, &keyring{store: store, now: c.now}
+	signs := func(want jose.PrivateKey, when string) {
+		t.Helper()
+		key, err := here.signing(t.Context())
+		if err != nil || key.KeyID() != want.KeyID() {
+			t.Errorf("%s it signs with another key: %v", when, err)
+		}
+		if _, ok, err := there.find(t.Context(), key.KeyID()); !ok || err != nil {
+			t.Errorf("%s another hub refuses its key: %v", when, err)
+		}
+	}
+	signs(old, "before the rotation")
+	c.advance(keyringLife - keyringPause/2) // both rings are read anew in a moment, at different times
+	_, _ = there.younger(t.Context(), 0)
+	store.held = []jose.PrivateKey{fresh, old}
+	c.advance(keyringPause / 2)
+	signs(old, "when it sees the new key")
+	c.advance(published - time.Millisecond)
+	signs(old, "until the new key is published")
+	c.advance(time.Millisecond)
+	signs(fresh, "then")
+}
+
+// A key that was dropped before its time signs nothing more, though the ring has it still.
+func TestTokensAreSignedOnWhenAKeyIsDropped(t *testing.T) {
+	t.Parallel()
+	old, fresh := newKey(t, jose.ES256), newKey(t, jose.ES256)
+	store := &memoryKeys{held: []jose.PrivateKey{old}}
+	c := fixedClock()
+	tokens := &accessTokens{issuer: testIssuer, keys: store, now: c.now, ring: &keyring{store: store, now: c.now}}
+	bound := session{client: "c", partner: "p", key: "k", thumbprint: "t", issued: testTime, expires: testTime.Add(tokenLife)}
+	for _, want := range []jose.PrivateKey{old, fresh} {
+		store.held = []jose.PrivateKey{want}
+		token, _, err := tokens.GenerateAccessToken(t.Context(), &fosite.AccessRequest{Request: fosite.Request{Session: &bound}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if signed, err := jose.ParseSigned(token, maxToken, accessType); err != nil || signed.KeyID() != want.KeyID() {
+			t.Errorf("signed by another key: %v", err)
+		}
+	}
+}
+
 func TestTheTokenCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	c := newTokenCache()

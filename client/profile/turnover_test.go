@@ -11,6 +11,7 @@ import (
 
 	"handover/client"
 	"handover/internal/hubtest"
+	"handover/keys/jose"
 )
 
 // side is an agency at work: it sends and opens while its keys are replaced.
@@ -100,7 +101,7 @@ func newSides(t *testing.T) (a, b *side) {
 	return a, b
 }
 
-// Both agencies replace their keys every second while each sends to the other: no packet
+// Both agencies, and the hub, replace their keys every second while each sends to the other: no packet
 // becomes unreadable, whether it is opened at once or waits through all the rotations, and
 // no signature is refused or doubted that was valid when it was made. ROTATION says for
 // how long, as 60s.
@@ -134,6 +135,17 @@ func TestKeysTurnOverUnderLoad(t *testing.T) {
 			}
 		})
 	}
+	working.Go(func() {
+		for ctx.Err() == nil { // the hub's own key of access tokens too
+			if _, err := a.hub.Keys().Rotate(t.Context(), "access-token", jose.ES256); err != nil {
+				t.Errorf("the hub rotates its key: %v", err)
+			}
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+			}
+		}
+	})
 	working.Wait()
 	for _, pair := range [][2]*side{{a, b}, {b, a}} {
 		for _, receipt := range pair[0].sent {
