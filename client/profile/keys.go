@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"handover/client"
 	"handover/keys"
 	"handover/keys/jose"
 )
@@ -115,6 +116,14 @@ func (p *Profile) openKeys(ctx context.Context) error {
 	}
 	for _, k := range public.Encryption {
 		key, err := p.openKey(ctx, vault, k)
+		if err != nil {
+			return err
+		}
+		p.keys.encryption = append(p.keys.encryption, key)
+	}
+	// The hub may show the next one to senders already, before it is adopted here.
+	if n := p.settings.Next; n != nil && n.Use == client.Encryption {
+		key, err := p.openKey(ctx, vault, n.Key)
 		if err != nil {
 			return err
 		}

@@ -155,7 +155,8 @@ func (p *Profile) adopt(key jose.PrivateKey, overlap time.Duration) error {
 		public.Signing, keys.signing = key.Public(), key
 	case client.Encryption:
 		public.Encryption = slices.Insert(slices.Clone(public.Encryption), 0, key.Public())
-		keys.encryption = slices.Insert(slices.Clone(keys.encryption), 0, key)
+		old := slices.DeleteFunc(slices.Clone(keys.encryption), func(k jose.PrivateKey) bool { return k.KeyID() == key.KeyID() })
+		keys.encryption = slices.Insert(old, 0, key)
 	}
 	p.settings.Keys, p.settings.Next, p.keys = public, nil, keys
 	if err := p.save(); err != nil {
