@@ -25,10 +25,12 @@ import (
 const herName = "Zephyrine-Quillfeather-7391"
 
 // sightings are the ways in which the canary can be written.
-func sightings() []string {
-	forms := []string{herName, strings.ToLower(herName), hex.EncodeToString([]byte(herName))}
+func sightings() []string { return sightingsOf(herName) }
+
+func sightingsOf(name string) []string {
+	forms := []string{name, strings.ToLower(name), hex.EncodeToString([]byte(name))}
 	for shift := range 3 { // base64 looks different at each of three alignments
-		padded := append(make([]byte, shift), herName...)
+		padded := append(make([]byte, shift), name...)
 		inner := base64.StdEncoding.EncodeToString(padded)
 		forms = append(forms, inner[4:len(inner)-4])
 	}

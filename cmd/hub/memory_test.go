@@ -27,8 +27,8 @@ import (
 	"handover/internal/pgtest"
 )
 
-// TestTheMemoryOfAnIdleHub starts a hub as it is shipped, has it pass a referral on, lets
-// it rest, and reads its memory as somebody with root's rights would. What it must not
+// TestTheMemoryOfAnIdleHub starts a hub as it is shipped, has it pass on a referral that it
+// cannot open and one that it opens for an agency whose keys it holds, lets it rest, and reads its memory as somebody with root's rights would. What it must not
 // hold, it fails for; what it does hold, it tells. It is a search for what is known, in
 // the spellings that are known: it can show that something is there, never that nothing is.
 func TestTheMemoryOfAnIdleHub(t *testing.T) {
@@ -40,9 +40,10 @@ func TestTheMemoryOfAnIdleHub(t *testing.T) {
 	h.start()
 	t.Cleanup(h.stop)
 	h.passOn(t)
+	h.passOnByTheHub(t)
 	time.Sleep(2 * time.Second) // idle: what works in the background has had its turn
 
-	found := h.search(t, slices.Concat(h.content(), h.ownKeys(t)))
+	found := h.search(t, slices.Concat(contents(absent+"what was sealed", herName), contents(told+"what the hub opened and sealed", hubsName), h.heldKeys(t), h.ownKeys(t)))
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		t.Logf("%3d × %s", found[name], name)
 	}
@@ -99,10 +100,10 @@ func (h *victim) passOn(t *testing.T) {
 	}
 }
 
-// content is what was passed on, in each way to write it.
-func (h *victim) content() (all []needle) {
-	for i, form := range sightings() {
-		all = append(all, needle{fmt.Sprintf("%sher name, in spelling %d", absent, i), []byte(form)})
+// contents is what was passed on, in each way to write it.
+func contents(what, name string) (all []needle) {
+	for i, form := range sightingsOf(name) {
+		all = append(all, needle{fmt.Sprintf("%s, in spelling %d", what, i), []byte(form)})
 	}
 	return all
 }
