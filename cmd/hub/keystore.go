@@ -95,7 +95,7 @@ func openKeys(ctx context.Context, cfg Config) (keys.Store, error) {
 			err = keys.Ensure(ctx, s.local, k.name, k.alg)
 		}
 		if errors.Is(err, keys.ErrUnknownKey) {
-			return nil, fmt.Errorf("Vault has no key of %s: run hub keys init with the operator's AppRole", k.of)
+			return nil, fmt.Errorf("there is no key of %s in Vault: run hub keys init with the operator's AppRole", k.of)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("opening the key of %s: %w", k.of, err)

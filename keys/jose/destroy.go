@@ -18,6 +18,7 @@ func (k PrivateKey) Destroy() {
 	clear(s.d)
 	switch key := s.key.(type) {
 	case *ecdsa.PrivateKey:
+		//lint:ignore SA1019 it is overwritten, and nothing is computed with it
 		clear(key.D.Bits())
 	case ed25519.PrivateKey:
 		clear(key)
