@@ -50,6 +50,11 @@ type Enrolment struct {
 // usable; and if the answer is lost, the same code with the same keys is told the same
 // until the code expires.
 func Enrol(ctx context.Context, e Enrolling) (Enrolment, error) {
+	return e.redeem(ctx, "/v1/enrol", e.request)
+}
+
+// redeem brings a code, and what request makes of it, to a hub that it has not met before.
+func (e Enrolling) redeem(ctx context.Context, path string, request func(hub string, now time.Time) ([]byte, error)) (Enrolment, error) {
 	hub, host, err := parseHub(e.Hub)
 	if err != nil {
 		return Enrolment{}, err
@@ -70,11 +75,11 @@ func Enrol(ctx context.Context, e Enrolling) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
-	body, err := e.request(hub, c.now())
+	body, err := request(hub, c.now())
 	if err != nil {
 		return Enrolment{}, err
 	}
-	r, err = c.do(ctx, call{method: http.MethodPost, path: "/v1/enrol", body: body,
+	r, err = c.do(ctx, call{method: http.MethodPost, path: path, body: body,
 		mediaType: "application/json", stranger: true})
 	if err != nil {
 		return Enrolment{}, err
@@ -109,18 +114,23 @@ type enrolmentClaims struct {
 
 // request is the body of the enrolment.
 func (e Enrolling) request(hub string, now time.Time) ([]byte, error) {
-	code := strings.TrimSpace(e.Code)
-	digest := sha256.Sum256([]byte(code))
-	claims := enrolmentClaims{Hub: hub, CodeDigest: base64.RawURLEncoding.EncodeToString(digest[:]), IssuedAt: now.Unix()}
-	claims.Keys.Authentication, claims.Keys.Signing, claims.Keys.Encryption = e.Authentication, e.Signing, e.Encryption
-	statement, err := signJSON(enrolmentType, claims, e.Sign)
+	statement, err := e.statement(hub, now)
 	if err != nil {
 		return nil, err
 	}
 	return strict.Marshal(struct {
 		Code      string `json:"code"`
 		Statement string `json:"enrolment"`
-	}{code, statement})
+	}{strings.TrimSpace(e.Code), statement})
+}
+
+// statement is the enrolment, signed by the new signing key.
+func (e Enrolling) statement(hub string, now time.Time) (string, error) {
+	code := strings.TrimSpace(e.Code)
+	digest := sha256.Sum256([]byte(code))
+	claims := enrolmentClaims{Hub: hub, CodeDigest: base64.RawURLEncoding.EncodeToString(digest[:]), IssuedAt: now.Unix()}
+	claims.Keys.Authentication, claims.Keys.Signing, claims.Keys.Encryption = e.Authentication, e.Signing, e.Encryption
+	return signJSON(enrolmentType, claims, e.Sign)
 }
 
 // fetchLogKey reads the log's current key. It comes over the same connection as

@@ -15,6 +15,7 @@ import (
 	"handover/internal/codes"
 	"handover/internal/fault"
 	"handover/internal/httpd"
+	"handover/keys"
 )
 
 // Gate stands before every route. It knows the log, because what is refused is
@@ -112,7 +113,9 @@ func Concerning(err error, e proof.Entry) error {
 type Handler struct {
 	Gate   *Gate
 	Store  *Store
-	Issuer string // the hub's issuer URL, which an enrolment must name
+	Issuer string        // the hub's issuer URL, which an enrolment must name
+	Keys   keys.Store    // holds the keys of managed partners
+	Wait   time.Duration // the longest a system waits until its agency's keys may leave
 }
 
 // Mount adds the routes.
@@ -125,6 +128,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/enrol", httpd.Handle(h.enrol)).Methods("POST") // the code is the credential
 	h.mountPeople(r)
 	h.mountSystems(r)
+	h.mountCustody(r)
 }
 
 func (h *Handler) directory(w http.ResponseWriter, r *http.Request, _ Caller) error {

@@ -116,13 +116,18 @@ func (r rotationStatement) verify(signing []Key, now time.Time) (introduced stri
 
 // possessed reports whether the new key has signed that it is to be this partner's.
 func (r rotationStatement) possessed() bool {
-	signed, err := jose.ParseSigned(r.Possession, possessionLimit, PossessionType)
+	return possesses(r.Possession, Possession{r.Hub, r.Partner, r.Key.KeyID()}, r.Key)
+}
+
+// possesses reports whether the key has signed what is wanted.
+func possesses(token string, want Possession, by jose.PublicKey) bool {
+	signed, err := jose.ParseSigned(token, possessionLimit, PossessionType)
 	if err != nil {
 		return false
 	}
-	payload, err := signed.Verify(r.Key)
+	payload, err := signed.Verify(by)
 	var p Possession
-	return err == nil && strict.Unmarshal(payload, &p) == nil && p == Possession{r.Hub, r.Partner, r.Key.KeyID()}
+	return err == nil && strict.Unmarshal(payload, &p) == nil && p == want
 }
 
 // What an administrator can cause about systems and keys.

@@ -201,16 +201,26 @@ type wrapped struct {
 // bound to the caller's partner.
 func (s *Store) QueueWrapped(b *pgx.Batch, c Caller, kids []string) *Wrapped {
 	w := &Wrapped{}
-	b.Queue(`SELECT partner, kid, use, version, wrapped FROM managed_key WHERE partner = $1 AND kid = ANY ($2)`, c.Partner(), kids).
-		Query(func(rows pgx.Rows) error {
-			var r wrapped
-			_, err := pgx.ForEachRow(rows, []any{&r.partner, &r.kid, &r.use, &r.version, &r.blob}, func() error {
-				w.rows = append(w.rows, r)
-				return nil
-			})
-			return err
-		})
+	b.Queue(selectWrapped+` AND kid = ANY ($2)`, c.Partner(), kids).Query(w.scan)
 	return w
+}
+
+// queueAllWrapped queues the reading of all wrapped keys of a partner.
+func queueAllWrapped(b *pgx.Batch, partner ID) *Wrapped {
+	w := &Wrapped{}
+	b.Queue(selectWrapped, partner).Query(w.scan)
+	return w
+}
+
+const selectWrapped = `SELECT partner, kid, use, version, wrapped FROM managed_key WHERE partner = $1`
+
+func (w *Wrapped) scan(rows pgx.Rows) error {
+	var r wrapped
+	_, err := pgx.ForEachRow(rows, []any{&r.partner, &r.kid, &r.use, &r.version, &r.blob}, func() error {
+		w.rows = append(w.rows, r)
+		return nil
+	})
+	return err
 }
 
 // Unwrap opens the keys, by kid. The caller destroys them when the one act is over: no key

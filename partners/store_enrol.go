@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"handover/audit"
 	"handover/audit/proof"
 	"handover/internal/pg"
 )
@@ -114,10 +115,7 @@ func (s *Store) register(ctx context.Context, tx pgx.Tx, c *Client, e Enrolment,
 	}
 	var batch pgx.Batch
 	pg.Bind(&batch, string(c.Partner))
-	batch.Queue(`
-		INSERT INTO partner_client (id, partner, name, scopes, grant_types, redirect_uris, active, since, log_entry)
-		VALUES ($1, $2, 'First system', $3, '{client_credentials,authorization_code,refresh_token}', $4, true, $5, $6)`,
-		c.ID, c.Partner, c.Scopes, []string{LoopbackRedirect}, history.now, entry)
+	queueFirstSystem(&batch, *c, history.now, entry)
 	by := e.Keys.Signing.KeyID()
 	for _, n := range []newKey{
 		{use: Signing, key: e.Keys.Signing, introduced: proof.SelfSigned, by: by, statement: statement},
@@ -133,4 +131,12 @@ func (s *Store) register(ctx context.Context, tx pgx.Tx, c *Client, e Enrolment,
 		return fmt.Errorf("registering keys: %w", err)
 	}
 	return nil
+}
+
+// queueFirstSystem queues the row of a partner's first system.
+func queueFirstSystem(b *pgx.Batch, c Client, at time.Time, entry audit.EntryID) {
+	b.Queue(`
+		INSERT INTO partner_client (id, partner, name, scopes, grant_types, redirect_uris, active, since, log_entry)
+		VALUES ($1, $2, 'First system', $3, '{client_credentials,authorization_code,refresh_token}', $4, true, $5, $6)`,
+		c.ID, c.Partner, c.Scopes, []string{LoopbackRedirect}, at, entry)
 }

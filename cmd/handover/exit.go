@@ -200,5 +200,8 @@ func remedies() map[string]string {
 		"client-not-found":                 "handover clients list",
 		"key-not-found":                    "handover keys list",
 		"last-key":                         "handover keys rotate USE",
+		"custody-move-invalid":             "handover custody begin or give, anew",
+		"custody-key-missing":              "give from the profile that has all keys, or handover keys revoke KID --reason lost",
+		"not-managed":                      "handover partners PARTNER, which says who holds its keys",
 	}
 }

@@ -37,3 +37,25 @@ func manageCommand(environ []string) *cobra.Command {
 		},
 	}
 }
+
+func releaseCommand(environ []string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "release ID",
+		Short: "Make the code by which a partner takes its keys out of the hub's hands",
+		Long: "Make the one-time code by which a system of the partner takes over its keys: it enrols with keys of its own, gets\n" +
+			"what it needs to open what waits, and the hub destroys what it had. The code is shown once, and works for two days.\n" +
+			"Give it to the partner's administrator by a way you trust: who has it first gets what the agency can open.",
+		Example: `  hub partner release larkfield-housing`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return operate(cmd.Context(), environ, func(s *partners.Store) error {
+				code, _, err := s.OfferTaking(cmd.Context(), partners.ID(args[0]))
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), code)
+				return err
+			})
+		},
+	}
+}

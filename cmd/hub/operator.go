@@ -101,6 +101,7 @@ func partnerCommand(environ []string) *cobra.Command {
 	cmd.AddCommand(add,
 		statusCommand(environ, "suspend", "Stop a partner at once", (*partners.Store).Suspend),
 		manageCommand(environ),
+		releaseCommand(environ),
 		statusCommand(environ, "resume", "Let a suspended partner take part again", (*partners.Store).Resume),
 		listCommand(environ))
 	return cmd

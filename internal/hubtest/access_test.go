@@ -81,6 +81,12 @@ const access = `
 	GET  /v1/referrals/{referral}/attachments/{section}/{number}  referrals:send referrals:receive
 	GET  /v1/attachments/{packet}/{section}           referrals:send
 	PUT  /v1/attachments/{packet}/{section}/{number}  referrals:send
+	POST /v1/custody/takings                      partner:admin
+	POST /v1/custody/take                         public
+	GET  /v1/custody/keys                         any
+	POST /v1/custody/confirm                      any
+	POST /v1/custody/givings                      partner:admin
+	POST /v1/custody/givings/{move}               partner:admin
 	POST /v1/managed/referrals                    referrals:send
 	POST /v1/managed/referrals/{referral}/events  referrals:send referrals:receive
 	POST /v1/managed/referrals/{referral}/open    referrals:send referrals:receive

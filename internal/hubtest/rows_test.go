@@ -57,6 +57,7 @@ const granted = `
 	client_invitation: INSERT SELECT UPDATE(used_at)
 	consent: INSERT SELECT
 	consent_state: INSERT SELECT UPDATE(log_entry,withdrawal,withdrawal_digest,withdrawn_at,withdrawn_by)
+	custody_move: INSERT SELECT UPDATE(client,done_at,log_entry,taken_at,wrapped)
 	delivery: INSERT SELECT UPDATE(delivered_at,log_entry,opened_at,state)
 	invitation: SELECT UPDATE(used_at)
 	managed_key: DELETE INSERT SELECT
@@ -157,6 +158,8 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 		b.Post(t, "/sign-in/passkeys", map[string]any{"credential": h.Browser().Device.Create(b.Options(t, "/sign-in/passkeys", struct{}{}))}) // a notice
 		h.Exec(t, `INSERT INTO oauth_provider (partner, issuer, client_id, secret, domains, claim, roles, acr, log_entry)
 			VALUES ($1, 'https://idp.example', 'handover', 'wrapped', '{agency.example}', 'groups', '{"staff":"caseworker"}', '{}', (SELECT id FROM audit_entry LIMIT 1))`, string(a.ID))
+		h.Exec(t, `INSERT INTO custody_move (partner, toward, code_digest, expires_at, log_entry)
+			VALUES ($1::text, 'partner', sha256(convert_to($1::text, 'UTF8')), now(), (SELECT id FROM audit_entry LIMIT 1))`, string(a.ID))
 		h.Exec(t, `INSERT INTO managed_key (partner, kid, use, version, wrapped, log_entry)
 			SELECT partner, kid, use, 1, 'wrapped', log_entry FROM partner_key WHERE partner = $1 AND use = 'encryption'`, string(a.ID))
 		h.Exec(t, `INSERT INTO oauth_provider_user (partner, subject, user_id, log_entry)
@@ -251,7 +254,7 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 	t.Parallel()
 	h, p := full(t)
 	third := h.Agency(t, "the-third", partners.BoroughOutreach)
-	authors := map[string]string{"managed_key": "partner", "oauth_notice": "partner", "oauth_passkey": "partner", "oauth_provider": "partner", "oauth_provider_user": "partner",
+	authors := map[string]string{"custody_move": "partner", "managed_key": "partner", "oauth_notice": "partner", "oauth_passkey": "partner", "oauth_provider": "partner", "oauth_provider_user": "partner",
 		"agreement": "sender", "consent": "recorder", "delivery": "issuer", "packet": "issuer",
 		"partner_user": "partner", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
 	for _, table := range divided(t, h) {

@@ -211,7 +211,7 @@ func (r route) names() bool {
 func mine(content map[string]string) map[string]string {
 	left := map[string]string{}
 	for table, rows := range content {
-		if table != "client_invitation" {
+		if table != "client_invitation" && table != "custody_move" {
 			left[table] = rows
 		}
 	}
