@@ -6,12 +6,13 @@
 # the Vault of the tests) is installed, fetched or built into .cache/, and said so.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test vet lint bench fuzz chaos clean
+.PHONY: help build run test vet lint bench fuzz chaos rotation clean
 
 GO       ?= go
 TEST     ?= ./...
 FUZZTIME ?= 30s
 CHAOS    ?= 10m
+ROTATION ?= 60s
 # staticcheck's version is fixed in a module file of its own, so that the tools of the
 # workshop are no dependencies of the product.
 STATICCHECK := $(GO) tool -modfile=deploy/tools.mod staticcheck
@@ -41,7 +42,8 @@ lint: vet ## vet, staticcheck, the house's plan, formatting; golangci-lint if it
 
 bench: build ## ours against the baseline, on this machine: lines "ratio" and "figure"
 	$(GO) build -buildvcs=false -o bin/ ./cmd/bench
-	@dir=$$(deploy/dev/postgres.sh) && HUB_PG_BIN="$$dir" exec bin/bench
+	@dir=$$(deploy/dev/postgres.sh) && vault=$$(deploy/dev/vault.sh) && \
+	HUB_PG_BIN="$$dir" HUB_TEST_VAULT="$$vault" exec bin/bench
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@deploy/dev/fuzz.sh $(FUZZTIME)
@@ -49,6 +51,10 @@ fuzz: ## every fuzz target for FUZZTIME each
 chaos: ## kill -9 of hub, PostgreSQL and Vault under load, and a Vault that is sealed or slow, for CHAOS each
 	@dir=$$(deploy/dev/postgres.sh) && vault=$$(deploy/dev/vault.sh) && \
 	HUB_PG_BIN="$$dir" HUB_TEST_VAULT="$$vault" CHAOS=$(CHAOS) exec $(GO) test -count=1 -timeout=2h -run=Chaos -v ./cmd/hub
+
+rotation: ## keys of two agencies and the hub replaced every second under load, for ROTATION
+	@dir=$$(deploy/dev/postgres.sh) && \
+	HUB_PG_BIN="$$dir" ROTATION=$(ROTATION) exec $(GO) test -count=1 -timeout=2h -run=TurnOver -v ./client/profile
 
 clean: ## what was built or fetched; the hub's data under .handover stay
 	rm -rf bin .cache internal/interop/node_modules

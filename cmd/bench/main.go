@@ -5,7 +5,9 @@
 //
 // hub.go starts the real hub and enrols two partners over its API; requests.go is what
 // they send; baseline.go is what we compare with; load.go drives either with requests made beforehand, so that
-// a sender costs next to nothing; cpu.go reads what the processes spent.
+// a sender costs next to nothing; cpu.go reads what the processes spent. custody.go is what
+// the hub does for agencies whose keys it keeps in Vault, measured by turns.go beside the
+// call to Vault alone.
 package main
 
 import (
@@ -29,6 +31,7 @@ func main() {
 	flag.DurationVar(&o.span, "span", 5*time.Second, "how long hub and baseline are each driven in a measurement, at the least")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each number of senders is measured")
 	senders := flag.String("senders", "1,16,64", "how many senders at once, one number or several")
+	flag.StringVar(&o.only, "only", "", "hub or custody: leave out the other")
 	flag.StringVar(&o.dir, "dir", "", "a folder for the hub to use and keep, instead of one that is thrown away")
 	flag.Parse()
 	for n := range strings.SplitSeq(*senders, ",") {
@@ -40,7 +43,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	exit(bench(ctx, o))
+	exit(all(ctx, o))
 }
 
 func exit(err error) {
@@ -54,6 +57,7 @@ func exit(err error) {
 type options struct {
 	hub     string
 	dir     string
+	only    string
 	span    time.Duration
 	rounds  int
 	senders []int
@@ -107,6 +111,19 @@ func bench(ctx context.Context, o options) error {
 	}
 	fmt.Printf("figure hub-memory %d MiB\n", resident(x.server)>>20)
 	return nil
+}
+
+// all measures everything, or what -only names.
+func all(ctx context.Context, o options) error {
+	if o.only != "custody" {
+		if err := bench(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.only == "hub" {
+		return nil
+	}
+	return custody(ctx, o)
 }
 
 // report prints the comparable lines: of each measure the median of the rounds.
