@@ -46,12 +46,10 @@ type held struct {
 	claims           packet.Claims // of its envelope, if an attachment is asked for: what class it declared, its sender signed
 }
 
-// Released are sections on their way out, with what they are opened by.
+// Released are sections on their way out.
 type Released struct {
 	Sections map[string]string // compact JWEs by name
-	Envelope string            // of their packet, as its issuer signed it
-	Issuer   partners.ID
-	Entry    audit.EntryID // of the release
+	Entry    audit.EntryID     // of the release
 }
 
 // Open is the only way sections leave. It gives the recipient the sealed sections,
@@ -60,14 +58,18 @@ type Released struct {
 // withdrawing them must wait for; what she agreed to yesterday releases nothing
 // today. The release is written and logged before the sections are returned.
 func (s *Store) Open(ctx context.Context, c partners.Caller, id string, o Opening) (map[string]string, audit.EntryID, error) {
-	r, err := s.release(ctx, c, id, o, acts{"section.open", "copy.open"})
+	r, err := s.release(ctx, c, id, o, manner{section: "section.open", copy: "copy.open"})
 	return r.Sections, r.Entry, err
 }
 
-// acts are what the log calls a release to the recipient, and one of the sender's copies.
-type acts struct{ section, copy string }
+// manner is how sections are released: what the log calls it for the recipient and for the
+// sender's copies, and what has to be done first, if anything.
+type manner struct {
+	section, copy string
+	first         func(Releasing) error
+}
 
-func (s *Store) release(ctx context.Context, c partners.Caller, id string, o Opening, as acts) (Released, error) {
+func (s *Store) release(ctx context.Context, c partners.Caller, id string, o Opening, as manner) (Released, error) {
 	if !o.Valid() {
 		return Released{}, ErrReasonMissing
 	}
@@ -76,6 +78,15 @@ func (s *Store) release(ctx context.Context, c partners.Caller, id string, o Ope
 		return Released{}, err
 	}
 	own := h.issuer == string(c.Partner())
+	if as.first != nil {
+		headers, err := s.headers(ctx, c, h, own, o.Sections)
+		if err == nil {
+			err = as.first(Releasing{Envelope: h.envelope, Issuer: partners.ID(h.issuer), Headers: headers})
+		}
+		if err != nil {
+			return Released{}, err
+		}
+	}
 	read := &pgx.Batch{}
 	to := partners.Asked{To: partners.ID(h.audience)}
 	terms := s.partners.LockTerms(read, partners.ID(h.issuer), to)
@@ -83,7 +94,7 @@ func (s *Store) release(ctx context.Context, c partners.Caller, id string, o Ope
 	var r row
 	queueRow(read, id, "FOR SHARE", &r)
 	queueNames(read, h, own, o.Sections)
-	out := Released{Sections: map[string]string{}, Envelope: h.envelope, Issuer: partners.ID(h.issuer)}
+	out := Released{Sections: map[string]string{}}
 	act := as.section
 	if own {
 		act = as.copy

@@ -178,10 +178,9 @@ func (p *heldByHub) post(t *testing.T, address string, v any, status int) []byte
 
 // passOnByTheHub has an agency refer somebody to the one whose keys the hub holds; the hub
 // opens what was sealed, and seals and signs the answer, for its person.
-func (h *victim) passOnByTheHub(t *testing.T) {
+func (h *victim) passOnByTheHub(t *testing.T, r running) {
 	t.Helper()
 	ctx := t.Context()
-	r := running{Config: Config{Issuer: h.issuer}, env: []string{"HUB_DIR=" + h.dir, "HUB_ISSUER=" + h.issuer}}
 	p := h.takeIn(t, r, "memory-managed")
 	outreach := r.join(t, "memory-sender", "borough-outreach")
 	r.operator(t, "agreement", "add", "memory-sender", p.id, "--purpose", "housing", "--section", "need,note", "--both-ways")

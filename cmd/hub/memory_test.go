@@ -40,7 +40,7 @@ func TestTheMemoryOfAnIdleHub(t *testing.T) {
 	h.start()
 	t.Cleanup(h.stop)
 	h.passOn(t)
-	h.passOnByTheHub(t)
+	h.passOnByTheHub(t, running{Config: Config{Issuer: h.issuer}, env: []string{"HUB_DIR=" + h.dir, "HUB_ISSUER=" + h.issuer}})
 	time.Sleep(2 * time.Second) // idle: what works in the background has had its turn
 
 	found := h.search(t, slices.Concat(contents(absent+"what was sealed", herName), contents(told+"what the hub opened and sealed", hubsName), h.heldKeys(t), h.ownKeys(t)))

@@ -2,9 +2,12 @@ package managed
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"handover/audit"
 	"handover/audit/proof"
@@ -47,21 +50,18 @@ func (d *Desk) Open(ctx context.Context, c partners.Caller, id string, o referra
 	if _, _, err := l.held.Keys(); err != nil {
 		return Opened{}, err
 	}
-	released, err := d.Referrals.OpenHere(ctx, c, id, o)
+	var u unlocking
+	defer func() { partners.Destroy(u.keys) }()
+	released, err := d.Referrals.OpenHere(ctx, c, id, o, func(r referral.Releasing) (err error) {
+		u, err = d.unlock(ctx, c, r)
+		return err
+	})
 	if err != nil {
 		return Opened{}, err
 	}
-	// The release is decided and committed: while its checkpoint is signed, the key is had.
-	unlocked := make(chan unlocking, 1)
-	go func() { unlocked <- d.unlock(ctx, c, released) }()
 	receipt, err := d.receipt(ctx, released.Entry)
-	u := <-unlocked
-	defer partners.Destroy(u.keys)
 	if err != nil {
 		return Opened{}, err
-	}
-	if u.err != nil {
-		return Opened{}, u.err
 	}
 	content, err := u.unseal(released)
 	if err != nil {
@@ -84,39 +84,55 @@ type unlocking struct {
 	envelope packet.Envelope
 	signed   partners.Key // by which the envelope verifies
 	keys     map[string]jose.PrivateKey
-	err      error
 }
 
 // unlock unwraps the keys that the sections name, and verifies the envelope that says what
 // they are: it comes out of the database, and so does not vouch for itself.
-func (d *Desk) unlock(ctx context.Context, c partners.Caller, r referral.Released) (u unlocking) {
+func (d *Desk) unlock(ctx context.Context, c partners.Caller, r referral.Releasing) (u unlocking, err error) {
 	stated, err := packet.ParseEnvelope(r.Envelope)
 	if err != nil {
-		return unlocking{err: fmt.Errorf("reading a stored envelope: %w", concealed(err))}
+		return unlocking{}, fmt.Errorf("reading a stored envelope: %w", concealed(err))
 	}
 	var kids []string
-	for _, sealed := range r.Sections {
-		e, err := jose.ParseEncrypted(sealed, packet.SectionLimit)
+	for _, header := range r.Headers {
+		kid, err := kidOf(header)
 		if err != nil {
-			return unlocking{err: fmt.Errorf("reading a stored section: %w", err)}
+			return unlocking{}, err
 		}
-		if !slices.Contains(kids, e.KeyID()) {
-			kids = append(kids, e.KeyID())
+		if !slices.Contains(kids, kid) {
+			kids = append(kids, kid)
 		}
 	}
 	wrapped, ring, err := d.openers(ctx, c, r.Issuer, stated.KeyID(), kids)
 	if err != nil {
-		return unlocking{err: err}
+		return unlocking{}, err
 	}
 	var known bool
 	if u.signed, known = ring.Named(stated.KeyID()); !known {
-		return unlocking{err: fmt.Errorf("a stored envelope names a signing key that %s does not have", r.Issuer)}
+		return unlocking{}, fmt.Errorf("a stored envelope names a signing key that %s does not have", r.Issuer)
 	}
 	if u.envelope, err = stated.Verify(u.signed.PublicKey); err != nil {
-		return unlocking{err: fmt.Errorf("verifying a stored envelope: %w", concealed(err))}
+		return unlocking{}, fmt.Errorf("verifying a stored envelope: %w", concealed(err))
 	}
-	u.keys, u.err = wrapped.Unwrap(ctx, d.Keys)
-	return u
+	if u.keys, err = wrapped.Unwrap(ctx, d.Keys); err == nil && len(u.keys) < len(kids) {
+		err = packet.ErrUnseal // sealed to a key that the hub does not hold: a partner's own of earlier times
+	}
+	return u, err
+}
+
+// kidOf is the key that the header of a stored section names.
+func kidOf(header string) (string, error) {
+	text, err := base64.RawURLEncoding.DecodeString(header)
+	if err != nil {
+		return "", fmt.Errorf("reading a stored section: %w", err)
+	}
+	var members struct {
+		Kid string `json:"kid"`
+	}
+	if err := json.Unmarshal(text, &members); err != nil {
+		return "", fmt.Errorf("reading a stored section: %w", err)
+	}
+	return members.Kid, nil
 }
 
 // concealed is a refusal that the caller has not caused: what is wrong is wrong in the hub.
