@@ -2,7 +2,9 @@ package partners
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"handover/internal/fault"
@@ -18,13 +20,16 @@ import (
 //
 // To the agency: BeginTaking (a code), Take (a system of its own enrols by it), HandOver (the
 // old private keys, sealed to the new one) and Confirm (the hub destroys what it had). To the
-// hub: BeginGiving (keys made by the hub) and Give (signed for by the agency, with its
-// private keys sealed to the hub's new one).
+// hub: Expect (the operator agrees, and makes a signing key), BeginGiving (the hub's keys are
+// shown) and Give (signed for by the agency, with its private keys sealed to the hub's new
+// one).
 
 // What a move can be refused for.
 var (
 	ErrManaged = fault.New(fault.Conflict, "already-managed", fault.Sender,
 		"The hub holds your agency's keys already. Nothing remains to be done.")
+	ErrNotExpected = fault.New(fault.Conflict, "custody-not-offered", fault.Hub,
+		"The hub has made no key for your agency yet. Ask its operator to offer to hold your agency's keys.")
 	ErrMove = fault.New(fault.Unprocessable, "custody-move-invalid", fault.Sender,
 		"This move of keys is unknown, over or out of date, or the statements and keys are not those that it needs. Begin it again.")
 	ErrKeyMissing = fault.New(fault.Unprocessable, "custody-key-missing", fault.Sender,
@@ -123,21 +128,20 @@ func (g Given) open(hub string, partner ID, signing, encryption jose.PublicKey) 
 	return s, e, nil
 }
 
-// freshSigning returns a version of the partner's signing key in the store that was not
-// registered yet: known are the keys that were.
-func freshSigning(ctx context.Context, store keys.Store, partner ID, known []Key) (jose.PublicKey, error) {
-	name := SigningKeyName(partner)
-	if err := keys.Ensure(ctx, store, name, jose.ES256); err != nil {
-		return jose.PublicKey{}, fmt.Errorf("making a managed signing key: %w", err)
+// spareSigning returns the newest version of the partner's signing key in the store, unless
+// it was registered before: then, or when there is none, ErrNotExpected. A serving hub makes
+// no keys, so the operator has to (Expect).
+func (p present) spareSigning(ctx context.Context, store keys.Store, partner ID) (jose.PublicKey, error) {
+	versions, err := store.Public(ctx, SigningKeyName(partner))
+	if errors.Is(err, keys.ErrUnknownKey) {
+		return jose.PublicKey{}, ErrNotExpected
 	}
-	versions, err := store.Public(ctx, name)
 	if err != nil {
 		return jose.PublicKey{}, fmt.Errorf("reading a managed signing key: %w", err)
 	}
-	for _, k := range known {
-		if k.Thumbprint() == versions[0].Thumbprint() {
-			return store.Rotate(ctx, name, jose.ES256)
-		}
+	used := func(k Key) bool { return k.Thumbprint() == versions[0].Thumbprint() }
+	if slices.ContainsFunc(p.all, used) {
+		return jose.PublicKey{}, ErrNotExpected
 	}
 	return versions[0], nil
 }

@@ -188,6 +188,10 @@ func TestNothingIsGivenButByTheAgencysSigningKeyAndWhole(t *testing.T) {
 	a := h.Agency(t, "rosewood", partners.Housing)
 	m := moving{h, a, h.Person(t, a.ID, partners.Administrator)}
 	stranger := h.Agency(t, "harbour", partners.VAWGService)
+	m.refused(t, "before the operator agrees", 409, "custody-not-offered", func() hubtest.Answer { return m.admin.Post(t, "/v1/custody/givings", nil) })
+	if err := h.Operator.Expect(t.Context(), h.Keys(), a.ID); err != nil {
+		t.Fatal(err)
+	}
 	var g partners.Giving
 	m.admin.Post(t, "/v1/custody/givings", nil).Into(t, http.StatusCreated, &g)
 	rotation := func(use partners.Use, key jose.PublicKey, change ...func(*partners.Rotation)) partners.Rotation {
@@ -256,4 +260,30 @@ func TestNothingIsGivenButByTheAgencysSigningKeyAndWhole(t *testing.T) {
 	if answer := m.admin.Post(t, "/v1/custody/givings", nil); answer.Problem().Code != "already-managed" {
 		t.Errorf("begun once more: %d %s", answer.Status, answer.Body)
 	}
+}
+
+// TestManagedKeysAreWrappedAnew: by the newest key, in the place where they were.
+func TestManagedKeysAreWrappedAnew(t *testing.T) {
+	t.Parallel()
+	m := newMoving(t)
+	holder := m.hub.Agency(t, "harbour", partners.VAWGService)
+	admin := m.hub.Person(t, holder.ID, partners.Administrator)
+	if err := m.hub.Operator.Expect(t.Context(), m.hub.Keys(), holder.ID); err != nil {
+		t.Fatal(err)
+	}
+	admin.Post(t, "/v1/custody/givings", nil).Into(t, http.StatusCreated, new(any))
+	read := func() []string {
+		return hubtest.Column[string](t, m.hub, `SELECT wrapped FROM managed_key UNION ALL SELECT wrapped FROM custody_move WHERE wrapped IS NOT NULL`)
+	}
+	before := read()
+	if n, err := m.hub.Operator.Rewrap(t.Context(), m.hub.Keys()); n != 2 || err != nil {
+		t.Fatalf("%d keys, %v", n, err)
+	}
+	for i, wrapped := range read() {
+		if wrapped == before[i] {
+			t.Errorf("the key %d is wrapped as it was", i)
+		}
+	}
+	a := m.taken(t, m.code(t)) // and they open
+	a.Get(t, "/v1/custody/keys").Into(t, http.StatusOK, new(any))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"handover/audit"
+	"handover/audit/proof"
 	"handover/internal/ids"
 	"handover/internal/pg"
 	"handover/keys"
@@ -17,7 +18,7 @@ import (
 
 // BeginGiving is the administrator's act of beginning to hand her agency's keys to the hub:
 // it makes the keys that the hub will hold. They count once the agency has signed for them.
-// Error: ErrManaged.
+// Errors: ErrManaged, ErrNotExpected.
 func (s *Store) BeginGiving(ctx context.Context, store keys.Store, hub string, c Caller) (Giving, error) {
 	if !c.Has(PartnerAdmin) || c.User() == "" {
 		return Giving{}, ErrScope.With("scope", string(PartnerAdmin))
@@ -30,7 +31,7 @@ func (s *Store) BeginGiving(ctx context.Context, store keys.Store, hub string, c
 		return Giving{}, ErrManaged
 	}
 	g := Giving{}
-	if g.Signing, err = freshSigning(ctx, store, c.Partner(), p.all); err != nil {
+	if g.Signing, err = p.spareSigning(ctx, store, c.Partner()); err != nil {
 		return Giving{}, err
 	}
 	if g.Possession, err = possess(hub, c.Partner(), keys.SignerOf(ctx, store, SigningKeyName(c.Partner()), g.Signing)); err != nil {
@@ -63,6 +64,33 @@ func (s *Store) BeginGiving(ctx context.Context, store keys.Store, hub string, c
 			c.Partner(), string(signing), string(encryption), wrapped, c.User(), moveLife, entry).Scan(&g.Move, &g.Expires)
 	})
 	return g, err
+}
+
+// Expect is the operator's act of agreeing to hold a partner's keys: a signing key for it is
+// made in the store, which counts for nothing until the partner has signed for it. Errors:
+// ErrNotThere, ErrManaged.
+func (s *Store) Expect(ctx context.Context, store keys.Store, partner ID) error {
+	if !partner.Valid() {
+		return ErrNotThere
+	}
+	p, err := s.standing(ctx, s.pool, partner)
+	switch {
+	case err != nil:
+		return err
+	case p.signing.IsZero():
+		return ErrNotThere
+	case p.signing.Custody == HeldByHub:
+		return ErrManaged
+	}
+	key, err := p.spareSigning(ctx, store, partner)
+	if errors.Is(err, ErrNotExpected) {
+		key, err = store.Rotate(ctx, SigningKeyName(partner), jose.ES256)
+	}
+	if err != nil {
+		return fmt.Errorf("making a managed signing key: %w", err)
+	}
+	e := proof.Entry{Act: "custody.offer", Other: string(partner), Reason: string(HeldByHub), Digest: key.Thumbprint()}
+	return s.operate(ctx, e, func(pgx.Tx, audit.EntryID) error { return nil })
 }
 
 // pending is the place of a key that does not count yet: version 0, which no row of

@@ -196,6 +196,9 @@ func TestKeysMoveToTheHubUnderLoadAndBack(t *testing.T) {
 	if err := o.rotate(t, client.Encryption, time.Hour); err != nil { // so that there is an older key too
 		t.Fatal(err)
 	}
+	if err := o.hub.Operator.Expect(t.Context(), o.hub.Keys(), o.agency.ID); err != nil {
+		t.Fatal(err)
+	}
 	s.during(t, func() {
 		p := o.open(t)
 		by, err := p.PersonClient(t.Context())

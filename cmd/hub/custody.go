@@ -59,3 +59,31 @@ func releaseCommand(environ []string) *cobra.Command {
 		},
 	}
 }
+
+func expectCommand(environ []string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "expect ID",
+		Short: "Agree to hold a partner's keys, which its administrator then hands over",
+		Long: "Agree that the hub holds the keys of a partner that holds its own: make its signing key in the key store. Nothing changes\n" +
+			"until the partner's administrator has signed for it: handover custody give.",
+		Example: `  hub partner expect larkfield-housing`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := load(environ)
+			if err != nil {
+				return err
+			}
+			store, err := openKeys(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			return operate(cmd.Context(), environ, func(s *partners.Store) error {
+				if err := s.Expect(cmd.Context(), store, partners.ID(args[0])); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s can hand over its keys. Next, there: handover custody give\n", args[0])
+				return err
+			})
+		},
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
+	"handover/referral/managed"
 )
 
 // wrappingKey is what the commands call the key under which secrets are wrapped.
@@ -145,10 +146,14 @@ meanwhile open both the old and the new ones. Run again after a failure, it goes
 
 // rewrap wraps anew what each room keeps wrapped.
 func rewrap(ctx context.Context, pool *pgxpool.Pool, s keys.Store) (int, error) {
+	registry, err := partnersOver(pool)
+	if err != nil {
+		return 0, err
+	}
 	total := 0
 	for _, room := range []interface {
 		Rewrap(context.Context, keys.Store) (int, error)
-	}{oauth.NewStore(pool), signin.NewStore(pool)} {
+	}{oauth.NewStore(pool), signin.NewStore(pool), registry, &managed.Desk{Pool: pool}} {
 		n, err := room.Rewrap(ctx, s)
 		total += n
 		if err != nil {
@@ -189,4 +194,13 @@ func plainly(err error) error {
 		return errors.New(refusal.Text)
 	}
 	return err
+}
+
+// partnersOver is the registry over a pool of the schema's owner.
+func partnersOver(pool *pgxpool.Pool) (*partners.Store, error) {
+	firewall, err := partners.LoadFirewall()
+	if err != nil {
+		return nil, err
+	}
+	return partners.NewStore(pool, firewall), nil
 }

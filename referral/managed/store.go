@@ -132,3 +132,24 @@ func (d *Desk) wrappedSecret(ctx context.Context) (wrapped string, err error) {
 	}
 	return wrapped, nil
 }
+
+// Rewrap wraps the key of digests anew, with the newest key that wraps, and returns how many
+// there are. It is for the operator.
+func (d *Desk) Rewrap(ctx context.Context, k keys.Store) (int, error) {
+	var wrapped string
+	err := d.Pool.QueryRow(ctx, `SELECT wrapped FROM managed_secret WHERE name = $1`, digestSecret).Scan(&wrapped)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading the key of digests: %w", err)
+	}
+	fresh, err := keys.Rewrap(ctx, k, wrapped, []byte(digestSecret))
+	if err != nil {
+		return 0, fmt.Errorf("wrapping the key of digests anew: %w", err)
+	}
+	if _, err := d.Pool.Exec(ctx, `UPDATE managed_secret SET wrapped = $3 WHERE name = $1 AND wrapped = $2`, digestSecret, wrapped, fresh); err != nil {
+		return 0, fmt.Errorf("writing the key of digests: %w", err)
+	}
+	return 1, nil
+}
