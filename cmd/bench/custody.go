@@ -203,9 +203,17 @@ func content() map[string]packet.Content {
 	return map[string]packet.Content{"need": packet.Content(fmt.Sprintf(`{"summary":"%x"}`, text))}
 }
 
-// signs is what the hub does when it sends for somebody: seal one section of 4 KiB to the
-// recipient and one copy to the agency's own key, and sign.
-func (v *vaultBed) signs(ctx context.Context, own jose.PublicKey, data map[string]packet.Content) error {
+// signs is what the hub does when it takes a step for somebody: write the envelope and sign.
+func (v *vaultBed) signs(ctx context.Context) error {
+	step := packet.Claims{Hub: "https://hub.example", Issuer: "bench", Audience: "other", Event: packet.Accept,
+		Referral: ids.Digest("bench"), Prev: ids.Digest("bench"), Act: "0190a000-0000-7000-8000-000000000002"}
+	_, err := packet.Seal(step, nil, packet.To{}, keys.SignerOf(ctx, v.store, custodyName, v.signer), time.Now())
+	return err
+}
+
+// sends is what it does when it sends for somebody: besides, seal one section of 4 KiB to
+// the recipient, and one copy to the agency's own key. Vault has no part in the sealing.
+func (v *vaultBed) sends(ctx context.Context, own jose.PublicKey, data map[string]packet.Content) error {
 	_, err := packet.Seal(v.claims(), data, packet.To{Recipient: v.other, Copy: &own},
 		keys.SignerOf(ctx, v.store, custodyName, v.signer), time.Now())
 	return err

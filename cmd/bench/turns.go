@@ -36,9 +36,10 @@ func custody(ctx context.Context, o options) error {
 		return err
 	}
 	data, signing, opening := content(), v.signCall(), v.openCall()
+	bareSign := func(ctx context.Context) error { return v.call(ctx, "sign/"+custodyName+".es256/sha2-256", signing) }
 	for _, a := range []act{
-		{"managed-sign", func(ctx context.Context) error { return v.signs(ctx, own.Public(), data) },
-			func(ctx context.Context) error { return v.call(ctx, "sign/"+custodyName+".es256/sha2-256", signing) }},
+		{"managed-sign", v.signs, bareSign},
+		{"managed-send", func(ctx context.Context) error { return v.sends(ctx, own.Public(), data) }, bareSign},
 		{"managed-open", v.opens, func(ctx context.Context) error { return v.call(ctx, "decrypt/kek", opening) }},
 	} {
 		for _, n := range []int{1, 16} {
