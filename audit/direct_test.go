@@ -56,7 +56,7 @@ func (r *rig) wantDirect(ids []EntryID) {
 	r.t.Helper()
 	for i, id := range ids {
 		got := r.mustReceipt(id)
-		if e, err := got.Verify(r.signer.Key()); err != nil || e.Target != strconv.Itoa(i) {
+		if e, err := got.Verify(r.signer().Key()); err != nil || e.Target != strconv.Itoa(i) {
 			r.t.Errorf("receipt %d is of entry %q, %v", i, e.Target, err)
 		}
 		if diff := cmp.Diff(r.restart().mustReceipt(id), got); diff != "" {
@@ -149,7 +149,9 @@ func TestWhatCannotBePlacedAtOnceWaits(t *testing.T) {
 		},
 		"the key is slow to answer": func(r *rig) func() {
 			free := make(chan struct{})
-			r.Log.signer.key = slowKey{r.Log.signer.key, free}
+			slow := r.signer()
+			slow.key = slowKey{slow.key, free}
+			r.held.Store(&slow)
 			return func() { close(free) }
 		},
 		"this hub knows no tree yet": func(r *rig) func() {

@@ -16,7 +16,7 @@ type extension struct {
 }
 
 // extend gives entries their places after from, and signs the tree that they make.
-func (l *Log) extend(from edge, entries []stored) (*extension, error) {
+func (s Signer) extend(from edge, entries []stored) (*extension, error) {
 	leaves := make([][]byte, len(entries))
 	for i, e := range entries {
 		if !e.commits() {
@@ -28,7 +28,7 @@ func (l *Log) extend(from edge, entries []stored) (*extension, error) {
 	if err != nil {
 		return nil, err
 	}
-	if to.note, err = l.signer.sign(to.tree); err != nil {
+	if to.note, err = s.sign(to.tree); err != nil {
 		return nil, err
 	}
 	return &extension{from: from, entries: entries, grown: grown, to: to, tiles: changed}, nil
@@ -86,7 +86,7 @@ func (l *Log) authenticate(ctx context.Context, c *session, h head) (edge, error
 		}
 		return edge{}, nil
 	}
-	tree, err := l.openCheckpoint(h.note, h.size)
+	tree, err := l.openCheckpoint(ctx, h.note, h.size)
 	if err != nil {
 		return edge{}, err
 	}

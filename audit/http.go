@@ -34,6 +34,7 @@ type Handler struct {
 func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/log/checkpoint", httpd.Handle(h.checkpoint)).Methods(http.MethodGet)
 	r.Handle("/v1/log/key", httpd.Handle(h.key)).Methods(http.MethodGet)
+	r.Handle("/v1/log/successions", httpd.Handle(h.successions)).Methods(http.MethodGet)
 	r.Handle("/v1/log/tile/{tile:.+}", h.Authenticated(httpd.Handle(h.tile))).Methods(http.MethodGet)
 	r.Handle("/v1/log/proof", h.Authenticated(httpd.Handle(h.proof))).Methods(http.MethodGet)
 }
@@ -55,10 +56,24 @@ func (h *Handler) checkpoint(w http.ResponseWriter, r *http.Request) error {
 // those that signed earlier checkpoints.
 func (h *Handler) key(w http.ResponseWriter, _ *http.Request) error {
 	var lines []byte
-	for _, k := range h.Log.signer.keys {
+	for _, k := range h.Log.signer().keys {
 		lines = append(append(lines, k.String()...), '\n')
 	}
 	text(w, lines)
+	return nil
+}
+
+// successions answers with the statements by which the log's keys followed each other, so
+// that whoever has pinned one of them gets to the others.
+func (h *Handler) successions(w http.ResponseWriter, r *http.Request) error {
+	texts, err := h.Log.Successions(r.Context())
+	if err != nil {
+		return err
+	}
+	if texts == nil {
+		texts = []string{}
+	}
+	httpd.JSON(w, http.StatusOK, map[string][]string{"successions": texts})
 	return nil
 }
 

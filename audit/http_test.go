@@ -65,7 +65,7 @@ func TestStrangersSeeCheckpointAndKeyOnly(t *testing.T) {
 	get := r.serve()
 	code, _, vkey := get("/v1/log/key", "")
 	key, err := proof.ParseLogKey(strings.TrimSuffix(string(vkey), "\n"))
-	if code != http.StatusOK || err != nil || key.String() != r.signer.Key().String() {
+	if code != http.StatusOK || err != nil || key.String() != r.signer().Key().String() {
 		t.Fatalf("key: %d %q, %v", code, vkey, err)
 	}
 	code, header, signed := get("/v1/log/checkpoint", "")
@@ -93,7 +93,7 @@ func TestAnAuditorRebuildsTheTreeFromTilesAlone(t *testing.T) {
 	r.logMany(600)
 	get := r.serve()
 	_, _, signed := get("/v1/log/checkpoint", "auditor")
-	tree, err := proof.OpenCheckpoint(signed, r.signer.Key())
+	tree, err := proof.OpenCheckpoint(signed, r.signer().Key())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestProofsOverHTTPVerify(t *testing.T) {
 	if code != http.StatusOK || err != nil || p.Index != 33 {
 		t.Fatalf("proof by index: %d, %v", code, err)
 	}
-	if tree, err := p.Verify(leaf[0], r.signer.Key()); err != nil || tree.N != 180 {
+	if tree, err := p.Verify(leaf[0], r.signer().Key()); err != nil || tree.N != 180 {
 		t.Errorf("proof by index: %v, %v", tree, err)
 	}
 
@@ -204,7 +204,7 @@ func TestProofsOverHTTPVerify(t *testing.T) {
 			t.Fatalf("consistency from %d: %d, %v", old, code, err)
 		}
 		if older := r.checkpointOf(old); older != nil {
-			if err := proof.VerifyConsistency(older, newer, hashes, r.signer.Key()); err != nil {
+			if err := proof.VerifyConsistency(older, newer, hashes, r.signer().Key()); err != nil {
 				t.Errorf("consistency from %d: %v", old, err)
 			}
 		}

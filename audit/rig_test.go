@@ -303,7 +303,7 @@ func (r *rig) wantCheckpoints(roots [][]byte) {
 	var before []byte
 	var older tlog.Tree
 	for _, n := range notes {
-		tree, err := proof.OpenCheckpoint(n, r.signer.Key())
+		tree, err := proof.OpenCheckpoint(n, r.signer().Key())
 		if err != nil || !bytes.Equal(tree.Hash[:], roots[tree.N]) {
 			r.t.Fatalf("checkpoint of %d leaves: %v", tree.N, err)
 		}
@@ -316,7 +316,7 @@ func (r *rig) wantCheckpoints(roots [][]byte) {
 			if err != nil || old != older.N {
 				r.t.Fatalf("consistency proof of %d: %d, %v", older.N, old, err)
 			}
-			if err := proof.VerifyConsistency(before, newer, hashes, r.signer.Key()); err != nil {
+			if err := proof.VerifyConsistency(before, newer, hashes, r.signer().Key()); err != nil {
 				r.t.Fatalf("from %d to %d: %v", older.N, tree.N, err)
 			}
 			if older.N > 0 {
@@ -337,7 +337,7 @@ func (r *rig) wantCheckpoints(roots [][]byte) {
 func (r *rig) wantReceipt(id EntryID, roots [][]byte) {
 	r.t.Helper()
 	got := r.mustReceipt(id)
-	e, err := got.Verify(r.signer.Key())
+	e, err := got.Verify(r.signer().Key())
 	if err != nil || e.ID != id.String() {
 		r.t.Fatalf("receipt of %s: entry %s, %v", id, e.ID, err)
 	}
@@ -345,7 +345,7 @@ func (r *rig) wantReceipt(id EntryID, roots [][]byte) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	tree, err := proof.OpenCheckpoint(p.Checkpoint, r.signer.Key())
+	tree, err := proof.OpenCheckpoint(p.Checkpoint, r.signer().Key())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"context"
+	"crypto"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,9 +24,12 @@ const (
 // database; each runs Run.
 type Log struct {
 	Logger *slog.Logger // where Run tells of failures; set it before Run, or nobody hears
+	// Keys finds the private part of a key that has followed ours; without it a log whose key
+	// was changed goes on only after a restart. Set it before Run.
+	Keys func(ed25519.PublicKey) (crypto.Signer, error)
 
 	store  *store
-	signer Signer
+	held   atomic.Pointer[Signer]
 	now    func() time.Time
 	kicked chan struct{}
 	told   chan struct{}
@@ -47,12 +52,14 @@ type Log struct {
 }
 
 func newLog(s *store, signer Signer, now func() time.Time) *Log {
-	return &Log{
-		store: s, signer: signer, now: now,
+	l := &Log{
+		store: s, now: now,
 		kicked: make(chan struct{}, 1), told: make(chan struct{}, 1),
 		waiters: map[EntryID]*waiting{}, fresh: map[EntryID]placed{}, counts: map[string]int64{},
 		ended: make(chan struct{}),
 	}
+	l.held.Store(&signer)
+	return l
 }
 
 // Kick wakes the sequencer. Call it after a commit that appended, unless Receipt follows. It never blocks;
@@ -301,7 +308,7 @@ func (l *Log) batch(ctx context.Context, c *session) (int, error) {
 		l.learn(from)
 		return 0, c.rollback(ctx)
 	}
-	x, err := l.extend(from, waiting)
+	x, err := l.signer().extend(from, waiting)
 	if err != nil {
 		return 0, err
 	}

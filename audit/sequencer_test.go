@@ -268,7 +268,7 @@ func TestTheFirstCheckpointIsOfTheEmptyTree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tree, err := proof.OpenCheckpoint(signed, r.signer.Key()); err != nil || tree.N != 0 {
+	if tree, err := proof.OpenCheckpoint(signed, r.signer().Key()); err != nil || tree.N != 0 {
 		t.Errorf("first checkpoint: %v, %v", tree, err)
 	}
 	r.mustSequence()

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -32,11 +33,7 @@ func NewSigner(origin string, key crypto.Signer, retired ...ed25519.PublicKey) (
 	}
 	s := Signer{key: key}
 	for _, k := range append([]ed25519.PublicKey{public}, retired...) {
-		text, err := note.NewEd25519VerifierKey(origin, k)
-		if err != nil {
-			return Signer{}, fmt.Errorf("naming checkpoint key: %w", err)
-		}
-		logKey, err := proof.ParseLogKey(text)
+		logKey, err := logKeyOf(origin, k)
 		if err != nil {
 			return Signer{}, fmt.Errorf("naming checkpoint key: %w", err)
 		}
@@ -60,6 +57,11 @@ func (s Signer) KeyHash() uint32 { return s.hash }
 // Sign returns the Ed25519 signature of msg (RFC 8032, the plain variant).
 func (s Signer) Sign(msg []byte) ([]byte, error) {
 	return s.key.Sign(rand.Reader, msg, crypto.Hash(0))
+}
+
+// knows reports whether k is one of the log's keys.
+func (s Signer) knows(k proof.LogKey) bool {
+	return slices.ContainsFunc(s.keys, func(own proof.LogKey) bool { return own.String() == k.String() })
 }
 
 // Key returns the public key that verifies new checkpoints.

@@ -84,7 +84,12 @@ func Open(ctx context.Context, log, hub *pgxpool.Pool, signer Signer, now func()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := signer.open(last); err != nil {
+	if texts, err := l.store.successions(ctx); err != nil {
+		return nil, err
+	} else if err := l.inherit(signer, texts); err != nil {
+		return nil, fmt.Errorf("opening the log's successions: %w", err)
+	}
+	if _, err := l.signer().open(last); err != nil {
 		return nil, fmt.Errorf("opening the last checkpoint of the log: %w", err)
 	}
 	return l, nil

@@ -69,7 +69,7 @@ func (l *Log) extendKnown(entries []stored) *extension {
 	if from.note == nil || l.Healthy() != nil {
 		return nil
 	}
-	x, err := l.extend(from, entries)
+	x, err := l.signer().extend(from, entries)
 	if err != nil {
 		return nil
 	}

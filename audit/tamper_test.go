@@ -126,7 +126,7 @@ func TestALogSetBackIsRefusedByWhoeverSawItsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := proof.OpenCheckpoint(signed, fork.signer.Key())
+	tree, err := proof.OpenCheckpoint(signed, fork.signer().Key())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestALogSetBackIsRefusedByWhoeverSawItsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantError(t, "consistency with a kept receipt",
-		proof.VerifyConsistency(p.Checkpoint, newer, hashes, fork.signer.Key()), proof.ErrProof)
+		proof.VerifyConsistency(p.Checkpoint, newer, hashes, fork.signer().Key()), proof.ErrProof)
 }
 
 // setBack restores the state at a size below 256.
@@ -210,6 +210,6 @@ func TestNoReceiptIsMadeOfWhatWasTampered(t *testing.T) {
 }
 
 func (r *rig) mustVerify(id EntryID) error {
-	_, err := r.mustReceipt(id).Verify(r.signer.Key())
+	_, err := r.mustReceipt(id).Verify(r.signer().Key())
 	return err
 }

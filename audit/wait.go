@@ -196,7 +196,7 @@ func (l *Log) Receipt(ctx context.Context, id EntryID) (proof.Receipt, error) {
 	if entry.body == nil {
 		return proof.Receipt{}, ErrErased
 	}
-	tree, err := l.openCheckpoint(p.Checkpoint, p.Size)
+	tree, err := l.openCheckpoint(ctx, p.Checkpoint, p.Size)
 	if err != nil {
 		return proof.Receipt{}, err
 	}
@@ -209,8 +209,17 @@ func (l *Log) Receipt(ctx context.Context, id EntryID) (proof.Receipt, error) {
 }
 
 // openCheckpoint returns the tree of a stored checkpoint, which must be of size.
-func (l *Log) openCheckpoint(signed []byte, size int64) (tlog.Tree, error) {
-	tree, err := l.signer.open(signed)
+func (l *Log) openCheckpoint(ctx context.Context, signed []byte, size int64) (tlog.Tree, error) {
+	tree, err := l.signer().open(signed)
+	if err != nil { // another hub may have gone over to the key that follows ours
+		followed, failed := l.follow(ctx)
+		if failed != nil {
+			return tlog.Tree{}, failed
+		}
+		if followed {
+			tree, err = l.signer().open(signed)
+		}
+	}
 	if err != nil || tree.N != size {
 		return tlog.Tree{}, tampered("a checkpoint that this log did not sign")
 	}
@@ -306,6 +315,6 @@ func (l *Log) published(ctx context.Context, size int64) ([]byte, tlog.Tree, err
 	if err != nil {
 		return nil, tlog.Tree{}, err
 	}
-	tree, err := l.openCheckpoint(signed, size)
+	tree, err := l.openCheckpoint(ctx, signed, size)
 	return signed, tree, err
 }

@@ -195,7 +195,7 @@ func TestAReceiptSaysWhatTheEntrySays(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	entry, err := got.Verify(r.signer.Key())
+	entry, err := got.Verify(r.signer().Key())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestAChangedReceiptIsRefused(t *testing.T) {
 	r := newRig(t)
 	honest := r.mustReceipt(r.logMany(40)[17])
 	text := marshal(t, honest)
-	entry, err := honest.Verify(r.signer.Key())
+	entry, err := honest.Verify(r.signer().Key())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestAChangedReceiptIsRefused(t *testing.T) {
 		if strict.Unmarshal(changed, &got) != nil {
 			return
 		}
-		e, err := got.Verify(r.signer.Key())
+		e, err := got.Verify(r.signer().Key())
 		if err == nil && !cmp.Equal(e, entry) {
 			t.Fatalf("a changed receipt verifies as another entry:\n%s", changed)
 		}
@@ -249,7 +249,7 @@ func TestAnErasedEntryHasNoReceiptButKeepsItsPlace(t *testing.T) {
 	if err != nil || string(text) != kept.Proof {
 		t.Errorf("the proof of an erased entry changed: %v", err)
 	}
-	if _, err := kept.Verify(r.signer.Key()); err != nil {
+	if _, err := kept.Verify(r.signer().Key()); err != nil {
 		t.Errorf("the receipt that a partner kept: %v", err)
 	}
 }

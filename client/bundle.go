@@ -14,10 +14,14 @@ import (
 // envelopes with their receipts, the consent records they rest on, the partners'
 // public keys and the log's. It holds no content.
 type Bundle struct {
-	V        int                      `json:"v"`       // 1
-	Hub      string                   `json:"hub"`     // issuer URL
-	LogKey   string                   `json:"log_key"` // as whoever made the bundle had pinned it
-	Referral string                   `json:"referral"`
+	V        int    `json:"v"`       // 1
+	Hub      string `json:"hub"`     // issuer URL
+	LogKey   string `json:"log_key"` // as whoever made the bundle had pinned it
+	Referral string `json:"referral"`
+
+	// By which the log's keys followed each other, if they did.
+	Successions []string `json:"successions,omitempty"`
+
 	Partners map[string]BundlePartner `json:"partners"`
 	Events   []BundleEvent            `json:"events"` // oldest first
 	Consents []BundleConsent          `json:"consents,omitempty"`
@@ -51,7 +55,7 @@ func (c *Client) Bundle(ctx context.Context, id string) (Bundle, error) {
 	if err != nil {
 		return Bundle{}, err
 	}
-	b := Bundle{V: 1, Hub: c.hub, LogKey: c.logKey.String(), Referral: id, Partners: map[string]BundlePartner{}}
+	b := Bundle{V: 1, Hub: c.hub, LogKey: c.LogKey().String(), Successions: c.LogKey().Successions(), Referral: id, Partners: map[string]BundlePartner{}}
 	signers := []string{events[0].Claims.Issuer, events[0].Claims.Audience}
 	var relied []string
 	for _, e := range events {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"handover/audit/proof"
@@ -40,6 +41,11 @@ type Options struct {
 	ClientID string // as Enrol returned it
 	Keys     Keys
 	LogKey   LogKey // pinned when you enrolled; every receipt is verified with it
+
+	// Followed keeps the statements by which the hub's log went over to another key than the
+	// one you pinned, so that LogKey can be given with them the next time (LogKey.Followed).
+	// nil keeps them in memory: the hub is then asked again.
+	Followed func(successions []string) error
 
 	// Session is a person's sign-in (SignInAs): the client then acts for her, with her
 	// rights. nil acts for the system itself.
@@ -73,7 +79,8 @@ type Client struct {
 	partner  string
 	clientID string
 	keys     Keys
-	logKey   LogKey
+	logKey   atomic.Pointer[LogKey] // with the keys before and after it, as far as they are known
+	followed func(successions []string) error
 	http     *http.Client
 	now      func() time.Time
 	tokens   *tokens
@@ -106,9 +113,10 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("the log key is of %s and not of this hub", o.LogKey.Origin())
 	}
 	c := &Client{
-		hub: hub, host: host, partner: o.Partner, clientID: o.ClientID, keys: o.Keys, logKey: o.LogKey,
+		hub: hub, host: host, partner: o.Partner, clientID: o.ClientID, keys: o.Keys, followed: o.Followed,
 		http: sender(o.HTTP), now: o.Now, known: map[string]keySet{}, memory: o.Known,
 	}
+	c.logKey.Store(&o.LogKey)
 	if c.memory == nil {
 		c.memory = &memory{kept: map[string]KnownKeys{}}
 	}
@@ -135,8 +143,9 @@ func (c *Client) Hub() string { return c.hub }
 // PartnerID is the partner that the client acts for.
 func (c *Client) PartnerID() string { return c.partner }
 
-// LogKey is the pinned key of the hub's log.
-func (c *Client) LogKey() LogKey { return c.logKey }
+// LogKey is the pinned key of the hub's log, with the keys before and after it as far as
+// they are known.
+func (c *Client) LogKey() LogKey { return *c.logKey.Load() }
 
 // parseHub returns the issuer URL as the hub writes it, and its host.
 func parseHub(text string) (hub, host string, err error) {

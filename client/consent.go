@@ -129,7 +129,7 @@ func (c *Client) PostConsent(ctx context.Context, signed RecordedConsent) (Recor
 	}
 	claims := stated.Unverified()
 	signed.ID, signed.Subject, signed.Digest, signed.Receipt = claims.ID, claims.Subject, stated.Digest(), receipt
-	return signed, c.prove(receipt, proof.Entry{Act: "consent.record", Partner: c.partner,
+	return signed, c.prove(ctx, receipt, proof.Entry{Act: "consent.record", Partner: c.partner,
 		Consent: claims.ID, Digest: stated.Digest(), State: claims.Agreement})
 }
 
@@ -170,7 +170,7 @@ func (c *Client) Consent(ctx context.Context, id string) (StoredConsent, error) 
 // one, or the recording.
 func (c *Client) proveConsent(ctx context.Context, stored StoredConsent) error {
 	if stored.Withdrawal == "" {
-		return c.prove(stored.Receipt, proof.Entry{Act: "consent.record", Partner: stored.Claims.Issuer,
+		return c.prove(ctx, stored.Receipt, proof.Entry{Act: "consent.record", Partner: stored.Claims.Issuer,
 			Consent: stored.ID, Digest: stored.Digest})
 	}
 	stated, err := record.ParseWithdrawal(stored.Withdrawal)
@@ -184,7 +184,7 @@ func (c *Client) proveConsent(ctx context.Context, stored StoredConsent) error {
 	if _, err := record.VerifyWithdrawal(stated, key.PublicKey); err != nil {
 		return fmt.Errorf("%w: the withdrawal", ErrForged)
 	}
-	return c.prove(stored.Receipt, proof.Entry{Act: "consent.withdraw", Partner: stated.Unverified().Issuer,
+	return c.prove(ctx, stored.Receipt, proof.Entry{Act: "consent.withdraw", Partner: stated.Unverified().Issuer,
 		Consent: stored.ID, Digest: stated.Digest(), State: "withdrawn"})
 }
 
@@ -216,6 +216,6 @@ func (c *Client) WithdrawConsent(ctx context.Context, id string) (Receipt, error
 	if err != nil {
 		return Receipt{}, err
 	}
-	return receipt, c.prove(receipt, proof.Entry{Act: "consent.withdraw", Partner: c.partner,
+	return receipt, c.prove(ctx, receipt, proof.Entry{Act: "consent.withdraw", Partner: c.partner,
 		Consent: id, Digest: stated.Digest(), State: "withdrawn"})
 }

@@ -68,7 +68,7 @@ func (c *Client) TakeKeys(ctx context.Context) ([]jose.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.prove(answer.Receipt, proof.Entry{Act: "custody.handover", Partner: c.partner}); err != nil {
+	if err := c.prove(ctx, answer.Receipt, proof.Entry{Act: "custody.handover", Partner: c.partner}); err != nil {
 		return nil, err
 	}
 	taken := make([]jose.PrivateKey, 0, len(answer.Keys))

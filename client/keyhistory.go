@@ -52,7 +52,7 @@ func (c *Client) readHistory(ctx context.Context, partner string, from, kept Kno
 	}
 	r := keyReading{known: from.clone()}
 	r.known.V, r.known.Partner = 1, partner
-	x := examiner{logKey: c.logKey, hub: c.hub, kept: kept, own: c.own(partner)}
+	x := examiner{logKey: c.LogKey(), hub: c.hub, kept: kept, own: c.own(partner)}
 	for {
 		page, err := get[keyPage](ctx, c, "/v1/partners/"+url.PathEscape(partner)+"/keys",
 			url.Values{"after": {strconv.Itoa(len(r.known.Entries))}})
@@ -62,6 +62,10 @@ func (c *Client) readHistory(ctx context.Context, partner string, from, kept Kno
 		if page.Partner != partner || page.More && len(page.Changes) == 0 {
 			return r, fmt.Errorf("%w: it is no history of the keys of %s", ErrAnswer, partner)
 		}
+		for _, change := range page.Changes {
+			_, _ = c.verified(ctx, change.Receipt) // so that the log's key is known; page judges the receipt
+		}
+		x.logKey = c.LogKey()
 		if wrong := r.page(x, page); wrong != nil {
 			wrong.Partner = partner
 			return r, wrong

@@ -115,7 +115,7 @@ func (c *Client) release(ctx context.Context, referral string, e Event, names []
 	if e.Claims.Issuer == c.partner {
 		act = "copy.open"
 	}
-	return answer.Sections, answer.Receipt, c.prove(answer.Receipt, proof.Entry{Act: act, Partner: c.partner,
+	return answer.Sections, answer.Receipt, c.prove(ctx, answer.Receipt, proof.Entry{Act: act, Partner: c.partner,
 		Referral: referral, Envelope: e.Digest, Sections: names, Reason: reason})
 }
 

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -11,8 +12,8 @@ import (
 // says what was asked for: expected has the members that must be equal; empty ones
 // are not compared. A hub could otherwise answer one step with the perfectly good
 // receipt of another.
-func (c *Client) prove(r Receipt, expected proof.Entry) error {
-	entry, err := r.Verify(c.logKey)
+func (c *Client) prove(ctx context.Context, r Receipt, expected proof.Entry) error {
+	entry, err := c.verified(ctx, r)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrProof, err)
 	}

@@ -130,7 +130,7 @@ func (c *Client) History(ctx context.Context, id string) ([]Event, error) {
 		}
 		expected := entryOf(e.Claims, e.Digest, id)
 		expected.State = e.State
-		if err := c.prove(*e.Receipt, expected); err != nil {
+		if err := c.prove(ctx, *e.Receipt, expected); err != nil {
 			return nil, fmt.Errorf("step %d: %w", i+1, err)
 		}
 	}

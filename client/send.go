@@ -126,7 +126,7 @@ func (c *Client) Post(ctx context.Context, sealed []byte) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	return receipt, c.prove(receipt, entryOf(claims, u.Digest(), referral))
+	return receipt, c.prove(ctx, receipt, entryOf(claims, u.Digest(), referral))
 }
 
 // entryOf is what the log must say of a packet.

@@ -105,10 +105,11 @@ func (x *examination) log() {
 		x.fails("log", "the bundle's log key is malformed")
 		return
 	}
+	own = lineOf(own, x.bundle.Successions)
 	if x.logKey.Origin() == "" {
 		x.logKey = own
 		x.limit(limitLogKey)
-	} else if own.String() != x.logKey.String() {
+	} else if x.logKey = lineOf(x.logKey, x.bundle.Successions); !x.logKey.Knows(own) {
 		x.fails("log", "the bundle was made with another log key (%s) than the one to be trusted", own)
 	}
 	_, host, err := parseHub(x.bundle.Hub)

@@ -207,6 +207,20 @@ func (l *Local) List(ctx context.Context) ([]Version, error) {
 	return all, ctx.Err()
 }
 
+// Export returns the private keys of the valid versions of a key, oldest first: for whoever
+// moves them to another store, and for nobody else.
+func (l *Local) Export(ctx context.Context, name string) ([]jose.PrivateKey, error) {
+	versions, err := l.valid(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	private := make([]jose.PrivateKey, len(versions))
+	for i, v := range versions {
+		private[len(versions)-1-i] = v.key
+	}
+	return private, nil
+}
+
 // Ready is Store's: what was opened stays open.
 func (l *Local) Ready(ctx context.Context) error { return ctx.Err() }
 

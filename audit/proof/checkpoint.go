@@ -20,6 +20,10 @@ const maxNote = 64 << 10
 type LogKey struct {
 	text     string
 	verifier note.Verifier
+
+	// Of it and the keys before and after it; nil when it is the only one.
+	reigns      []reign
+	successions []string
 }
 
 // ParseLogKey reads a verifier key of the C2SP signed-note form
@@ -50,14 +54,14 @@ func FormatCheckpoint(origin string, tree tlog.Tree) string {
 }
 
 // OpenCheckpoint returns the tree that a signed checkpoint describes. It refuses a
-// checkpoint that key did not sign, one of another origin (a log's key speaks for
+// checkpoint that key (or the key in its line whose turn it was, see Followed) did not sign, one of another origin (a log's key speaks for
 // that log only, C2SP tlog-checkpoint), and extension lines, which this log never
 // signs. Signatures of others, such as witnesses, are neither needed nor checked.
 func OpenCheckpoint(signed []byte, key LogKey) (tlog.Tree, error) {
 	if key.verifier == nil || len(signed) > maxNote {
 		return tlog.Tree{}, ErrSignature
 	}
-	n, err := note.Open(signed, note.VerifierList(key.verifier))
+	n, err := note.Open(signed, note.VerifierList(key.verifiers()...))
 	if err != nil {
 		return tlog.Tree{}, noteError(err)
 	}
@@ -74,6 +78,9 @@ func OpenCheckpoint(signed []byte, key LogKey) (tlog.Tree, error) {
 	}
 	if origin != key.Origin() {
 		return tlog.Tree{}, fmt.Errorf("checkpoint of another log: %w", ErrSignature)
+	}
+	if !key.spoke(n.Sigs, tree.N) {
+		return tlog.Tree{}, fmt.Errorf("checkpoint by a key of the log whose turn it was not: %w", ErrSignature)
 	}
 	return tree, nil
 }

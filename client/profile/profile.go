@@ -64,6 +64,8 @@ type Settings struct {
 	Keys     PublicKeys `json:"keys"`
 	Next     *Next      `json:"next,omitempty"`    // a rotation that has begun
 	Retired  []Retired  `json:"retired,omitempty"` // keys that were replaced and may count for a while
+
+	followed []string // by which statements the log's key was followed by others: log.json
 }
 
 // PublicKeys are the public parts of a profile's keys. That of a system which its agency
@@ -171,7 +173,8 @@ func Read(dir string) (Settings, error) {
 	if err := strict.Unmarshal(data, &s); err != nil || s.V != 1 || !s.Keys.whole() {
 		return Settings{}, fmt.Errorf("%s is damaged: restore it from a backup", path)
 	}
-	return s, nil
+	s.followed, err = readFollowed(dir)
+	return s, err
 }
 
 func (p *Profile) save() error {
@@ -213,7 +216,7 @@ func (p *Profile) client(keys privateKeys, session *client.Session) (*client.Cli
 	if p.settings.ClientID == "" {
 		return nil, ErrNotEnrolled
 	}
-	logKey, err := client.ParseLogKey(p.settings.LogKey)
+	logKey, err := p.settings.logKey()
 	if err != nil {
 		return nil, fmt.Errorf("the profile's log key is damaged: %w", err)
 	}
@@ -221,6 +224,7 @@ func (p *Profile) client(keys privateKeys, session *client.Session) (*client.Cli
 		Hub: p.settings.Hub, Partner: p.settings.Partner, ClientID: p.settings.ClientID, LogKey: logKey,
 		Keys:    client.Keys{Authentication: keys.authentication, Signing: keys.signing.Signer(), Encryption: keys.encryption},
 		Session: session, HTTP: p.options.HTTP, Now: p.options.Now, Known: knownKeys{p.dir},
+		Followed: func(successions []string) error { return keepFollowed(p.dir, successions) },
 	})
 }
 
@@ -228,7 +232,7 @@ func (p *Profile) client(keys privateKeys, session *client.Session) (*client.Cli
 // partner's own signing key for its own packets and records. A profile that is not
 // enrolled trusts nothing.
 func (s Settings) Trust() client.Trust {
-	logKey, err := client.ParseLogKey(s.LogKey)
+	logKey, err := s.logKey()
 	if err != nil {
 		return client.Trust{}
 	}

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -72,6 +69,9 @@ func assemble(ctx context.Context, cfg Config, address string, logger *slog.Logg
 		return nil, err
 	}
 	h.log.Logger = logger
+	if _, err := catchUp(ctx, h.log, store); err != nil {
+		return nil, fmt.Errorf("giving the log its newest key: %w", err)
+	}
 	return h, h.mount(cfg, pool, store)
 }
 
@@ -88,34 +88,6 @@ func (h *hub) close() {
 	for _, p := range h.pools {
 		p.Close()
 	}
-}
-
-// openLog opens the audit log under the hub's name.
-func openLog(ctx context.Context, cfg Config, store keys.Store, logPool, pool *pgxpool.Pool) (*audit.Log, error) {
-	versions, err := store.Public(ctx, checkpointKey)
-	if err != nil {
-		return nil, fmt.Errorf("reading the key of checkpoints: %w", err)
-	}
-	var retired []ed25519.PublicKey
-	for _, k := range versions[1:] {
-		if public, ok := k.CryptoKey().(ed25519.PublicKey); ok {
-			retired = append(retired, public)
-		}
-	}
-	// The signer outlives the start, so it is not bound to the start's context.
-	key, err := keys.Signer(context.WithoutCancel(ctx), store, checkpointKey)
-	if err != nil {
-		return nil, fmt.Errorf("reading the key of checkpoints: %w", err)
-	}
-	issuer, err := url.Parse(cfg.Issuer)
-	if err != nil {
-		return nil, fmt.Errorf("reading the issuer: %w", err)
-	}
-	signer, err := audit.NewSigner(issuer.Host+"/v1/log", key.Key, retired...)
-	if err != nil {
-		return nil, err
-	}
-	return audit.Open(ctx, logPool, pool, signer, time.Now)
 }
 
 // mount builds the domains over the pool and hangs their routes into one router.

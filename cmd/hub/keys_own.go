@@ -12,7 +12,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
+	"handover/audit"
 	"handover/internal/fault"
+	"handover/internal/pg"
 	"handover/keys"
 	"handover/keys/jose"
 	"handover/oauth"
@@ -93,34 +95,49 @@ func listKeys(ctx context.Context, out io.Writer, s stores) error {
 func keysRotateCommand(environ []string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate NAME",
-		Short: "Make a new version of access-token or kek; the one before counts for another hour",
+		Short: "Make a new version of access-token, checkpoint or kek; the one before counts for another hour",
 		Long: `Make a new version of one of the hub's own keys. access-token: new tokens are signed with it,
-and tokens of the version before count until they end. kek, in Vault: new secrets are wrapped
-with it; hub keys rewrap then wraps the old ones anew.`,
+and tokens of the version before count until they end. checkpoint: the log goes over to it by
+a statement that both keys sign; clients follow from the key they have pinned, and hubs that
+run go over by themselves. kek, in Vault: new secrets are wrapped with it; hub keys rewrap
+then wraps the old ones anew.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withKeys(environ, func(_ Config, s stores) error {
-				told, err := s.rotate(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
+			told, err := rotate(cmd.Context(), environ, args[0])
+			if err == nil {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), told)
-				return err
-			})
+			}
+			return err
 		},
 	}
 }
 
-var errRotatable = errors.New("the keys that this rotates are access-token and, in Vault, kek")
+var errRotatable = errors.New("the keys that this rotates are access-token, checkpoint and, in Vault, kek")
 
-func (s stores) rotate(ctx context.Context, name string) (told string, err error) {
-	switch {
-	case name == accessTokenKey:
-		k, err := s.Rotate(ctx, name, jose.ES256)
-		return fmt.Sprintf("%s: new tokens are signed with %s", name, k.KeyID()), err
-	case name == wrappingKey && s.vault != nil:
-		n, err := s.vault.RotateWrapping(ctx)
-		return fmt.Sprintf("%s: new secrets are wrapped with version %d. Next: hub keys rewrap", name, n), err
+func rotate(ctx context.Context, environ []string, name string) (told string, err error) {
+	switch name {
+	case checkpointKey:
+		err = withWorkshop(ctx, environ, func(w workshop) error {
+			kid, err := w.rotateLog(ctx)
+			told = "checkpoint: the log is signed with " + kid
+			return err
+		})
+		return told, err
+	case accessTokenKey, wrappingKey:
+		err = withKeys(environ, func(_ Config, s stores) error {
+			if name == wrappingKey && s.vault == nil {
+				return errRotatable
+			}
+			if name == wrappingKey {
+				n, err := s.vault.RotateWrapping(ctx)
+				told = fmt.Sprintf("%s: new secrets are wrapped with version %d. Next: hub keys rewrap", name, n)
+				return err
+			}
+			k, err := s.Rotate(ctx, name, jose.ES256)
+			told = fmt.Sprintf("%s: new tokens are signed with %s", name, k.KeyID())
+			return err
+		})
+		return told, err
 	}
 	return "", errRotatable
 }
@@ -133,8 +150,8 @@ func keysRewrapCommand(environ []string) *cobra.Command {
 meanwhile open both the old and the new ones. Run again after a failure, it goes on.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withKeysAndDatabase(cmd.Context(), environ, func(_ Config, s stores, pool *pgxpool.Pool) error {
-				n, err := rewrap(cmd.Context(), pool, s)
+			return withWorkshop(cmd.Context(), environ, func(w workshop) error {
+				n, err := w.rewrap(cmd.Context())
 				if err == nil {
 					_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d secrets are wrapped anew\n", n)
 				}
@@ -144,23 +161,57 @@ meanwhile open both the old and the new ones. Run again after a failure, it goes
 	}
 }
 
+// workshop is what work on keys needs besides the stores: the database, as the schema's
+// owner.
+type workshop struct {
+	stores
+	cfg      Config
+	pool     *pgxpool.Pool
+	registry *partners.Store
+}
+
 // rewrap wraps anew what each room keeps wrapped.
-func rewrap(ctx context.Context, pool *pgxpool.Pool, s keys.Store) (int, error) {
-	registry, err := partnersOver(pool)
-	if err != nil {
-		return 0, err
-	}
+func (w workshop) rewrap(ctx context.Context) (int, error) {
 	total := 0
 	for _, room := range []interface {
 		Rewrap(context.Context, keys.Store) (int, error)
-	}{oauth.NewStore(pool), signin.NewStore(pool), registry, &managed.Desk{Pool: pool}} {
-		n, err := room.Rewrap(ctx, s)
+	}{oauth.NewStore(w.pool), signin.NewStore(w.pool), w.registry, &managed.Desk{Pool: w.pool}} {
+		n, err := room.Rewrap(ctx, w)
 		total += n
 		if err != nil {
 			return total, err
 		}
 	}
 	return total, nil
+}
+
+// rotateLog makes a new version of the key of checkpoints, unless one was left by a rotation
+// that came to no end, and gives it to the log.
+func (w workshop) rotateLog(ctx context.Context) (kid string, err error) {
+	return w.withLog(ctx, func(log *audit.Log) error {
+		candidates, err := logKeys{ctx, w}.candidates()
+		if err == nil && log.SignsWith(candidates[0]) {
+			_, err = w.Rotate(ctx, checkpointKey, jose.EdDSA)
+		}
+		return err
+	})
+}
+
+// withLog opens the log, lets prepare act, and gives the log the newest version of its key.
+func (w workshop) withLog(ctx context.Context, prepare func(*audit.Log) error) (kid string, err error) {
+	pool, err := pg.Open(ctx, w.pool.Config().ConnString(), pg.RoleLog, logConnections)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	log, err := openLog(ctx, w.cfg, w, pool, pool)
+	if err != nil {
+		return "", err
+	}
+	if err := prepare(log); err != nil {
+		return "", err
+	}
+	return catchUp(ctx, log, w)
 }
 
 // withKeys opens the configured stores for an operator's command.
@@ -176,10 +227,11 @@ func withKeys(environ []string, act func(Config, stores) error) error {
 	return plainly(act(cfg, s))
 }
 
-// withKeysAndDatabase is withKeys with the database as the schema's owner.
-func withKeysAndDatabase(ctx context.Context, environ []string, act func(Config, stores, *pgxpool.Pool) error) error {
+func withWorkshop(ctx context.Context, environ []string, act func(workshop) error) error {
 	return withKeys(environ, func(cfg Config, s stores) error {
-		return operateOn(ctx, environ, func(pool *pgxpool.Pool, _ *partners.Store) error { return act(cfg, s, pool) })
+		return operateOn(ctx, environ, func(pool *pgxpool.Pool, registry *partners.Store) error {
+			return act(workshop{s, cfg, pool, registry})
+		})
 	})
 }
 
@@ -194,13 +246,4 @@ func plainly(err error) error {
 		return errors.New(refusal.Text)
 	}
 	return err
-}
-
-// partnersOver is the registry over a pool of the schema's owner.
-func partnersOver(pool *pgxpool.Pool) (*partners.Store, error) {
-	firewall, err := partners.LoadFirewall()
-	if err != nil {
-		return nil, err
-	}
-	return partners.NewStore(pool, firewall), nil
 }

@@ -42,6 +42,7 @@ const access = `
 	POST /account/notices/{notice}/dismiss        page
 	GET  /v1/log/checkpoint                       public
 	GET  /v1/log/key                              public
+	GET  /v1/log/successions                      public
 	POST /v1/enrol                                public
 	GET  /v1/people                               partner:admin
 	POST /v1/people                               partner:admin

@@ -74,8 +74,8 @@ func sign(ctx context.Context, s keys.Store, name string, key jose.PublicKey, me
 	return s.Sign(ctx, name, key.KeyID(), digest[:], crypto.SHA256)
 }
 
-// verifies reports whether sig is key's over message, by package crypto alone.
-func verifies(key jose.PublicKey, message, sig []byte) bool {
+// Verifies reports whether sig is key's over message, by package crypto alone.
+func Verifies(key jose.PublicKey, message, sig []byte) bool {
 	switch k := key.CryptoKey().(type) {
 	case *ecdsa.PublicKey:
 		digest := sha256.Sum256(message)
@@ -147,13 +147,13 @@ func signatures(t *testing.T, s keys.Store) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !verifies(k, message, sig) {
+			if !Verifies(k, message, sig) {
 				t.Errorf("%s: the signature is not version %d's", alg, i)
 			}
-			if verifies([]jose.PublicKey{now, old}[i], message, sig) {
+			if Verifies([]jose.PublicKey{now, old}[i], message, sig) {
 				t.Errorf("%s: the signature is the other version's", alg)
 			}
-			if verifies(k, []byte("another message"), sig) {
+			if Verifies(k, []byte("another message"), sig) {
 				t.Errorf("%s: the signature is over anything", alg)
 			}
 		}
@@ -194,7 +194,7 @@ func overlap(t *testing.T, s keys.Store) {
 	}
 	for i, k := range made {
 		sig, err := sign(t.Context(), s, "key", k, []byte("message"))
-		if err != nil || !verifies(k, []byte("message"), sig) {
+		if err != nil || !Verifies(k, []byte("message"), sig) {
 			t.Errorf("version %d of 3 does not sign any more: %v", 3-i, err)
 		}
 	}
