@@ -130,5 +130,5 @@ func (w workshop) onlyOwn(ctx context.Context) error {
 	if len(others) == 0 {
 		return nil
 	}
-	return fmt.Errorf("Vault does not give out the signing keys of partners whose keys the hub holds (%s): let those partners hold their own keys first, or stay with Vault", strings.Join(others, ", "))
+	return fmt.Errorf("the signing keys of partners whose keys the hub holds are in Vault, which gives none out (%s): let those partners hold their own keys first, or stay with Vault", strings.Join(others, ", "))
 }

@@ -18,7 +18,7 @@ import (
 
 // ErrOther means that Vault made a key of that name itself: an imported one cannot become
 // a version of it.
-var ErrOther = errors.New("Vault has a key of this name already, of its own making: it takes none from elsewhere under it")
+var ErrOther = errors.New("a key of this name is in Vault already, of its own making: it takes none from elsewhere under it")
 
 // Import brings versions of a key from another store, oldest first, so that their kids and
 // all that they signed stay as they are. The private parts travel wrapped under Vault's
@@ -71,7 +71,7 @@ func (s *Store) bring(ctx context.Context, p place, k jose.PrivateKey, all []ver
 	}
 	fresh, err := s.ask(ctx, p.name)
 	if err == nil && !slices.ContainsFunc(fresh, func(v version) bool { return v.key.Equal(k.Public()) }) {
-		err = errors.New("Vault has taken another key than the one that was sent")
+		err = errors.New("another key came to Vault than the one that was sent")
 	}
 	return err
 }
@@ -98,7 +98,7 @@ func (s *Store) wrapFor(ctx context.Context, der []byte) ([]byte, error) {
 	}
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
-		return nil, errors.New("Vault gave no wrapping key")
+		return nil, errors.New("no wrapping key came from Vault")
 	}
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Store) wrapFor(ctx context.Context, der []byte) ([]byte, error) {
 	}
 	public, ok := parsed.(*rsa.PublicKey)
 	if !ok {
-		return nil, errors.New("Vault's wrapping key is no RSA key")
+		return nil, errors.New("the wrapping key of Vault is no RSA key")
 	}
 	var once [32]byte
 	defer clear(once[:])
