@@ -49,7 +49,9 @@ func index(shown []Key) (map[string]jose.PublicKey, *SwappedKey) {
 	return keys, nil
 }
 
-// take verifies the next change and adds it to what is known, or says what does not fit.
+// take verifies the next change and adds it to what is known, or says what does not fit. Its
+// time is not before that of the change it follows: the hub chooses it, and would otherwise
+// have a key that has ended sign for another, as of when it counted.
 func (x *examiner) take(known *KnownKeys, c KeyChange) (proof.Entry, *SwappedKey) {
 	number := int64(len(known.Entries)) + 1
 	entry, err := c.Receipt.Verify(x.logKey)
@@ -63,6 +65,9 @@ func (x *examiner) take(known *KnownKeys, c KeyChange) (proof.Entry, *SwappedKey
 	if k.Position != number || c.Position != number {
 		return entry, misfit(k.Key, "what the hub shows as change %d of its keys is change %d, by the log", number, k.Position)
 	}
+	if entry.Time.Before(known.Last) {
+		return entry, misfit(k.Key, "the log has change %d of its keys at an earlier time than the change before it", number)
+	}
 	var wrong *SwappedKey
 	switch entry.Act {
 	case proof.KeyAdded:
@@ -73,7 +78,7 @@ func (x *examiner) take(known *KnownKeys, c KeyChange) (proof.Entry, *SwappedKey
 		wrong = misfit(k.Key, "the log's entry of change %d is of the act %s", number, entry.Act)
 	}
 	if wrong == nil {
-		known.Entries = append(known.Entries, entry.ID)
+		known.Entries, known.Last = append(known.Entries, entry.ID), entry.Time
 	}
 	return entry, wrong
 }

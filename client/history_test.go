@@ -64,6 +64,13 @@ func (h *fakeHub) brought(partner, use, introduced string, key jose.PrivateKey, 
 	h.addKey(partner, key.Public(), use, introduced, by.ID, sign("handover-key+jwt", s, by))
 }
 
+// broughtAt is brought of an encryption key, as of another time.
+func (h *fakeHub) broughtAt(partner string, key jose.PrivateKey, by jose.SigningKey, at time.Time) {
+	k := proof.KeyChange{Key: key.KeyID(), Use: client.Encryption, From: at, Until: at.Add(time.Hour), Introduced: proof.Countersigned, By: by.ID}
+	h.changeAt(partner, proof.KeyAdded, sign("handover-key+jwt", h.rotation(partner, client.Encryption, key), by), k, at)
+	h.keys[partner] = append(h.keys[partner], client.Key{PublicKey: key.Public(), Use: k.Use, NotBefore: k.From, NotAfter: k.Until})
+}
+
 // TestAChangeOfWhatAHubShowsOfKeysIsRefusedOrMeansTheSame changes one byte of an answer, or one
 // field, of what a client asks for whom it knows and for whom it does not.
 func TestAChangeOfWhatAHubShowsOfKeysIsRefusedOrMeansTheSame(t *testing.T) {
@@ -162,6 +169,7 @@ func forgeries() map[string]forgery {
 		p.hub.keys[camden] = append(p.hub.keys[camden], client.Key{PublicKey: k, Use: use, NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour)})
 	}
 	unsigned := "was introduced without the signature of a key of theirs that counted"
+	earlier := "at an earlier time than the change before it"
 	return map[string]forgery{
 		"a key without an entry":           {func(p *pair, _ jose.SigningKey) { shown(p, seal.Public(), client.Encryption) }, "there is no entry in the log for the encryption key " + seal.KeyID(), true, false},
 		"a key that is missing":            {func(p *pair, _ jose.SigningKey) { p.hub.keys[camden] = p.hub.keys[camden][:2] }, "does not show", true, false},
@@ -181,6 +189,19 @@ func forgeries() map[string]forgery {
 			p.hub.changeAt(camden, proof.KeyAdded, sign("handover-key+jwt", p.hub.rotation(camden, client.Encryption, seal), by), k, now())
 			p.hub.keys[camden] = append(p.hub.keys[camden], client.Key{PublicKey: seal.Public(), Use: client.Encryption, NotBefore: k.From, NotAfter: k.Until})
 		}, "would count from before the log had it", true, false},
+		"a key that an ended one signed for, as of before its end": {func(p *pair, by jose.SigningKey) {
+			for i, k := range p.hub.keys[camden] {
+				if k.KeyID() == by.ID {
+					k.NotAfter = now()
+					p.hub.change(camden, proof.KeyEnded, "", proof.KeyChange{Key: by.ID, Use: k.Use, From: k.NotBefore, Until: k.NotAfter})
+					p.hub.keys[camden][i] = k
+				}
+			}
+			p.hub.broughtAt(camden, seal, by, now().Add(-30*time.Second))
+		}, earlier, true, false},
+		"a key from before the last change that was seen": {func(p *pair, by jose.SigningKey) {
+			p.hub.broughtAt(camden, seal, by, now().Add(-30*time.Second))
+		}, earlier, true, false},
 		"a key that an authentication key signed for": {func(p *pair, _ jose.SigningKey) {
 			p.hub.brought(camden, client.Encryption, proof.Countersigned, seal, p.hub.private[camden].Authentication.Signer())
 		}, unsigned, true, true},

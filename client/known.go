@@ -15,8 +15,9 @@ import (
 type KnownKeys struct {
 	V       int        `json:"v"` // 1
 	Partner string     `json:"partner"`
-	Entries []string   `json:"entries"` // one for each change, in order
-	Keys    []KnownKey `json:"keys"`    // in the order in which they came
+	Entries []string   `json:"entries"`       // one for each change, in order
+	Keys    []KnownKey `json:"keys"`          // in the order in which they came
+	Last    time.Time  `json:"last,omitzero"` // of the last change's entry: none that follows is earlier
 }
 
 // KnownKey is one key, as the log proves it.
