@@ -147,6 +147,7 @@ func (p slot) queue(b *pgx.Batch, wrapped string, entry audit.EntryID) {
 // now, and with which keys. Until its batch has run it says no.
 type Held struct {
 	person  bool
+	managed bool // the newest key that the agency signs with, whether it counts or not, is the hub's
 	signing Key // the newest that counts
 	sealing Key
 }
@@ -160,6 +161,9 @@ func (s *Store) QueueHeld(b *pgx.Batch, c Caller) *Held {
 		SELECT EXISTS (SELECT FROM partner_user u JOIN partner p ON p.id = u.partner
 			WHERE u.id = $1 AND u.partner = $2 AND u.status = 'active' AND u.role = $3 AND u.signed_out_at <= $4 AND p.status = 'active')`,
 		c.User(), c.Partner(), c.Role(), c.Proved()).QueryRow(func(row pgx.Row) error { return row.Scan(&h.person) })
+	b.Queue(`
+		SELECT coalesce((SELECT custody = 'hub' FROM partner_key WHERE partner = $1 AND use = 'signing'
+			ORDER BY not_before DESC, kid LIMIT 1), false)`, c.Partner()).QueryRow(func(row pgx.Row) error { return row.Scan(&h.managed) })
 	b.Queue(`
 		SELECT DISTINCT ON (use) partner, kid, use, custody, jwk, not_before, not_after, revoked_at FROM partner_key
 		WHERE partner = $1 AND use IN ('signing', 'encryption') AND revoked_at IS NULL AND now() >= not_before AND now() < not_after
@@ -186,6 +190,19 @@ func (h *Held) Keys() (signing, sealing jose.PublicKey, err error) {
 		return jose.PublicKey{}, jose.PublicKey{}, ErrNotManaged
 	}
 	return h.signing.PublicKey, h.sealing.PublicKey, nil
+}
+
+// Opens returns nil if the hub may open for the caller what waits for her agency, and else
+// what Keys returns. It asks for no key that counts: what was sealed to one that was revoked
+// or has ended since is opened nowhere else.
+func (h *Held) Opens() error {
+	switch {
+	case !h.person:
+		return ErrUnauthenticated
+	case !h.managed:
+		return ErrNotManaged
+	}
+	return nil
 }
 
 // Wrapped are private keys of a partner as the database holds them. Until its batch has
@@ -221,6 +238,15 @@ func (w *Wrapped) scan(rows pgx.Rows) error {
 		return nil
 	})
 	return err
+}
+
+// kids names the keys.
+func (w *Wrapped) kids() []string {
+	kids := make([]string, 0, len(w.rows))
+	for _, r := range w.rows {
+		kids = append(kids, r.kid)
+	}
+	return kids
 }
 
 // Unwrap opens the keys, by kid. The caller destroys them when the one act is over: no key

@@ -209,6 +209,9 @@ func (s *Store) give(ctx context.Context, tx pgx.Tx, store keys.Store, move stri
 	if err := s.keep(ctx, tx, &batch, store, partner, handed, entry); err != nil {
 		return err
 	}
+	if err := closeTakings(ctx, tx, partner, "", entry, true); err != nil {
+		return err
+	}
 	batch.Queue(`UPDATE custody_move SET done_at = now(), wrapped = NULL, log_entry = $2 WHERE id = $1 AND done_at IS NULL`, move, entry)
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("registering managed keys: %w", err)

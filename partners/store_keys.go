@@ -37,7 +37,7 @@ func (s *Store) RotateKey(ctx context.Context, c Caller, hub, statement string) 
 		if err != nil {
 			return err
 		}
-		held, err = r.replace(ctx, tx, history, introduced, statement)
+		held, err = r.replace(ctx, tx, history, HeldByPartner, introduced, statement)
 		return err
 	})
 	if pg.Violates(err, "partner_key_once") || pg.Violates(err, "partner_key_pkey") {
@@ -62,7 +62,7 @@ func (s *Store) signingKeys(ctx context.Context, tx pgx.Tx, partner ID) (signing
 
 // replace shortens the old key's time and adds the new one, if that does not make more
 // than mostCurrent of them.
-func (r rotationStatement) replace(ctx context.Context, tx pgx.Tx, history *keyHistory, introduced, statement string) (HeldKey, error) {
+func (r rotationStatement) replace(ctx context.Context, tx pgx.Tx, history *keyHistory, custody Custody, introduced, statement string) (HeldKey, error) {
 	old := heldKey{kid: r.Retire, use: r.Use, client: r.Client}
 	var standing bool
 	var current int
@@ -84,7 +84,7 @@ func (r rotationStatement) replace(ctx context.Context, tx pgx.Tx, history *keyH
 	if current >= mostCurrent {
 		return HeldKey{}, ErrKeysTooMany
 	}
-	n := newKey{use: r.Use, client: r.Client, key: r.Key, replaces: r.Retire, introduced: introduced}
+	n := newKey{use: r.Use, custody: custody, client: r.Client, key: r.Key, replaces: r.Retire, introduced: introduced}
 	if r.Use != Authentication {
 		n.by, n.statement = r.signed.KeyID(), statement
 	}

@@ -54,6 +54,9 @@ func (s *Store) beginTaking(ctx context.Context, tx pgx.Tx, partner ID, by strin
 	if now.signing.Custody != HeldByHub {
 		return "", time.Time{}, ErrNotManaged
 	}
+	if err := closeTakings(ctx, tx, partner, "", entry, false); err != nil {
+		return "", time.Time{}, err
+	}
 	code = string(partner) + "." + strings.ToLower(rand.Text())
 	digest := sha256.Sum256([]byte(code))
 	err = tx.QueryRow(ctx, `
@@ -64,6 +67,20 @@ func (s *Store) beginTaking(ctx context.Context, tx pgx.Tx, partner ID, by strin
 		return "", time.Time{}, fmt.Errorf("beginning a move of keys: %w", err)
 	}
 	return code, expires, nil
+}
+
+// closeTakings ends the takings of a partner but the one that is kept: those that have only
+// begun, and with taken also those whose system has not confirmed. A code that was
+// replaced, or whose system was overtaken by another, does nothing any more.
+func closeTakings(ctx context.Context, tx pgx.Tx, partner ID, kept string, entry audit.EntryID, taken bool) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE custody_move SET done_at = now(), log_entry = $3
+		WHERE partner = $1 AND toward = 'partner' AND done_at IS NULL AND id IS DISTINCT FROM nullif($2, '')::uuid AND ($4 OR taken_at IS NULL)`,
+		partner, kept, entry, taken)
+	if err != nil {
+		return fmt.Errorf("ending a move of keys: %w", err)
+	}
+	return nil
 }
 
 // present are the keys of a partner that count now.
@@ -128,7 +145,10 @@ func (s *Store) Take(ctx context.Context, store keys.Store, hub, code, statement
 		var move string
 		err := tx.QueryRow(ctx, `
 			SELECT m.id::text, m.client FROM custody_move m JOIN partner p ON p.id = m.partner
-			WHERE m.code_digest = $1 AND m.toward = 'partner' AND now() < m.expires_at AND p.status = 'active' FOR UPDATE OF m`, digest[:]).Scan(&move, &taken)
+			WHERE m.code_digest = $1 AND m.toward = 'partner' AND now() < m.expires_at AND p.status = 'active'
+			  AND (m.taken_at IS NOT NULL OR m.done_at IS NULL AND (m.begun_by IS NULL OR EXISTS (SELECT FROM partner_user u
+				WHERE u.id = m.begun_by AND u.status = 'active' AND u.role = 'administrator' AND u.signed_out_at <= m.expires_at - $2::interval)))
+			FOR UPDATE OF m`, digest[:], moveLife).Scan(&move, &taken)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrInvitation
 		}
@@ -183,6 +203,9 @@ func (s *Store) take(ctx context.Context, tx pgx.Tx, store keys.Store, hub, move
 	entry, err := logNow(ctx, tx, proof.Entry{Act: "custody.take", Partner: string(c.Partner), Client: c.ID,
 		Digest: e.Keys.Signing.Thumbprint(), Target: move})
 	if err != nil {
+		return err
+	}
+	if err := closeTakings(ctx, tx, c.Partner, move, entry, true); err != nil {
 		return err
 	}
 	by := keys.SignerOf(ctx, store, SigningKeyName(c.Partner), p.signing.PublicKey)
@@ -253,8 +276,14 @@ func (s *Store) HandOver(ctx context.Context, c Caller) (*Handover, error) {
 		}
 		e := c.Entry("custody.handover")
 		e.Target, e.Digest = move, h.to.Thumbprint()
-		h.Entry, err = logNow(ctx, tx, e)
-		return err
+		if h.Entry, err = logNow(ctx, tx, e); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE custody_move SET handed = $2, log_entry = $3 WHERE id = $1`, move, h.wrapped.kids(), h.Entry)
+		if err != nil {
+			return fmt.Errorf("noting what is handed over: %w", err)
+		}
+		return nil
 	})
 	return h, err
 }
@@ -298,7 +327,8 @@ func (s *Store) taking(ctx context.Context, tx pgx.Tx, c Caller) (move string, p
 }
 
 // Confirm is the system's word that it keeps the keys it was handed: the hub destroys what it
-// has of them. Said again it is as it was. Error: ErrMove.
+// has of them, and of no others. Said again it is as it was. Error: ErrMove, also for a system
+// that was handed nothing.
 func (s *Store) Confirm(ctx context.Context, c Caller) error {
 	return pg.As(ctx, s.pool, string(c.Partner()), func(tx pgx.Tx) error {
 		if _, err := holdKeys(ctx, tx, c.Partner()); err != nil {
@@ -317,6 +347,13 @@ func (s *Store) Confirm(ctx context.Context, c Caller) error {
 		if err != nil {
 			return err
 		}
+		var handed []string
+		if err := tx.QueryRow(ctx, `SELECT handed FROM custody_move WHERE id = $1`, move).Scan(&handed); err != nil {
+			return fmt.Errorf("reading what was handed over: %w", err)
+		}
+		if handed == nil {
+			return ErrMove
+		}
 		e := c.Entry("custody.moved")
 		e.Target, e.Reason = move, string(HeldByPartner)
 		entry, err := logNow(ctx, tx, e)
@@ -324,7 +361,7 @@ func (s *Store) Confirm(ctx context.Context, c Caller) error {
 			return err
 		}
 		var b pgx.Batch
-		b.Queue(`DELETE FROM managed_key WHERE partner = $1`, c.Partner())
+		b.Queue(`DELETE FROM managed_key WHERE partner = $1 AND kid = ANY ($2)`, c.Partner(), handed)
 		b.Queue(`UPDATE custody_move SET done_at = now(), log_entry = $2 WHERE id = $1`, move, entry)
 		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 			return fmt.Errorf("destroying managed keys: %w", err)

@@ -38,6 +38,34 @@ func manageCommand(environ []string) *cobra.Command {
 	}
 }
 
+func renewCommand(environ []string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "renew ID",
+		Short: "Put new keys in the place of those that the hub holds for a partner",
+		Long: "Put new keys in the place of those that the hub holds for a partner. The old signing key signs for them; both old keys\n" +
+			"count a while longer, and what waits stays readable. If it fails half way, run it again within the hour.",
+		Example: `  hub partner renew larkfield-housing`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := load(environ)
+			if err != nil {
+				return err
+			}
+			store, err := openKeys(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			return operate(cmd.Context(), environ, func(s *partners.Store) error {
+				if err := s.Renew(cmd.Context(), store, cfg.Issuer, partners.ID(args[0])); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s has new keys, which the hub holds\n", args[0])
+				return err
+			})
+		},
+	}
+}
+
 func releaseCommand(environ []string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "release ID",

@@ -102,7 +102,7 @@ func partnerCommand(environ []string) *cobra.Command {
 		statusCommand(environ, "suspend", "Stop a partner at once", (*partners.Store).Suspend),
 		manageCommand(environ),
 		releaseCommand(environ),
-		expectCommand(environ),
+		renewCommand(environ), expectCommand(environ),
 		statusCommand(environ, "resume", "Let a suspended partner take part again", (*partners.Store).Resume),
 		listCommand(environ))
 	return cmd

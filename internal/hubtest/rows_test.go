@@ -59,7 +59,7 @@ const granted = `
 	client_invitation: INSERT SELECT UPDATE(used_at)
 	consent: INSERT SELECT
 	consent_state: INSERT SELECT UPDATE(log_entry,withdrawal,withdrawal_digest,withdrawn_at,withdrawn_by)
-	custody_move: INSERT SELECT UPDATE(client,done_at,log_entry,taken_at,wrapped)
+	custody_move: INSERT SELECT UPDATE(client,done_at,handed,log_entry,taken_at,wrapped)
 	delivery: INSERT SELECT UPDATE(delivered_at,log_entry,opened_at,state)
 	invitation: SELECT UPDATE(used_at)
 	managed_key: DELETE INSERT SELECT

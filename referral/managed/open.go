@@ -47,7 +47,7 @@ func (d *Desk) Open(ctx context.Context, c partners.Caller, id string, o referra
 	if err != nil {
 		return Opened{}, err
 	}
-	if _, _, err := l.held.Keys(); err != nil {
+	if err := l.held.Opens(); err != nil {
 		return Opened{}, err
 	}
 	var u unlocking

@@ -16,6 +16,7 @@ CREATE TABLE custody_move (
     expires_at  timestamptz NOT NULL,
     client      text REFERENCES partner_client, -- the system that took the keys
     taken_at    timestamptz,
+    handed      text[], -- kids of the keys that the system was given: no other is destroyed on its word
     done_at     timestamptz,
     log_entry   uuid NOT NULL REFERENCES audit_entry,
     CONSTRAINT custody_move_kind CHECK ((toward = 'partner') = (code_digest IS NOT NULL)
@@ -26,4 +27,4 @@ CREATE TABLE custody_move (
 ALTER TABLE custody_move ENABLE ROW LEVEL SECURITY;
 CREATE POLICY custody_move_own ON custody_move
     USING (partner = nullif(current_setting('hub.partner', true), ''));
-GRANT SELECT, INSERT, UPDATE (client, taken_at, done_at, wrapped, log_entry) ON custody_move TO handover_hub;
+GRANT SELECT, INSERT, UPDATE (client, taken_at, handed, done_at, wrapped, log_entry) ON custody_move TO handover_hub;
