@@ -79,6 +79,12 @@ func Trusting(t testing.TB, client *http.Client) *Hub {
 	return assemble(t, &Hub{DB: pgtest.New(t), keys: openKeys(t), issuer: Issuer, client: client})
 }
 
+// Keeping returns a hub whose keys are in store, which has those of New's hubs already.
+func Keeping(t testing.TB, store keys.Store) *Hub {
+	t.Helper()
+	return assemble(t, &Hub{DB: pgtest.New(t), keys: store, issuer: Issuer})
+}
+
 // Another returns a second hub on the database of the first, with the same keys and
 // connections of its own.
 func (h *Hub) Another(t testing.TB) *Hub {

@@ -27,7 +27,13 @@ type scene struct {
 func newScene(t *testing.T) scene {
 	t.Helper()
 	h := hubtest.New(t)
-	s := scene{hub: h, managed: h.Managed(t, "rosewood", partners.Housing), own: h.Agency(t, "harbour", partners.VAWGService)}
+	return sceneOf(t, h, h.Managed(t, "rosewood", partners.Housing))
+}
+
+// sceneOf is the scene around an agency whose keys the hub holds.
+func sceneOf(t *testing.T, h *hubtest.Hub, managed *hubtest.Agency) scene {
+	t.Helper()
+	s := scene{hub: h, managed: managed, own: h.Agency(t, "harbour", partners.VAWGService)}
 	s.worker = h.Person(t, s.managed.ID, partners.Caseworker)
 	s.service, s.offered = h.Offer(t, s.managed), h.Offer(t, s.own)
 	h.Agree(t, s.managed, s.own)
