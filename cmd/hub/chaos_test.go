@@ -151,6 +151,17 @@ func (h *victim) env() []string {
 	return slices.Concat(os.Environ(), own, h.extra)
 }
 
+// operatorEnv is the environment of operator's commands beside the running hub. It names the
+// database, so that no command has to find out that a hub runs.
+func (h *victim) operatorEnv() []string {
+	h.t.Helper()
+	address, err := os.ReadFile(filepath.Join(h.dir, "database.url"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return []string{"HUB_DIR=" + h.dir, "PORT=" + h.port, "HUB_DATABASE_URL=" + string(address)}
+}
+
 // start starts the hub and waits until it can accept a packet.
 func (h *victim) start() {
 	h.t.Helper()
@@ -221,7 +232,7 @@ func (h *victim) awaitReceipts(senders []*sender, n int) {
 // furnish enrols the agencies and gives each sender a request to repeat.
 func (h *victim) furnish() []*sender {
 	h.t.Helper()
-	r := running{Config: Config{Issuer: h.issuer}, env: []string{"HUB_DIR=" + h.dir}}
+	r := running{Config: Config{Issuer: h.issuer}, env: h.operatorEnv()}
 	r.join(h.t, "storm-housing", "housing")
 	service := ""
 	var senders []*sender

@@ -30,7 +30,7 @@ type moving struct {
 // keys runs one of the operator's commands on keys, with HUB_KEYS as the hub has it.
 func (m *moving) keys(in string, args ...string) string {
 	m.t.Helper()
-	r := running{env: append(onVault(m.server.Addr, m.ids, "operator"), "HUB_DIR="+m.dir, "PORT="+m.port, "HUB_KEYS="+in)}
+	r := running{env: append(append(onVault(m.server.Addr, m.ids, "operator"), "HUB_KEYS="+in), m.operatorEnv()...)}
 	return r.operator(m.t, append([]string{"keys"}, args...)...)
 }
 
@@ -91,7 +91,7 @@ func (m *moving) wrappedBy(frame string) {
 func (m *moving) setProvider() {
 	m.t.Helper()
 	secret := file(m.t, "a client secret")
-	r := running{env: []string{"HUB_DIR=" + m.dir, "PORT=" + m.port}}
+	r := running{env: m.operatorEnv()}
 	r.operator(m.t, "provider", "set", "storm-housing", "--issuer", "https://login.storm.example", "--client-id", "handover",
 		"--client-secret-file", secret, "--domain", "storm.example", "--claim", "groups", "--role", "staff=caseworker")
 }

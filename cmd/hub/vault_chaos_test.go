@@ -66,6 +66,7 @@ func TestChaosOfVault(t *testing.T) {
 		trouble.begin()
 		h.awaitUnready()
 		h.refusesToken(stranger)
+		time.Sleep(time.Second) // so that the load meets it
 		trouble.end()
 		h.awaitReady()
 	}
@@ -89,7 +90,7 @@ func TestChaosOfVault(t *testing.T) {
 // unsigned is a system that has enrolled and has no token yet.
 func (h *victim) unsigned(id string) *profile.Profile {
 	h.t.Helper()
-	r := running{Config: Config{Issuer: h.issuer}, env: []string{"HUB_DIR=" + h.dir}}
+	r := running{Config: Config{Issuer: h.issuer}, env: h.operatorEnv()}
 	r.operator(h.t, "partner", "add", id, "--name", "Sample agency", "--category", "housing", "--area", "E09000007")
 	own, err := profile.Create(h.t.Context(), h.t.TempDir(), profile.Options{})
 	if err != nil {

@@ -42,6 +42,9 @@ func Conform(t *testing.T, open func(t *testing.T) keys.Store) {
 		{"ChangedBlobDoesNotOpen", blobs},
 		{"EndedCallDoesNothing", ended},
 		{"SignerPrintsNoKey", prints},
+		{"ListTellsWhatIsValid", lists},
+		{"StoreThatAnswersIsReady", ready},
+		{"RewrappedIsBoundAsBefore", rewraps},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
 	}
