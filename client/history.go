@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"handover/audit/proof"
@@ -144,13 +145,27 @@ func (x *examiner) vouched(known *KnownKeys, next *KnownKey, entry proof.Entry, 
 		next.Introduced, next.Unconfirmed = unsigned, true
 	case k.Introduced == proof.SelfSigned && k.Use == Signing && k.By == k.Key:
 		next.Unconfirmed = len(x.kept.Entries) > 0
-	case k.Introduced == proof.Countersigned && signer != nil && signer.Use == Signing && signer.ValidAt(entry.Time):
+	case k.Introduced == proof.Countersigned && signer != nil && signer.Use == Signing && signer.ValidAt(entry.Time) && !x.spent(k, entry.Time):
 		next.Unconfirmed = signer.Unconfirmed
 	default:
 		next.Introduced, next.Unconfirmed = unsigned, true
 	}
 	next.Unconfirmed = next.Unconfirmed && !x.own[k.Key]
 	return nil
+}
+
+// spent reports whether a key that is new here has for its signer one whose end or revocation
+// was seen here, which another history does not undo.
+func (x *examiner) spent(k *proof.KeyChange, at time.Time) bool {
+	if x.kept.find(k.Key) != nil {
+		return false // what it signed for while it counted
+	}
+	for _, seen := range slices.Concat(x.kept.standing(), x.kept.gone()) {
+		if seen.ID == k.By {
+			return !seen.ValidAt(at)
+		}
+	}
+	return false
 }
 
 // unsigned is how a key was introduced for which no key of the partner's that counted signed.
@@ -225,6 +240,7 @@ func match(known KnownKeys, shown []Key) ([]Key, *SwappedKey) {
 	if len(shown) != len(known.Keys) {
 		return nil, misfit("", "it does not show all keys that the log has")
 	}
+	known.Keys = known.standing()
 	keys := make([]Key, len(shown))
 	for i, k := range shown {
 		at := known.find(k.KeyID())

@@ -51,7 +51,7 @@ func (c *Client) readHistory(ctx context.Context, partner string, from, kept Kno
 			Title: "No partner that takes part has this id. Check it against the directory."}
 	}
 	r := keyReading{known: from.clone()}
-	r.known.V, r.known.Partner = 1, partner
+	r.known.V, r.known.Partner, r.known.Ends = 1, partner, kept.Ends
 	x := examiner{logKey: c.LogKey(), hub: c.hub, kept: kept, own: c.own(partner)}
 	for {
 		page, err := get[keyPage](ctx, c, "/v1/partners/"+url.PathEscape(partner)+"/keys",
@@ -141,7 +141,7 @@ func (c *Client) KeyHistory(ctx context.Context, partner string) (KeyHistory, er
 		return KeyHistory{}, err
 	}
 	r, err := c.readHistory(ctx, partner, KnownKeys{}, kept)
-	h := KeyHistory{Partner: partner, Events: r.events, Keys: r.known.Keys, Known: len(kept.Entries)}
+	h := KeyHistory{Partner: partner, Events: r.events, Keys: r.known.standing(), Known: len(kept.Entries)}
 	if err != nil {
 		return h, err
 	}
@@ -185,8 +185,8 @@ var ErrNoSuchKey = errors.New("no key with this fingerprint counts now")
 // AcceptKey notes that a person has compared the fingerprint of a key with the partner: the
 // key counts here from now on, and so does what it signed for. It reads the whole history
 // anew, which must be proved by the log; where it is another than what was kept, it takes its
-// place, and keys that were known before stay known. Errors: ErrNoSuchKey, a *SwappedKey that
-// no confirmation can settle.
+// place: keys that were known before stay known, and what was seen to end or be revoked stays
+// so for good. Errors: ErrNoSuchKey, a *SwappedKey that no confirmation can settle.
 func (c *Client) AcceptKey(ctx context.Context, partner, fingerprint string) (KnownKey, error) {
 	kept, err := c.memory.Known(partner)
 	if err != nil {
@@ -196,11 +196,21 @@ func (c *Client) AcceptKey(ctx context.Context, partner, fingerprint string) (Kn
 	if err != nil {
 		return KnownKey{}, err
 	}
-	k := r.known.find(fingerprint)
+	r.known.endAs(kept)
+	standing := KnownKeys{Keys: r.known.standing()}
+	k := standing.find(fingerprint)
+	if is := r.known.find(fingerprint); is != nil && is.Revoked.IsZero() && !k.Revoked.IsZero() {
+		wrong := misfit(fingerprint, "the %s key %s was revoked, as was seen here, on %s, and its history does not say so any more: a revocation is for good, ask them for another key",
+			k.Use, k.ID, k.Revoked.UTC().Format(time.DateOnly))
+		wrong.Partner = partner
+		return KnownKey{}, wrong
+	}
 	if k == nil || !k.ValidAt(c.now()) {
 		return KnownKey{}, fmt.Errorf("%w: %s of %s", ErrNoSuchKey, fingerprint, partner)
 	}
-	r.known.confirm(fingerprint, c.now().UTC().Truncate(time.Second))
+	at := c.now().UTC().Truncate(time.Second)
+	r.known.confirm(fingerprint, at)
+	k.Confirmed, k.Unconfirmed = at, false
 	c.mu.Lock()
 	delete(c.known, partner)
 	c.mu.Unlock()

@@ -15,9 +15,10 @@ import (
 type KnownKeys struct {
 	V       int        `json:"v"` // 1
 	Partner string     `json:"partner"`
-	Entries []string   `json:"entries"`       // one for each change, in order
-	Keys    []KnownKey `json:"keys"`          // in the order in which they came
-	Last    time.Time  `json:"last,omitzero"` // of the last change's entry: none that follows is earlier
+	Entries []string   `json:"entries"`        // one for each change, in order
+	Keys    []KnownKey `json:"keys"`           // in the order in which they came
+	Last    time.Time  `json:"last,omitzero"`  // of the last change's entry: none that follows is earlier
+	Ends    []SeenEnd  `json:"ends,omitempty"` // that hold whatever the history says now
 }
 
 // KnownKey is one key, as the log proves it.
@@ -38,6 +39,15 @@ type KnownKey struct {
 	// on, and that no person has confirmed it: nothing is sealed to it, nothing verified by it.
 	Unconfirmed bool      `json:"unconfirmed,omitzero"`
 	Confirmed   time.Time `json:"confirmed,omitzero"` // when a person did
+}
+
+// SeenEnd is the end of a key that was seen in a history which another has replaced. It is
+// for good: a hub that shows another history does not bring back a key that somebody stole.
+type SeenEnd struct {
+	ID      string    `json:"kid"`
+	Until   time.Time `json:"until"`
+	Revoked time.Time `json:"revoked,omitzero"`
+	Reason  string    `json:"reason,omitempty"`
 }
 
 // ValidAt reports whether a signature made at t by this key counts now.
@@ -74,7 +84,7 @@ func (m *memory) Keep(known KnownKeys) error {
 }
 
 func (k KnownKeys) clone() KnownKeys {
-	k.Entries, k.Keys = slices.Clone(k.Entries), slices.Clone(k.Keys)
+	k.Entries, k.Keys, k.Ends = slices.Clone(k.Entries), slices.Clone(k.Keys), slices.Clone(k.Ends)
 	return k
 }
 
@@ -85,6 +95,51 @@ func (k *KnownKeys) find(kid string) *KnownKey {
 		return nil
 	}
 	return &k.Keys[i]
+}
+
+// standing returns the keys with the ends that were seen of them, where those are nearer than
+// what the history says.
+func (k KnownKeys) standing() []KnownKey {
+	keys := slices.Clone(k.Keys)
+	for _, e := range k.Ends {
+		for i := range keys {
+			if keys[i].ID == e.ID {
+				keys[i].shorten(e)
+			}
+		}
+	}
+	return keys
+}
+
+// shorten gives the key an end that was seen of it, if it is nearer.
+func (k *KnownKey) shorten(e SeenEnd) {
+	if e.Until.Before(k.Until) {
+		k.Until = e.Until
+	}
+	if k.Revoked.IsZero() {
+		k.Revoked, k.Reason = e.Revoked, e.Reason
+	}
+}
+
+// endAs notes the ends of the keys that were kept, for a history that says otherwise of them.
+func (k *KnownKeys) endAs(kept KnownKeys) {
+	k.Ends = nil
+	for _, was := range slices.Concat(kept.standing(), kept.gone()) {
+		is := k.find(was.ID)
+		if is == nil || was.Until.Before(is.Until) || !was.Revoked.IsZero() && is.Revoked.IsZero() {
+			k.Ends = append(k.Ends, SeenEnd{ID: was.ID, Until: was.Until, Revoked: was.Revoked, Reason: was.Reason})
+		}
+	}
+}
+
+// gone returns what is left of keys that the history has not: their ends.
+func (k KnownKeys) gone() (gone []KnownKey) {
+	for _, e := range k.Ends {
+		if k.find(e.ID) == nil {
+			gone = append(gone, KnownKey{ID: e.ID, Until: e.Until, Revoked: e.Revoked, Reason: e.Reason})
+		}
+	}
+	return gone
 }
 
 // root returns the unconfirmed key on which one rests: itself, or the one that signed for it.
