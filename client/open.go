@@ -122,6 +122,7 @@ func (c *Client) release(ctx context.Context, referral string, e Event, names []
 // unseal tries the keys that may open a section. Which one it needs stands in the
 // section; a key that has been replaced still opens what was sealed to it.
 func (c *Client) unseal(e packet.Envelope, name, jwe string) (content Content, err error) {
+	err = packet.ErrUnseal.With("section", name) // with no key at all
 	for _, key := range c.keys.Encryption {
 		if content, err = e.Unseal(name, jwe, key); err == nil {
 			return content, nil

@@ -18,8 +18,9 @@ const retiredKey = "recipient-key-retired"
 // replaced during each of them has more to mend than we can.
 const mostSealings = 3
 
-// ErrNoCopy means that the content of a packet cannot be had from the packet.
-var ErrNoCopy = errors.New("the packet holds no copy of its content that you can open: send it anew from where the content is")
+// ErrNoCopy means that the content of a packet cannot be had from the packet: there is no
+// copy in it. One that is there and does not open now may yet, so it is another error.
+var ErrNoCopy = errors.New("the packet holds no copy of its content: send it anew from where the content is")
 
 // sendFresh posts what seal makes. When the recipient's key has been replaced since, it
 // has it made anew, for the current key: the same packet id, because the hub stored
@@ -61,8 +62,12 @@ func (c *Client) Reseal(ctx context.Context, sealed []byte) ([]byte, error) {
 	}
 	content := map[string]Content{}
 	for name := range claims.Sections {
-		if content[name], err = c.unseal(envelope, name, u.Copy(name)); err != nil {
+		own := u.Copy(name)
+		if own == "" {
 			return nil, ErrNoCopy
+		}
+		if content[name], err = c.unseal(envelope, name, own); err != nil {
+			return nil, fmt.Errorf("opening your own copy, for which an earlier key of yours may be missing here: %w", local(err))
 		}
 	}
 	claims.IssuedAt = 0

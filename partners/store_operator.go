@@ -61,6 +61,21 @@ func (s *Store) RevokeKeyOf(ctx context.Context, id ID, kid string, why Revocati
 	return s.operate(ctx, e, func(tx pgx.Tx, _ audit.EntryID) error { return revokeKey(ctx, tx, id, kid, why) })
 }
 
+// VouchedBy returns the other keys of a partner that came by a statement of the key: whoever
+// else had it may have brought them. It needs the schema owner's pool.
+func (s *Store) VouchedBy(ctx context.Context, id ID, kid string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT kid FROM partner_key_change WHERE partner = $1 AND kid <> $2 AND jose_kid(statement) = $2 ORDER BY position`, id, kid)
+	if err != nil {
+		return nil, fmt.Errorf("finding what a key vouched for: %w", err)
+	}
+	kids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("finding what a key vouched for: %w", err)
+	}
+	return kids, nil
+}
+
 // Outlive waits until the transactions that were open when it was called have ended, at
 // most ten seconds. One that read a key a moment before it was revoked may yet store what
 // the key signed: whoever lists that afterwards misses nothing.

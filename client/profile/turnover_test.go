@@ -2,7 +2,10 @@ package profile_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,6 +13,7 @@ import (
 	"time"
 
 	"handover/client"
+	"handover/client/profile"
 	"handover/internal/hubtest"
 	"handover/keys/jose"
 )
@@ -229,5 +233,52 @@ func TestSendFollowsAKeyThatIsReplacedMeanwhile(t *testing.T) {
 			}
 			b.reads(t, receipt)
 		})
+	}
+}
+
+// A copy that does not open now is no reason to take the packet for lost: the key may be in
+// a backup.
+func TestACopyThatDoesNotOpenIsNotMissing(t *testing.T) {
+	t.Parallel()
+	a, b := newSides(t)
+	c := a.now.Load()
+	seal := func(noCopies bool) []byte {
+		t.Helper()
+		sealed, err := c.Seal(t.Context(), client.Request{To: b.name, Consent: a.consent, Service: b.service, Area: hubtest.Area, Urgency: "urgent",
+			NoCopies: noCopies, Sections: map[string]client.Content{"need": client.Content(`{"summary":"a bed tonight"}`)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sealed
+	}
+	with, without := seal(false), seal(true)
+	if _, err := c.Reseal(t.Context(), without); !errors.Is(err, client.ErrNoCopy) {
+		t.Errorf("without copies: %v", err)
+	}
+	if err := a.rotate(t, client.Encryption, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(a.dir, "profile.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var settings profile.Settings
+	if err := json.Unmarshal(data, &settings); err != nil {
+		t.Fatal(err)
+	}
+	settings.Keys.Encryption = settings.Keys.Encryption[:1] // the one before is in the backup
+	if data, err = json.Marshal(settings); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	poor, err := a.open(t).Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := poor.Reseal(t.Context(), with); client.Code(err) != "section-unreadable" || errors.Is(err, client.ErrNoCopy) {
+		t.Errorf("without the key: %v", err)
 	}
 }

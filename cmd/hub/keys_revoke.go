@@ -82,6 +82,7 @@ type touched struct {
 	Key      string             `json:"kid"`
 	Packets  []referral.Touched `json:"packets"`
 	Consents []consent.Signed   `json:"consents"`
+	Keys     []string           `json:"keys"` // of the partner, which it vouched for
 }
 
 func showTouched(ctx context.Context, out io.Writer, pool *pgxpool.Pool, s *partners.Store, partner partners.ID, kid string, asJSON bool) (err error) {
@@ -90,6 +91,9 @@ func showTouched(ctx context.Context, out io.Writer, pool *pgxpool.Pool, s *part
 		return err
 	}
 	if t.Consents, err = (&consent.Store{Pool: pool, Partners: s}).AllSignedBy(ctx, partner, kid); err != nil {
+		return err
+	}
+	if t.Keys, err = s.VouchedBy(ctx, partner, kid); err != nil {
 		return err
 	}
 	if asJSON {
@@ -101,7 +105,7 @@ func showTouched(ctx context.Context, out io.Writer, pool *pgxpool.Pool, s *part
 // print says it to people. Nothing of a woman or her need is in it.
 func (t touched) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	if len(t.Packets)+len(t.Consents) == 0 {
+	if len(t.Packets)+len(t.Consents)+len(t.Keys) == 0 {
 		fmt.Fprintln(w, "It signed nothing, and opens nothing that the hub holds.")
 		return w.Flush()
 	}
@@ -118,6 +122,9 @@ func (t touched) print(out io.Writer) error {
 	}
 	for _, c := range t.Consents {
 		fmt.Fprintf(w, "consent\t%s\t\t\t%s\tit signed its %s\n", c.ID, c.Recorded.UTC().Format(time.RFC3339), strings.Join(c.Of, " and "))
+	}
+	for _, kid := range t.Keys {
+		fmt.Fprintf(w, "key\t%s\t\t\t\tit vouched for this one: revoke it too if it is not theirs\n", kid)
 	}
 	fmt.Fprintf(w, "Next: ask %s and the partners named which of these are theirs; have them sent anew.\n", t.Partner)
 	return w.Flush()
