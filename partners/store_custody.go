@@ -148,7 +148,7 @@ func (p slot) queue(b *pgx.Batch, wrapped string, entry audit.EntryID) {
 type Held struct {
 	person  bool
 	managed bool // the newest key that the agency signs with, whether it counts or not, is the hub's
-	signing Key // the newest that counts
+	signing Key  // the newest that counts
 	sealing Key
 }
 
