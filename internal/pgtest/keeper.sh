@@ -7,12 +7,13 @@ shift 2
 "$@" 3<&- >/dev/null 2>>"$folder/server.log" &
 server=$!
 
-cat <&3 >/dev/null
-while sleep "$linger" 3<&-; [ "$(cat <&3 | wc -c)" -gt 0 ]; do :; done
+# It reads by itself: a child would outlive a keeper that is killed, and still be joined.
+read -r joined <&3
+while sleep "$linger" 3<&-; read -r joined <&3; [ -n "$joined" ]; do :; done
 
 # From here on nobody new finds the FIFO; those who opened it in time are waited for.
 mv "$folder/join" "$folder/gone"
-cat <&3 >/dev/null
+read -r joined <&3
 
 kill -QUIT "$server"
 wait "$server"
