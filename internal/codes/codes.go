@@ -9,11 +9,16 @@ import (
 	"strings"
 )
 
-// Code is one value of a list with the words a caseworker reads for it.
+// Code is one value of a list, with the words a caseworker reads for it and where it comes
+// from: a statute and its section, a standard, or this exchange itself.
 type Code struct {
-	Code  string
-	Label string
+	Code   string
+	Label  string
+	Source string
 }
+
+// ours is the source of a code that this exchange defines, for want of a standard one.
+const ours = "Handover"
 
 // List is a closed list of codes, in reading order.
 type List []Code
@@ -48,23 +53,23 @@ func (l List) String() string { return strings.Join(l.Codes(), ", ") }
 // Purposes are why information moves.
 func Purposes() List {
 	return List{
-		{"emergency-accommodation", "somewhere safe to sleep tonight"},
-		{"housing", "a home, or keeping one"},
-		{"duty-to-refer", "homelessness referral to a housing authority (Housing Act 1996 s213B)"},
-		{"gp-registration", "registering with a GP practice"},
-		{"health-care", "physical health care"},
-		{"mental-health", "mental health care"},
-		{"substance-use", "help with drugs or alcohol"},
-		{"advocacy", "someone on her side"},
-		{"exiting-support", "support to leave exploitation"},
-		{"outreach", "being met where she is"},
-		{"legal-advice", "legal advice"},
-		{"immigration-advice", "immigration advice"},
-		{"benefits", "benefits and money"},
-		{"nrm", "National Referral Mechanism"},
-		{"marac", "multi-agency risk assessment conference"},
-		{"protect-from-harm", "protecting her or others from harm"},
-		{"handover", "another agency taking over"},
+		{"emergency-accommodation", "somewhere safe to sleep tonight", ours},
+		{"housing", "a home, or keeping one", ours},
+		{"duty-to-refer", "homelessness referral to a housing authority", "Housing Act 1996 s213B"},
+		{"gp-registration", "registering with a GP practice", "GMS Contracts Regulations 2015 Sch 3"},
+		{"health-care", "physical health care", ours},
+		{"mental-health", "mental health care", ours},
+		{"substance-use", "help with drugs or alcohol", ours},
+		{"advocacy", "someone on her side", ours},
+		{"exiting-support", "support to leave exploitation", ours},
+		{"outreach", "being met where she is", ours},
+		{"legal-advice", "legal advice", ours},
+		{"immigration-advice", "immigration advice", ours},
+		{"benefits", "benefits and money", ours},
+		{"nrm", "National Referral Mechanism", "Modern Slavery Act 2015 s49 guidance"},
+		{"marac", "multi-agency risk assessment conference", "SafeLives MARAC guidance"},
+		{"protect-from-harm", "protecting her or others from harm", ours},
+		{"handover", "another agency taking over", ours},
 	}
 }
 
@@ -72,20 +77,20 @@ func Purposes() List {
 // the class they declare.
 func Sections() List {
 	return List{
-		{"identity", "who she is"},
-		{"contact", "how to reach her"},
-		{"safe-contact", "how to reach her safely"},
-		{"need", "what she needs"},
-		{"risk", "what could hurt her"},
-		{"health", "health"},
-		{"access-needs", "what she needs to take part"},
-		{"housing", "her housing"},
-		{"children", "her children"},
-		{"immigration", "immigration"},
-		{"justice", "contact with the justice system"},
-		{"location", "where she is"},
-		{"history", "what happened before"},
-		{"note", "a note between workers"},
+		{"identity", "who she is", ours},
+		{"contact", "how to reach her", ours},
+		{"safe-contact", "how to reach her safely", ours},
+		{"need", "what she needs", ours},
+		{"risk", "what could hurt her", ours},
+		{"health", "health", ours},
+		{"access-needs", "what she needs to take part", ours},
+		{"housing", "her housing", ours},
+		{"children", "her children", ours},
+		{"immigration", "immigration", ours},
+		{"justice", "contact with the justice system", ours},
+		{"location", "where she is", ours},
+		{"history", "what happened before", ours},
+		{"note", "a note between workers", ours},
 	}
 }
 
@@ -99,44 +104,44 @@ func IsAttachment(name string) bool {
 // Urgencies are how soon she must be answered.
 func Urgencies() List {
 	return List{
-		{"emergency", "emergency"},
-		{"urgent", "urgent"},
-		{"routine", "routine"},
+		{"emergency", "emergency", ours},
+		{"urgent", "urgent", ours},
+		{"routine", "routine", ours},
 	}
 }
 
 // DeclineReasons are why a recipient cannot take a referral.
 func DeclineReasons() List {
 	return List{
-		{"no-capacity", "no capacity now"},
-		{"out-of-area", "outside the area served"},
-		{"not-eligible", "not eligible for this service"},
-		{"already-known", "already being helped here"},
-		{"conflict-of-interest", "conflict of interest"},
-		{"unsafe", "not safe for her here"},
-		{"unreadable", "could not be opened: seal it again"},
-		{"other", "another reason"},
+		{"no-capacity", "no capacity now", ours},
+		{"out-of-area", "outside the area served", ours},
+		{"not-eligible", "not eligible for this service", ours},
+		{"already-known", "already being helped here", ours},
+		{"conflict-of-interest", "conflict of interest", ours},
+		{"unsafe", "not safe for her here", ours},
+		{"unreadable", "could not be opened: seal it again", ours},
+		{"other", "another reason", ours},
 	}
 }
 
 // FailReasons are why accepted help ended without its outcome.
 func FailReasons() List {
 	return List{
-		{"could-not-reach", "she could not be reached"},
-		{"she-declined", "she declined"},
-		{"moved-away", "she moved away"},
-		{"service-ended", "the service ended"},
-		{"other", "another reason"},
+		{"could-not-reach", "she could not be reached", ours},
+		{"she-declined", "she declined", ours},
+		{"moved-away", "she moved away", ours},
+		{"service-ended", "the service ended", ours},
+		{"other", "another reason", ours},
 	}
 }
 
 // WithdrawReasons are why a sender takes a referral back.
 func WithdrawReasons() List {
 	return List{
-		{"consent-withdrawn", "she withdrew her agreement"},
-		{"no-longer-needed", "no longer needed"},
-		{"sent-in-error", "sent in error"},
-		{"other", "another reason"},
+		{"consent-withdrawn", "she withdrew her agreement", ours},
+		{"no-longer-needed", "no longer needed", ours},
+		{"sent-in-error", "sent in error", ours},
+		{"other", "another reason", ours},
 	}
 }
 
@@ -144,26 +149,26 @@ func WithdrawReasons() List {
 // it was read.
 func OpenReasons() List {
 	return List{
-		{"triage", "to see who should take it"},
-		{"decide", "to decide whether to take it"},
-		{"provide-service", "to help her"},
-		{"safeguard", "to keep her or others safe"},
-		{"resend", "to send it again"},
+		{"triage", "to see who should take it", ours},
+		{"decide", "to decide whether to take it", ours},
+		{"provide-service", "to help her", ours},
+		{"safeguard", "to keep her or others safe", ours},
+		{"resend", "to send it again", ours},
 	}
 }
 
 // Outcomes are what came of a completed referral.
 func Outcomes() List {
 	return List{
-		{"housed", "housed"},
-		{"accommodated-temporarily", "temporary accommodation"},
-		{"registered", "registered"},
-		{"engaged", "engaged with the service"},
-		{"advice-given", "advice given"},
-		{"protected", "protected"},
-		{"referred-on", "referred on"},
-		{"need-met-otherwise", "need met in another way"},
-		{"partly-met", "partly met"},
+		{"housed", "housed", ours},
+		{"accommodated-temporarily", "temporary accommodation", ours},
+		{"registered", "registered", ours},
+		{"engaged", "engaged with the service", ours},
+		{"advice-given", "advice given", ours},
+		{"protected", "protected", ours},
+		{"referred-on", "referred on", ours},
+		{"need-met-otherwise", "need met in another way", ours},
+		{"partly-met", "partly met", ours},
 	}
 }
 
