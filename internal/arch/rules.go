@@ -83,11 +83,12 @@ func doesIO() []string {
 // exceptIO are packages below doesIO that only parse.
 func exceptIO() []string { return []string{"net/url", "net/netip", "net/textproto"} }
 
-// pureLibraries are the only ones of others that a pure package may use.
+// pureLibraries are the only ones of others that a pure package may use. jsonschema could load
+// a document from a file; the schemas are built in, and given a loader that loads nothing.
 func pureLibraries() []string {
 	return []string{
 		"github.com/go-json-experiment/json", "github.com/google/uuid",
-		"github.com/lestrrat-go/jwx/v2", "golang.org/x/crypto", "golang.org/x/mod/sumdb",
+		"github.com/lestrrat-go/jwx/v2", "github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/crypto", "golang.org/x/mod/sumdb",
 	}
 }
 
@@ -122,6 +123,7 @@ func seams() []seam {
 		{"github.com/hashicorp/vault", nil, []string{"keys/vault"}, false},
 		{"github.com/openbao/openbao", nil, []string{"keys/vault"}, false},
 		{"github.com/lestrrat-go", nil, []string{"keys/jose"}, false},
+		{"github.com/santhosh-tekuri", nil, []string{"referral/packet/schema"}, false},
 		{"github.com/pressly/goose", nil, []string{"internal/pg"}, false},
 		{"github.com/prometheus", nil, []string{"internal/httpd", "cmd"}, true},
 		{"github.com/spf13/cobra", nil, []string{"cmd"}, false},
