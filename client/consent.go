@@ -1,7 +1,6 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -12,28 +11,43 @@ import (
 
 	"handover/audit/proof"
 	"handover/consent/record"
+	"handover/internal/strict"
 )
 
-// Notice is what she was told before she agreed.
-type Notice = record.Notice
+// What a consent is made of: what she was told, the lawful basis of one agency, the
+// statutory gate, and how she was asked.
+type (
+	Notice        = record.Notice
+	Basis         = record.Basis
+	Gate          = record.Gate
+	Circumstances = record.Circumstances
+)
 
 // Consent is what she agreed to, to be recorded. Zero values are filled in where a
 // default is given.
 type Consent struct {
 	ID         string   // UUIDv7; default a new one
 	Subject    string   // her random reference (NewSubject); default a new one
+	Supersedes string   // id of the earlier record that this one takes the place of, if any; its subject too
 	Purpose    string   // one of the codes of purposes
 	Recipients []string // partner ids, or category:NAME; police only as category:police
 	Sections   []string // what she agrees to share
 	Withheld   []string // what she does not, which wins
 	Agreement  string   // default agreed
-	Method     string   // how she said it: one of Methods
+	Method     string   // how she said it: one of Methods; only where she was asked
 	Onward     string   // default ask-each-time
-	Notice     Notice
-	Given      time.Time // default now
-	From       time.Time // default Given
-	Expires    time.Time // default 28 days after From
-	Act        string    // the worker, by opaque id
+	Notice     Notice   // only where she was asked
+	Bases      []Basis  // lawful bases, your own at least; a controller that is left out is your agency
+	Gate       Gate     // default the one that the purpose needs, or none
+
+	How   Circumstances     // how she was asked; zero only where she was not
+	Words map[string]string // texts that only your agency can read again: her-words, capacity, circumstances
+
+	Given   time.Time // default now
+	From    time.Time // default Given
+	Expires time.Time // default 28 days after From
+	Review  time.Time // when to look at it again; default never
+	Act     string    // the worker, by opaque id
 }
 
 // Methods are the codes of how she can have said it.
@@ -49,6 +63,9 @@ type RecordedConsent struct {
 	Digest  string  `json:"digest"` // by which packets bind it
 	Record  string  `json:"record"` // the signed record
 	Receipt Receipt `json:"receipt"`
+
+	Circumstances string            `json:"circumstances,omitempty"` // as they are posted beside it
+	Sealed        map[string]string `json:"sealed,omitempty"`
 }
 
 // StoredConsent is a consent record as the hub keeps it, verified: signed by its
@@ -57,53 +74,22 @@ type StoredConsent struct {
 	ID          string        `json:"id"`
 	Record      string        `json:"record"` // the signed record
 	Digest      string        `json:"digest"`
-	State       string        `json:"state"` // agreed, refused, withdrawn, expired
+	State       string        `json:"state"`  // what she said, or withdrawn, expired, superseded
+	Review      string        `json:"review"` // whether a manager has to look at it: not-needed, awaited, stands, does-not-stand
 	RecordedAt  time.Time     `json:"recorded_at"`
 	WithdrawnAt time.Time     `json:"withdrawn_at,omitzero"`
 	Withdrawal  string        `json:"withdrawal,omitempty"` // the signed withdrawal
 	Receipt     Receipt       `json:"receipt"`              // of the newest step
 	Claims      record.Claims `json:"claims"`               // what the record states
+
+	Circumstances string            `json:"circumstances,omitempty"` // shown to its recorder alone
+	Sealed        map[string]string `json:"sealed,omitempty"`
 }
 
 // NewSubject returns a fresh random reference for a subject: 128 bits in base64url.
 // Take a new one for each recipient unless you mean to link them.
 func NewSubject() string {
 	return record.NewSubject()
-}
-
-// SignConsent fills in and signs a record without sending it. PostConsent sends it.
-func (c *Client) SignConsent(o Consent) (RecordedConsent, error) {
-	now := c.now().Truncate(time.Second)
-	id, err := uuid.NewV7()
-	if err != nil {
-		return RecordedConsent{}, fmt.Errorf("choosing a consent id: %w", err)
-	}
-	o.ID, o.Subject = cmp.Or(o.ID, id.String()), cmp.Or(o.Subject, NewSubject())
-	o.Agreement, o.Onward = cmp.Or(o.Agreement, "agreed"), cmp.Or(o.Onward, "ask-each-time")
-	o.Given = cmp.Or(o.Given, now)
-	o.From = cmp.Or(o.From, o.Given)
-	o.Expires = cmp.Or(o.Expires, o.From.Add(ConsentLife))
-	claims := record.Claims{
-		Hub: c.hub, Issuer: c.partner, ID: o.ID, IssuedAt: now.Unix(), Act: o.Act, Subject: o.Subject,
-		Jurisdiction: "GB-ENG", Agreement: o.Agreement, Method: o.Method, Purpose: o.Purpose,
-		Recipients: o.Recipients, Sections: o.Sections, Withheld: o.Withheld, Onward: o.Onward, Notice: o.Notice,
-		GivenAt: o.Given.Unix(), ValidFrom: o.From.Unix(), Expires: o.Expires.Unix(),
-	}
-	if claims.Sections == nil {
-		claims.Sections = []string{}
-	}
-	if err := c.signs(); err != nil {
-		return RecordedConsent{}, err
-	}
-	token, err := claims.Sign(c.keys.Signing)
-	if err != nil {
-		return RecordedConsent{}, local(err)
-	}
-	stated, err := record.ParseConsent(token)
-	if err != nil {
-		return RecordedConsent{}, local(err)
-	}
-	return RecordedConsent{ID: o.ID, Subject: o.Subject, Digest: stated.Digest(), Record: token}, nil
 }
 
 // RecordConsent signs and records what she agreed to. Codes of refusal:
@@ -123,14 +109,22 @@ func (c *Client) PostConsent(ctx context.Context, signed RecordedConsent) (Recor
 	if err != nil {
 		return RecordedConsent{}, local(err)
 	}
-	receipt, err := c.postSigned(ctx, "/v1/consents", signed.Record)
+	body, err := strict.Marshal(record.Posted{Record: signed.Record, Circumstances: signed.Circumstances, Sealed: signed.Sealed})
+	if err != nil {
+		return RecordedConsent{}, local(err)
+	}
+	r, err := c.do(ctx, call{method: http.MethodPost, path: "/v1/consents", body: body, mediaType: record.MediaType})
+	if err != nil {
+		return RecordedConsent{}, err
+	}
+	receipt, err := read[Receipt](r)
 	if err != nil {
 		return RecordedConsent{}, err
 	}
 	claims := stated.Unverified()
 	signed.ID, signed.Subject, signed.Digest, signed.Receipt = claims.ID, claims.Subject, stated.Digest(), receipt
 	return signed, c.prove(ctx, receipt, proof.Entry{Act: "consent.record", Partner: c.partner,
-		Consent: claims.ID, Digest: stated.Digest(), State: claims.Agreement})
+		Consent: claims.ID, Digest: stated.Digest(), State: claims.Agreement, Target: claims.Supersedes})
 }
 
 func (c *Client) postSigned(ctx context.Context, path, token string) (Receipt, error) {
@@ -171,7 +165,7 @@ func (c *Client) Consent(ctx context.Context, id string) (StoredConsent, error) 
 func (c *Client) proveConsent(ctx context.Context, stored StoredConsent) error {
 	if stored.Withdrawal == "" {
 		return c.prove(ctx, stored.Receipt, proof.Entry{Act: "consent.record", Partner: stored.Claims.Issuer,
-			Consent: stored.ID, Digest: stored.Digest})
+			Consent: stored.ID, Digest: stored.Digest, Target: stored.Claims.Supersedes})
 	}
 	stated, err := record.ParseWithdrawal(stored.Withdrawal)
 	if err != nil || stated.Unverified().Consent != stored.ID || stated.Unverified().Digest != stored.Digest {

@@ -27,6 +27,8 @@ func managedReferral(t *testing.T, s side) (*hubtest.Person, string) {
 	consent := uuid.Must(uuid.NewV7()).String()
 	worker.Post(t, "/v1/managed/consents", map[string]any{"jti": consent, "jurisdiction": "GB-ENG", "agreement": "agreed",
 		"method": "written", "purpose": "housing", "recipients": []string{"rosewood"}, "sections": []string{"need"}, "onward": "none",
+		"basis": []any{map[string]any{"art6": "a"}}, "gate": map[string]any{"pathway": "none"}, "circumstances": map[string]any{
+			"seen_alone": "yes", "coercion": "none", "interpreter": "none", "language": "en", "capacity": "presumed"},
 		"notice":   map[string]any{"version": "1", "digest": ids.Digest("notice"), "language": "en"},
 		"given_at": now, "valid_from": now, "expires_at": now + 3600}).Into(t, http.StatusCreated, new(any))
 	var receipt client.Receipt

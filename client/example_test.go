@@ -18,6 +18,8 @@ func ExampleClient() {
 
 	// She agreed to this, and the outreach team records it.
 	consent, err := outreach.RecordConsent(ctx, client.Consent{
+		How:     client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Bases:   []client.Basis{{Article6: "a", Article9: "a"}},
 		Purpose: "housing", Recipients: []string{"westside-aid"}, Sections: []string{"need", "safe-contact"},
 		Method: "verbal-in-person",
 		Notice: client.Notice{Version: "2026-1", Language: "en", Digest: "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg"},

@@ -182,7 +182,8 @@ func sample(h *fakeHub, id string) *client.Client {
 // agreed records a consent of hers to need and note, both ways.
 func agreed(t testing.TB, c *client.Client) client.RecordedConsent {
 	t.Helper()
-	got, err := c.RecordConsent(t.Context(), client.Consent{Purpose: "housing",
+	got, err := c.RecordConsent(t.Context(), client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "housing",
 		Recipients: []string{"camden-outreach", "westside-aid"}, Sections: []string{"need", "note"},
 		Method: "verbal-in-person", Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
 	if err != nil {

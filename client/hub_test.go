@@ -205,14 +205,14 @@ func (h *fakeHub) partner(w http.ResponseWriter, r *http.Request) {
 
 func (h *fakeHub) consent(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	stated, err := record.ParseConsent(string(body))
+	stated, posted, err := record.ReadPosted(body)
 	if err != nil || caller(r) == "" {
 		refuse(w, 422, "consent-malformed")
 		return
 	}
 	c := stated.Unverified()
-	receipt := h.log.add(proof.Entry{Act: "consent.record", Partner: caller(r), Consent: c.ID, Digest: stated.Digest(), State: c.Agreement})
-	h.consents[c.ID] = fakeConsent{token: string(body), issuer: c.Issuer, receipt: receipt}
+	receipt := h.log.add(proof.Entry{Act: "consent.record", Partner: caller(r), Consent: c.ID, Digest: stated.Digest(), State: c.Agreement, Target: c.Supersedes})
+	h.consents[c.ID] = fakeConsent{token: posted.Record, issuer: c.Issuer, receipt: receipt}
 	answer(w, 201, receipt)
 }
 

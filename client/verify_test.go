@@ -177,7 +177,8 @@ func TestBundleOfAnotherHubsPacketsDoesNotHold(t *testing.T) {
 
 func TestConsentThatTookAnothersIdDoesNotHold(t *testing.T) {
 	p, b := story(t)
-	again, err := p.from.RecordConsent(t.Context(), client.Consent{ID: p.consent.ID, Subject: p.consent.Subject, Purpose: "housing",
+	again, err := p.from.RecordConsent(t.Context(), client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Bases: []client.Basis{{Article6: "a", Article9: "a"}}, ID: p.consent.ID, Subject: p.consent.Subject, Purpose: "housing",
 		Recipients: []string{"camden-outreach", "westside-aid"}, Sections: []string{"need", "note"}, Method: "written",
 		Notice: client.Notice{Version: "1", Digest: strings.Repeat("A", 43), Language: "en"}})
 	must(err)

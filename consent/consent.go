@@ -2,14 +2,17 @@
 // shares something, whether she still does. consent/record is the pure part: the
 // signed record and what it covers.
 //
-// A record is posted (http.go), verified and stored with its log entry (store.go).
+// A record is posted (http.go), verified and stored with its log entry (store.go), perhaps
+// in the place of an earlier one (store_supersede.go), and withdrawn (store_withdraw.go).
 // Whoever is about to store or release content calls Lock in the same transaction
 // and then Grant.Covers: the record's state row is held FOR SHARE until that
-// transaction ends, and a withdrawal, which updates the row, waits for it. So the
-// list of who received something is final when the withdrawal is.
+// transaction ends, and a withdrawal, which updates the row, waits for it (store_lock.go).
+// So the list of who received something is final when the withdrawal is.
 package consent
 
 import (
+	"time"
+
 	"handover/consent/record"
 	"handover/internal/fault"
 )
@@ -26,6 +29,12 @@ var (
 		"A different record with this id is stored already. Choose a new id and sign again.")
 	ErrAlreadyWithdrawn = fault.New(fault.Conflict, "consent-already-withdrawn", fault.Sender,
 		"This consent was withdrawn before. Nothing remains to be done.")
+	ErrReview = fault.New(fault.Forbidden, "consent-review-awaited", fault.Sender,
+		"A manager of the agency that recorded this has to look at how she was asked before anything may rest on it. Ask a manager to review the record.")
+	ErrSuperseded = fault.New(fault.Conflict, "consent-superseded", fault.Sender,
+		"A later record has taken the place of this one already. Supersede the newest.")
+	ErrSuccessor = fault.New(fault.Unprocessable, "consent-of-another", fault.Sender,
+		"A record supersedes only one about the same subject reference. Use the sub of the earlier record.")
 	ErrIssuer = fault.New(fault.Forbidden, "issuer-not-caller", fault.Sender,
 		"The record names another partner as its issuer. Sign it as the partner your token is for.")
 	ErrKey = fault.New(fault.Unprocessable, "signing-key-unknown", fault.Sender,
@@ -46,22 +55,57 @@ func (g *Grants) Of(id string) *Grant {
 	return &Grant{}
 }
 
-// Grant is one consent record in a transaction that holds its state locked.
+// Grant is one consent record in a transaction that holds its state locked, and the states
+// of all that came after it in its chain.
 type Grant struct {
-	claims    record.Claims
-	digest    string
-	found     bool
-	withdrawn bool
+	claims     record.Claims
+	digest     string
+	found      bool
+	withdrawn  bool
+	review     string
+	successors int     // how many later records there are,
+	later      []Grant // and those of them that this session is shown, the oldest first
 }
 
 // Covers decides whether the grant, exactly the record with this digest, covers the
-// passage now.
+// passage now. Every later record of its chain must reach as far, so that a later one
+// narrows what rests on an earlier one at once, and never widens it; whether it is in
+// force, the newest says, so that a renewal revives it.
 func (g *Grant) Covers(digest string, p record.Passage) error {
-	switch {
-	case !g.found || g.digest != digest:
+	if !g.found || g.digest != digest {
 		return ErrUnknown
+	}
+	newest := g
+	if err := g.reaches(p); err != nil {
+		return err
+	}
+	for i := range g.later {
+		newest = &g.later[i]
+		if err := newest.reaches(p); err != nil {
+			return err
+		}
+	}
+	if len(g.later) != g.successors {
+		// One of them is not shown to whoever asks: she is not named in it any more.
+		return record.ErrNotCovered
+	}
+	return newest.claims.InForce(p.Now)
+}
+
+// Fresh reports whether the partner recorded this herself of something said after t.
+func (g *Grant) Fresh(recorder string, t time.Time) bool {
+	return g.found && g.claims.Issuer == recorder && time.Unix(g.claims.GivenAt, 0).After(t)
+}
+
+// reaches decides whether this one record stands and reaches that far.
+func (g *Grant) reaches(p record.Passage) error {
+	switch {
 	case g.withdrawn:
 		return ErrWithdrawn
+	case g.review == "awaited":
+		return ErrReview
+	case g.review == "does-not-stand":
+		return record.ErrNotCovered
 	}
-	return g.claims.Covers(p)
+	return g.claims.Reaches(p)
 }

@@ -30,15 +30,15 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/consents/{consent}/withdraw", h.Gate.Allow(partners.ConsentsWrite, h.withdraw)).Methods("POST")
 }
 
-// mediaType is that of a compact JWS (RFC 7515 §9.2.1).
+// mediaType is that of a withdrawal: a compact JWS (RFC 7515 §9.2.1).
 const mediaType = "application/jose"
 
 func (h *Handler) record(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-	token, err := httpd.Body(w, r, record.Limit, mediaType)
+	body, err := httpd.Body(w, r, record.PostedLimit, record.MediaType)
 	if err != nil {
 		return err
 	}
-	entry, err := h.Store.Record(r.Context(), c, string(token))
+	entry, err := h.Store.Record(r.Context(), c, body)
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,8 @@ func TestWhatAPersonRecordsNamesHer(t *testing.T) {
 	}
 	stored := s.record(t)
 	for name, call := range map[string]hubtest.Call{
-		"a record of nobody":          postRecord(consent("").Token),
-		"a record of a colleague":     postRecord(consent(colleague.ID).Token),
+		"a record of nobody":          postRecord(consent("").Body),
+		"a record of a colleague":     postRecord(consent(colleague.ID).Body),
 		"a withdrawal of nobody":      withdrawal(stored, ""),
 		"a withdrawal of a colleague": withdrawal(stored, colleague.ID),
 	} {
@@ -45,7 +45,7 @@ func TestWhatAPersonRecordsNamesHer(t *testing.T) {
 	}
 	logged := s.hub.Logged(t)
 	own := consent(worker.ID)
-	for _, call := range []hubtest.Call{postRecord(own.Token), withdrawal(own, worker.ID)} {
+	for _, call := range []hubtest.Call{postRecord(own.Body), withdrawal(own, worker.ID)} {
 		if a := worker.Do(t, call); a.Status != http.StatusCreated {
 			t.Errorf("her own: %d %s", a.Status, a.Body)
 		}
@@ -54,7 +54,7 @@ func TestWhatAPersonRecordsNamesHer(t *testing.T) {
 		t.Errorf("logged %+v", e)
 	}
 	logged = s.hub.Logged(t)
-	if a := s.by.Do(t, postRecord(consent("nurse-7").Token)); a.Status != http.StatusCreated {
+	if a := s.by.Do(t, postRecord(consent("nurse-7").Body)); a.Status != http.StatusCreated {
 		t.Errorf("by the system, of whom it will: %d %s", a.Status, a.Body)
 	}
 	if e := s.hub.Entries(t, logged); len(e) != 1 || e[0].User != "" {

@@ -2,6 +2,7 @@ package consent_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
@@ -52,12 +53,24 @@ func (s scene) refused(t *testing.T, by *hubtest.Agency, status int, code string
 	}
 }
 
-func postRecord(token string) hubtest.Call {
-	return hubtest.Call{Method: http.MethodPost, Path: "/v1/consents", Type: "application/jose", Body: []byte(token)}
+func postRecord(body []byte) hubtest.Call {
+	return hubtest.Call{Method: http.MethodPost, Path: "/v1/consents", Type: record.MediaType, Body: body}
 }
 
 func postWithdrawal(id, token string) hubtest.Call {
 	return hubtest.Call{Method: http.MethodPost, Path: "/v1/consents/" + id + "/withdraw", Type: "application/jose", Body: []byte(token)}
+}
+
+// mixed is the record of the one with the circumstances of the other.
+func mixed(t *testing.T, a, b hubtest.Consent) []byte {
+	t.Helper()
+	var of, other record.Posted
+	for body, into := range map[*record.Posted][]byte{&of: a.Body, &other: b.Body} {
+		if err := json.Unmarshal(into, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return hubtest.Posted(of.Record, other.Circumstances)
 }
 
 func TestARecordThatCannotBeReliedOnIsNotStored(t *testing.T) {
@@ -67,9 +80,14 @@ func TestARecordThatCannotBeReliedOnIsNotStored(t *testing.T) {
 		return s.by.Consent(t, hubtest.Subject(), []string{string(s.named.ID)}, change...)
 	}
 	signed := func(typ string, change func(*record.Claims), key jose.SigningKey) hubtest.Call {
+		how, digest, err := hubtest.Asked().Text()
+		if err != nil {
+			t.Fatal(err)
+		}
 		c := good().Claims
+		c.Circumstances = digest
 		change(&c)
-		return postRecord(hubtest.SignAs(t, typ, c, key))
+		return postRecord(hubtest.Posted(hubtest.SignAs(t, typ, c, key), how))
 	}
 	claim := func(change func(*record.Claims)) hubtest.Call {
 		return signed(record.ConsentType, change, s.by.Signing.Signer())
@@ -86,17 +104,23 @@ func TestARecordThatCannotBeReliedOnIsNotStored(t *testing.T) {
 		call   hubtest.Call
 	}{
 		{"no scope", 403, "insufficient-scope", s.by, func() hubtest.Call {
-			c := postRecord(good().Token)
+			c := postRecord(good().Body)
 			c.Scopes = []partners.Scope{partners.ReferralsSend}
 			return c
 		}()},
-		{"media type", 415, "unsupported-media-type", s.by, hubtest.Call{Method: "POST", Path: "/v1/consents", Type: "application/json", Body: []byte(good().Token)}},
-		{"over 16 KiB", 413, "body-too-large", s.by, postRecord(good().Token + string(bytes.Repeat([]byte("A"), record.Limit)))},
-		{"empty", 422, "consent-malformed", s.by, postRecord("")},
-		{"a newline after it", 422, "consent-malformed", s.by, postRecord(good().Token + "\n")},
+		{"media type", 415, "unsupported-media-type", s.by, hubtest.Call{Method: "POST", Path: "/v1/consents", Type: "application/json", Body: good().Body}},
+		{"over 128 KiB", 413, "body-too-large", s.by, postRecord(append(good().Body, bytes.Repeat([]byte("A"), record.PostedLimit)...))},
+		{"empty", 422, "consent-malformed", s.by, postRecord([]byte("{}"))},
+		{"a newline after the record", 422, "consent-malformed", s.by, postRecord(bytes.Replace(good().Body, []byte(`","circ`), []byte(`\n","circ`), 1))},
+		{"the record alone", 422, "consent-malformed", s.by, postRecord([]byte(good().Token))},
+		{"without how she was asked", 422, "consent-claim", s.by, postRecord(hubtest.Posted(good().Token, ""))},
+		{"with another's circumstances", 422, "consent-claim", s.by, postRecord(mixed(t, good(), good()))},
+		{"a charity's basis for a council", 422, "consent-claim", s.named, postRecord(s.named.Consent(t, hubtest.Subject(), []string{string(s.by.ID)}, func(c *record.Claims) {
+			c.Bases[0].Article6 = "f"
+		}).Body)},
 		{"signed as something else", 422, "consent-malformed", s.by, signed("JWT", none, s.by.Signing.Signer())},
 		{"an envelope", 422, "consent-malformed", s.by, signed(packet.EnvelopeType, none, s.by.Signing.Signer())},
-		{"a claim too many", 422, "consent-malformed", s.by, postRecord(hubtest.SignAs(t, record.ConsentType, map[string]any{"admin": true}, s.by.Signing.Signer()))},
+		{"a claim too many", 422, "consent-malformed", s.by, postRecord(hubtest.Posted(hubtest.SignAs(t, record.ConsentType, map[string]any{"admin": true}, s.by.Signing.Signer()), ""))},
 		{"a name for a subject", 422, "consent-claim", s.by, claim(func(c *record.Claims) { c.Subject = "Jane Doe" })},
 		{"a wildcard", 422, "consent-claim", s.by, claim(func(c *record.Claims) { c.Recipients = []string{"*"} })},
 		{"nobody named", 422, "consent-claim", s.by, claim(func(c *record.Claims) { c.Recipients = nil })},
@@ -104,7 +128,7 @@ func TestARecordThatCannotBeReliedOnIsNotStored(t *testing.T) {
 		{"given tomorrow", 422, "consent-claim", s.by, claim(func(c *record.Claims) { c.GivenAt = c.IssuedAt + 86400; c.ValidFrom = c.GivenAt })},
 		{"a chosen id", 422, "consent-claim", s.by, claim(func(c *record.Claims) { c.ID = uuid.NewString() })},
 		{"another jurisdiction", 422, "consent-claim", s.by, claim(func(c *record.Claims) { c.Jurisdiction = "GB-SCT" })},
-		{"of another issuer", 403, "issuer-not-caller", s.named, postRecord(good().Token)},
+		{"of another issuer", 403, "issuer-not-caller", s.named, postRecord(good().Body)},
 		{"a key that nobody enrolled", 422, "signing-key-unknown", s.by, signed(record.ConsentType, none, hubtest.Key(t, partners.Signing).Signer())},
 		{"the key that authenticates", 422, "signing-key-unknown", s.by, signed(record.ConsentType, none, s.by.Auth.Signer())},
 		{"another partner's key", 422, "signing-key-unknown", s.by, signed(record.ConsentType, none, s.named.Signing.Signer())},
@@ -112,15 +136,15 @@ func TestARecordThatCannotBeReliedOnIsNotStored(t *testing.T) {
 		{"for a staging hub", 422, "consent-stale", s.by, claim(func(c *record.Claims) { c.Hub = "https://staging.hub.example" })},
 		{"signed in the future", 422, "consent-stale", s.by, claim(func(c *record.Claims) { c.IssuedAt += 70 })},
 		{"signed before its key was enrolled", 422, "signing-key-unknown", s.by, claim(func(c *record.Claims) { c.IssuedAt -= 90 })},
-		{"other words under a stored id", 409, "consent-conflict", s.by, postRecord(good(func(c *record.Claims) { c.ID = stored.ID }).Token)},
+		{"other words under a stored id", 409, "consent-conflict", s.by, postRecord(good(func(c *record.Claims) { c.ID = stored.ID }).Body)},
 		{"under the id of a record that she is named in", 409, "consent-conflict", s.named,
-			postRecord(s.named.Consent(t, hubtest.Subject(), []string{string(s.by.ID)}, func(c *record.Claims) { c.ID = stored.ID }).Token)},
+			postRecord(s.named.Consent(t, hubtest.Subject(), []string{string(s.by.ID)}, func(c *record.Claims) { c.ID = stored.ID }).Body)},
 		{"under the id of a record that she cannot see", 409, "consent-conflict", s.third,
-			postRecord(s.third.Consent(t, hubtest.Subject(), []string{string(s.by.ID)}, func(c *record.Claims) { c.ID = stored.ID }).Token)},
+			postRecord(s.third.Consent(t, hubtest.Subject(), []string{string(s.by.ID)}, func(c *record.Claims) { c.ID = stored.ID }).Body)},
 	} {
 		t.Run(row.name, func(t *testing.T) { s.refused(t, row.by, row.status, row.code, row.call) })
 	}
-	if a := s.by.Do(t, postRecord(good().Token)); a.Status != http.StatusCreated {
+	if a := s.by.Do(t, postRecord(good().Body)); a.Status != http.StatusCreated {
 		t.Errorf("a good one is refused too: %d %s", a.Status, a.Body)
 	}
 	s.hub.Exec(t, `UPDATE partner_key SET not_before = not_before - interval '3 days'`)
@@ -131,7 +155,7 @@ func TestARecordThatCannotBeReliedOnIsNotStored(t *testing.T) {
 		}))
 	})
 	s.hub.Exec(t, `UPDATE partner_key SET revoked_at = now() WHERE partner = $1 AND use = 'signing'`, string(s.by.ID))
-	t.Run("a revoked key", func(t *testing.T) { s.refused(t, s.by, 422, "signing-key-unknown", postRecord(good().Token)) })
+	t.Run("a revoked key", func(t *testing.T) { s.refused(t, s.by, 422, "signing-key-unknown", postRecord(good().Body)) })
 }
 
 func TestTheSameRecordGetsTheSameReceipt(t *testing.T) {

@@ -3,7 +3,6 @@ package consent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,36 +22,13 @@ type Store struct {
 	Hub      string // the issuer URL that records must name
 }
 
-// Lock queues the reading of records, with their state rows locked FOR SHARE, into
-// the transaction that batch runs in. Row-level security hides a record from a
-// partner that neither made it nor is named in it: to her it is not there.
-func Lock(batch *pgx.Batch, ids ...string) *Grants {
-	all := &Grants{byID: map[string]*Grant{}}
-	batch.Queue(`
-		SELECT c.id::text, c.recorder, c.subject, c.agreement, c.purpose, c.recipients, c.sections, c.withheld,
-		       c.valid_from, c.expires_at, c.digest, s.withdrawn_at IS NOT NULL
-		FROM consent c JOIN consent_state s ON s.id = c.id
-		WHERE c.id = ANY ($1::text[]::uuid[]) FOR SHARE OF s`, ids).Query(func(rows pgx.Rows) error {
-		var g Grant
-		c := &g.claims
-		var from, to time.Time
-		_, err := pgx.ForEachRow(rows, []any{&c.ID, &c.Issuer, &c.Subject, &c.Agreement, &c.Purpose, &c.Recipients,
-			&c.Sections, &c.Withheld, &from, &to, &g.digest, &g.withdrawn}, func() error {
-			read := g
-			read.claims.ValidFrom, read.claims.Expires, read.found = from.Unix(), to.Unix(), true
-			all.byID[c.ID] = &read
-			return nil
-		})
-		return err
-	})
-	return all
-}
-
-// Record stores a signed consent record, or finds it stored already. The log entry
-// that it returns proves it. Errors: the refusals of record.ParseConsent and
-// record.VerifyConsent, ErrIssuer, ErrKey, ErrConflict, record.ErrStale.
-func (s *Store) Record(ctx context.Context, c partners.Caller, token string) (audit.EntryID, error) {
-	stated, err := record.ParseConsent(token)
+// Record stores a signed consent record with what its recorder keeps beside it, or finds it
+// stored already. The log entry that it returns proves it. Errors: the refusals of
+// record.ReadPosted and record.VerifyConsent, ErrIssuer, ErrKey, ErrConflict,
+// record.ErrStale, and for a record that supersedes another ErrNotThere, ErrWithdrawn,
+// ErrSuperseded and ErrSuccessor.
+func (s *Store) Record(ctx context.Context, c partners.Caller, body []byte) (audit.EntryID, error) {
+	stated, posted, err := record.ReadPosted(body)
 	if err != nil {
 		return audit.EntryID{}, err
 	}
@@ -67,8 +43,11 @@ func (s *Store) Record(ctx context.Context, c partners.Caller, token string) (au
 	var storedDigest string
 	var entry audit.EntryID
 	read := &pgx.Batch{}
-	read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	earlier := queueEarlier(read, claims.Supersedes)
+	// Its own statement, after the one that may wait: who waits stands in the log as later.
+	read.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
 	ring := s.Partners.QueueKeys(read, c.Partner(), []string{stated.KeyID()}, nil)
+	categories := queueCategories(read, claims.Bases)
 	queueStored(read, claims.ID, &storedDigest, &entry)
 	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		if storedDigest != "" {
@@ -82,7 +61,13 @@ func (s *Store) Record(ctx context.Context, c partners.Caller, token string) (au
 		if err != nil {
 			return nil, err
 		}
-		entry, err = queueRecord(write, c, rec, now)
+		if err := rec.Bases.SuitCategory(categories.of); err != nil {
+			return nil, err
+		}
+		if err := earlier.precedes(rec.Claims); err != nil {
+			return nil, err
+		}
+		entry, err = queueRecord(write, c, rec, posted, earlier, now)
 		return write, err
 	})
 	if pg.Violates(err, "consent_pkey") {
@@ -128,41 +113,85 @@ func (s *Store) verify(stated record.Statement[record.Claims], ring *partners.Ri
 	return rec, record.Fresh(claims.Hub, claims.IssuedAt, s.Hub, now)
 }
 
-func queueRecord(b *pgx.Batch, c partners.Caller, rec record.Consent, now time.Time) (audit.EntryID, error) {
+// categories are those of the partners that a record names as controllers.
+type categories map[string]string
+
+func (c categories) of(partner string) string { return c[partner] }
+
+func queueCategories(b *pgx.Batch, bases record.Bases) categories {
+	found := categories{}
+	var named []string
+	for _, basis := range bases {
+		named = append(named, basis.Controller)
+	}
+	b.Queue(`SELECT id, category FROM partner WHERE id = ANY ($1)`, named).Query(func(rows pgx.Rows) error {
+		var id, category string
+		_, err := pgx.ForEachRow(rows, []any{&id, &category}, func() error {
+			found[id] = category
+			return nil
+		})
+		return err
+	})
+	return found
+}
+
+func queueRecord(b *pgx.Batch, c partners.Caller, rec record.Consent, posted record.Posted, before *earlier, now time.Time) (audit.EntryID, error) {
 	e := c.Entry("consent.record")
-	e.Time, e.Consent, e.Digest, e.State = now, rec.ID, rec.Digest(), rec.Agreement
+	e.Time, e.Consent, e.Digest, e.State, e.Target = now, rec.ID, rec.Digest(), rec.Agreement, rec.Supersedes
 	entry, err := audit.Queue(b, e)
 	if err != nil {
 		return entry, err
 	}
-	withheld := rec.Withheld
-	if withheld == nil {
-		withheld = []string{}
+	review := "not-needed"
+	if posted.NeedsReview(rec.Claims) {
+		review = "awaited"
+	}
+	sealed := posted.Sealed
+	if sealed == nil {
+		sealed = map[string]string{}
 	}
 	b.Queue(`
-		INSERT INTO consent (id, recorder, subject, agreement, purpose, recipients, sections, withheld,
-		                     valid_from, expires_at, digest, token, recorded_at, log_entry)
-		VALUES (@id, @recorder, @subject, @agreement, @purpose, @recipients, @sections, @withheld,
-		        @from, @to, @digest, @token, @now, @entry)`, pgx.StrictNamedArgs{
+		INSERT INTO consent (id, recorder, subject, agreement, purpose, recipients, sections, withheld, onward, authority,
+		                     given_at, valid_from, expires_at, chain, place, digest, token, recorded_at, log_entry)
+		VALUES (@id, @recorder, @subject, @agreement, @purpose, @recipients, @sections, @withheld, @onward, @authority,
+		        @given, @from, @to, @chain, @place, @digest, @token, @now, @entry)`, pgx.StrictNamedArgs{
 		"id": rec.ID, "recorder": rec.Issuer, "subject": rec.Subject, "agreement": rec.Agreement,
-		"purpose": rec.Purpose, "recipients": rec.Recipients, "sections": rec.Sections, "withheld": withheld,
-		"from": time.Unix(rec.ValidFrom, 0), "to": time.Unix(rec.Expires, 0),
+		"purpose": rec.Purpose, "recipients": rec.Recipients, "sections": rec.Sections, "withheld": listed(rec.Withheld),
+		"onward": rec.Onward, "authority": rec.Gate.Authority, "given": time.Unix(rec.GivenAt, 0),
+		"from": time.Unix(rec.ValidFrom, 0), "to": time.Unix(rec.Expires, 0), "chain": before.chainOf(rec.ID), "place": before.place + 1,
 		"digest": rec.Digest(), "token": rec.Token(), "now": now, "entry": entry})
-	b.Queue(`INSERT INTO consent_state (id, log_entry) VALUES ($1, $2)`, rec.ID, entry)
+	b.Queue(`INSERT INTO consent_state (id, review, log_entry) VALUES ($1, $2, $3)`, rec.ID, review, entry)
+	b.Queue(`INSERT INTO consent_private (id, recorder, circumstances, sealed) VALUES ($1, $2, $3, $4)`,
+		rec.ID, rec.Issuer, posted.Circumstances, sealed)
+	before.queueSucceeded(b)
 	return entry, nil
+}
+
+// listed is the list, never null.
+func listed(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
 }
 
 // Stored is a consent record as its readers see it.
 type Stored struct {
-	ID          string        `json:"id"`
-	Record      string        `json:"record"` // the signed record
-	Digest      string        `json:"digest"`
-	State       string        `json:"state"` // agreed, refused, withdrawn, expired
-	RecordedAt  time.Time     `json:"recorded_at"`
-	WithdrawnAt *time.Time    `json:"withdrawn_at,omitempty"`
-	Withdrawal  string        `json:"withdrawal,omitempty"` // the signed withdrawal
-	Receipt     any           `json:"receipt,omitempty"`    // of the newest step
-	Entry       audit.EntryID `json:"-"`
+	ID          string     `json:"id"`
+	Record      string     `json:"record"` // the signed record
+	Digest      string     `json:"digest"`
+	State       string     `json:"state"`  // what she said (one of record.Agreements), or withdrawn, expired, superseded
+	Review      string     `json:"review"` // not-needed, awaited, stands, does-not-stand
+	RecordedAt  time.Time  `json:"recorded_at"`
+	WithdrawnAt *time.Time `json:"withdrawn_at,omitempty"`
+	Withdrawal  string     `json:"withdrawal,omitempty"` // the signed withdrawal
+
+	// Only its recorder is shown these two (record.Posted).
+	Circumstances string            `json:"circumstances,omitempty"`
+	Sealed        map[string]string `json:"sealed,omitempty"`
+
+	Receipt any           `json:"receipt,omitempty"` // of the newest step
+	Entry   audit.EntryID `json:"-"`
 }
 
 // isID reports whether id has the form of a record's id in its one spelling. Others
@@ -180,19 +209,22 @@ func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Stored,
 	}
 	st := Stored{ID: id}
 	var now, expires time.Time
+	var successors int
 	read := &pgx.Batch{}
 	read.Queue(`
-		SELECT c.token, c.digest, c.agreement, c.recorded_at, s.withdrawn_at, coalesce(s.withdrawal, ''),
-		       s.log_entry, c.expires_at, now()
-		FROM consent c JOIN consent_state s ON s.id = c.id WHERE c.id = $1`, id).
+		SELECT c.token, c.digest, c.agreement, s.review, c.recorded_at, s.withdrawn_at, coalesce(s.withdrawal, ''),
+		       coalesce(p.circumstances, ''), p.sealed, s.successors, s.log_entry, c.expires_at, now()
+		FROM consent c JOIN consent_state s ON s.id = c.id LEFT JOIN consent_private p ON p.id = c.id WHERE c.id = $1`, id).
 		QueryRow(func(row pgx.Row) error {
-			return row.Scan(&st.Record, &st.Digest, &st.State, &st.RecordedAt, &st.WithdrawnAt, &st.Withdrawal,
-				&st.Entry, &expires, &now)
+			return row.Scan(&st.Record, &st.Digest, &st.State, &st.Review, &st.RecordedAt, &st.WithdrawnAt, &st.Withdrawal,
+				&st.Circumstances, &st.Sealed, &successors, &st.Entry, &expires, &now)
 		})
 	err := pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		switch {
 		case st.WithdrawnAt != nil:
 			st.State = "withdrawn"
+		case successors > 0:
+			st.State = "superseded"
 		case !now.Before(expires):
 			st.State = "expired"
 		}
@@ -206,89 +238,4 @@ func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Stored,
 		return Stored{}, ErrNotThere
 	}
 	return st, err
-}
-
-// Withdraw records a signed withdrawal by any partner that can see the record. When
-// it returns, no transaction can share anything on the record any more: it waits for
-// those that hold the record's state FOR SHARE, and later ones find it withdrawn.
-// The same withdrawal sent again finds its own entry.
-func (s *Store) Withdraw(ctx context.Context, c partners.Caller, id, token string) (audit.EntryID, error) {
-	if !isID(id) {
-		return audit.EntryID{}, ErrNotThere
-	}
-	stated, err := record.ParseWithdrawal(token)
-	if err != nil {
-		return audit.EntryID{}, err
-	}
-	claims := stated.Unverified()
-	if claims.Issuer != string(c.Partner()) {
-		return audit.EntryID{}, ErrIssuer
-	}
-	if err := c.Signs(claims.Act); err != nil {
-		return audit.EntryID{}, err
-	}
-	var now time.Time
-	var digest, earlier string
-	var entry audit.EntryID
-	read := &pgx.Batch{}
-	ring := s.Partners.QueueKeys(read, c.Partner(), []string{stated.KeyID()}, nil)
-	read.Queue(`
-		SELECT c.digest, coalesce(s.withdrawal_digest, ''), s.log_entry
-		FROM consent c JOIN consent_state s ON s.id = c.id
-		WHERE c.id = $1 FOR UPDATE OF s`, id).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&digest, &earlier, &entry)
-	})
-	// A statement of its own: the one before reads the clock first and then waits for
-	// those who share, and they would stand in the log as later than the withdrawal.
-	read.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
-		if earlier == stated.Digest() {
-			return nil, nil
-		}
-		if earlier != "" {
-			return nil, ErrAlreadyWithdrawn
-		}
-		w, err := s.verifyWithdrawal(stated, ring, now)
-		if err != nil {
-			return nil, err
-		}
-		if w.Consent != id || w.Digest != digest {
-			return nil, ErrUnknown
-		}
-		write := &pgx.Batch{}
-		entry, err = queueWithdrawal(write, c, w, now)
-		return write, err
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return audit.EntryID{}, ErrNotThere
-	}
-	return entry, err
-}
-
-func (s *Store) verifyWithdrawal(stated record.Statement[record.WithdrawalClaims], ring *partners.Ring, now time.Time) (record.Withdrawal, error) {
-	claims := stated.Unverified()
-	key, ok := ring.Signing(stated.KeyID(), time.Unix(claims.IssuedAt, 0))
-	if !ok {
-		return record.Withdrawal{}, ErrKey
-	}
-	w, err := record.VerifyWithdrawal(stated, key.PublicKey)
-	if err != nil {
-		return record.Withdrawal{}, err
-	}
-	return w, record.Fresh(claims.Hub, claims.IssuedAt, s.Hub, now)
-}
-
-func queueWithdrawal(b *pgx.Batch, c partners.Caller, w record.Withdrawal, now time.Time) (audit.EntryID, error) {
-	e := c.Entry("consent.withdraw")
-	e.Time, e.Consent, e.Digest, e.State = now, w.Consent, w.Fingerprint(), "withdrawn"
-	entry, err := audit.Queue(b, e)
-	if err != nil {
-		return entry, fmt.Errorf("logging a withdrawal: %w", err)
-	}
-	b.Queue(`
-		UPDATE consent_state SET withdrawn_at = @now, withdrawn_by = @by, withdrawal = @token,
-		       withdrawal_digest = @digest, log_entry = @entry
-		WHERE id = @id AND withdrawn_at IS NULL`, pgx.StrictNamedArgs{"now": now, "by": w.Issuer,
-		"token": w.Token(), "digest": w.Fingerprint(), "entry": entry, "id": w.Consent})
-	return entry, nil
 }

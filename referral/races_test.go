@@ -201,7 +201,7 @@ func TestOnceAWithdrawalIsFinalNothingMoreIsStoredOrReleased(t *testing.T) {
 	outcomes := map[any]int{}
 	for range histories() {
 		c := p.From.Consent(t, hubtest.Subject(), p.Named())
-		_, err := h.Consents.Record(t.Context(), sender, c.Token)
+		_, err := h.Consents.Record(t.Context(), sender, c.Body)
 		do(t, err)
 		first := received(t, h, sender, p.From.Request(p.To, p.Service, c).Seal(t))
 		send := func() operation {

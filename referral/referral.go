@@ -7,7 +7,7 @@
 // referral stands are read under locks; Go decides; packet, new state and log entry
 // are written together. states.go is the table of what may follow what;
 // store_open.go is the only way a section leaves; store_read.go lists and reads;
-// store_held.go says what somebody held who leaves her agency. Where the hub holds an
+// store_onward.go decides whether a request may continue another referral; store_held.go says what somebody held who leaves her agency. Where the hub holds an
 // agency's keys, referral/managed composes and opens packets for its people; it has no way
 // in or out but these.
 //

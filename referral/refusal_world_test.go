@@ -210,10 +210,17 @@ func TestAConsentThatSomeoneElseRecordedServesWhomSheNamed(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	p, third := h.Pair(t, partners.BoroughOutreach), h.Pair(t, partners.Housing).From
-	byID := third.Record(t, hubtest.Subject(), []string{string(p.From.ID), string(p.To.ID)})
+	onward := func(code string) func(*record.Claims) { return func(c *record.Claims) { c.Onward = code } }
+	byID := third.Record(t, hubtest.Subject(), []string{string(p.From.ID), string(p.To.ID)}, onward("named"))
 	p.From.Sent(t, p.From.Request(p.To, p.Service, byID).Seal(t))
-	byCategory := third.Record(t, hubtest.Subject(), []string{string(p.From.ID), "category:borough-outreach"})
+	byCategory := third.Record(t, hubtest.Subject(), []string{string(p.From.ID), "category:borough-outreach"}, onward("named"))
 	p.From.Sent(t, p.From.Request(p.To, p.Service, byCategory).Seal(t))
+	for _, code := range []string{"none", "ask-each-time"} {
+		c := third.Record(t, hubtest.Subject(), []string{string(p.From.ID), string(p.To.ID)}, onward(code))
+		if a := p.From.Send(t, p.From.Request(p.To, p.Service, c).Seal(t)); a.Problem().Code != "onward-not-allowed" {
+			t.Errorf("onward %s: %d %s", code, a.Status, a.Body)
+		}
+	}
 }
 
 func do(t *testing.T, err error) {

@@ -40,6 +40,7 @@ type grant struct {
 	said               string // agreed or refused
 	sameWoman          bool
 	purpose            string
+	onward             string   // whether it may travel on: none, ask-each-time, named
 	names              []string // id, category, other (another partner and another category)
 	sections, withheld []string
 	state              string // current, expired, coming or withdrawn
@@ -57,7 +58,8 @@ func (w world) allows(sections []string) bool {
 	})
 	c := w.consent
 	named := slices.Contains(c.names, "category") || slices.Contains(c.names, "id") && w.to != partners.Police
-	return agreed && named && c.recorder != "stranger" && c.said == "agreed" && c.sameWoman && c.purpose == w.purpose &&
+	may := c.recorder == "sender" || c.recorder == "third" && c.onward == "named"
+	return agreed && named && may && c.said == "agreed" && c.sameWoman && c.purpose == w.purpose &&
 		c.state == "current" && within(sections, c.sections) &&
 		!slices.ContainsFunc(sections, func(s string) bool { return slices.Contains(c.withheld, s) })
 }
@@ -108,6 +110,7 @@ func drawWorld(t *rapid.T) world {
 	}
 	w.consent = grant{
 		recorder: mostly(t, "recorder", "sender", "third", "stranger"), said: mostly(t, "said", "agreed", "refused"),
+		onward:    mostly(t, "onward", "named", "none", "ask-each-time"),
 		sameWoman: mostly(t, "same woman", true, false), purpose: mostly(t, "consent's purpose", w.purpose, "outreach"),
 		names:    mostly(t, "names", []string{"category"}, []string{"id"}, []string{"id", "category"}, []string{"id", "other"}, []string{"other"}),
 		sections: some(t, "allowed", w.sections, sections), withheld: mostly(t, "withheld", nil, []string{"risk"}, []string{"need", "note"}, sections),
@@ -182,6 +185,7 @@ func (s *stage) record(w world, to *hubtest.Agency) hubtest.Consent {
 		}
 	}
 	c := by.Consent(s.t, hubtest.Subject(), names, func(c *record.Claims) {
+		c.Onward = w.consent.onward
 		c.Agreement, c.Purpose, c.Sections, c.Withheld = w.consent.said, w.consent.purpose, w.consent.sections, w.consent.withheld
 		switch w.consent.state {
 		case "expired":
@@ -190,7 +194,7 @@ func (s *stage) record(w world, to *hubtest.Agency) hubtest.Consent {
 			c.ValidFrom = c.IssuedAt + 600
 		}
 	})
-	_, err := s.hub.Consents.Record(s.t.Context(), s.callers[by], c.Token)
+	_, err := s.hub.Consents.Record(s.t.Context(), s.callers[by], c.Body)
 	do(s.t, err)
 	if w.consent.state == "withdrawn" {
 		s.withdraw(by, c)
@@ -207,7 +211,7 @@ func (s *stage) withdraw(by *hubtest.Agency, c hubtest.Consent) {
 // the refusals that a wall gives.
 func passes(t *rapid.T, err error) bool {
 	var refusal *fault.Fault
-	walls := []string{"firewall", "no-agreement", "no-consent", "consent-withdrawn", "consent-expired", "not-covered"}
+	walls := []string{"firewall", "no-agreement", "no-consent", "consent-withdrawn", "consent-expired", "not-covered", "onward-not-allowed"}
 	if err != nil && !(errors.As(err, &refusal) && slices.Contains(walls, refusal.Code)) {
 		t.Fatalf("refused by no wall: %v", err)
 	}

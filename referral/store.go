@@ -154,6 +154,7 @@ type look struct {
 	terms  *partners.TermSet
 	grants *consent.Grants
 	parts  uploads // what is here of the attachments that the group names
+	onward onwards // the referrals that requests of the group continue
 	row    *row    // the referral, for every event but a request
 }
 
@@ -175,7 +176,7 @@ type row struct {
 	seq                     int64
 	id, sender, recipient   string
 	subject, purpose, state string
-	head                    string
+	area, head              string
 	asked                   bool
 }
 
@@ -203,6 +204,7 @@ func (s *Store) look(group []*arrival) *look {
 		queueRow(l.batch, first.Referral, "FOR UPDATE", l.row)
 	}
 	l.parts = queueUploads(l.batch, l.issuer, group)
+	l.onward = queueOnward(l.batch, group)
 	// Last, because it is decided first: whoever has waited for the lock behind the same
 	// bytes must find them stored, not be told that the referral has moved.
 	l.before = queueStored(l.batch, l.issuer, jtis, &l.now)
@@ -241,10 +243,10 @@ func queueStored(b *pgx.Batch, issuer string, jtis []string, now *time.Time) map
 // everyone but its two parties, and then r.id stays empty.
 func queueRow(b *pgx.Batch, id, lock string, r *row) {
 	b.Queue(`
-		SELECT seq, id, sender, recipient, subject, purpose, state, head, asked
+		SELECT seq, id, sender, recipient, subject, purpose, state, area, head, asked
 		FROM referral WHERE id = $1 `+lock, id).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&r.seq, &r.id, &r.sender, &r.recipient, &r.subject, &r.purpose,
-			&r.state, &r.head, &r.asked}, func() error { return nil })
+			&r.state, &r.area, &r.head, &r.asked}, func() error { return nil })
 		return err
 	})
 }
@@ -317,9 +319,12 @@ func judge(l *look, c partners.Caller, p packet.Opened) (State, error) {
 	}
 	err = l.grants.Of(p.Basis.Consent).Covers(p.Basis.Digest, record.Passage{
 		Subject: subject, Purpose: purpose, Sender: p.Issuer, Recipient: p.Audience,
-		Category: string(terms.RecipientCategory()), Classes: classes, Now: l.now,
+		Category: string(terms.RecipientCategory()), Area: p.Area, Opens: p.Event == packet.Request, Classes: classes, Now: l.now,
 	})
 	if err != nil {
+		return "", err
+	}
+	if err := l.onward.allow(p, l.grants.Of(p.Basis.Consent)); err != nil {
 		return "", err
 	}
 	return to, l.parts.hold(p)

@@ -193,7 +193,7 @@ func (h *held) releasable(r row, terms *partners.Terms, grant *consent.Grant) er
 	}
 	return grant.Covers(h.digestOfBasis, record.Passage{
 		Subject: r.subject, Purpose: r.purpose, Sender: h.issuer, Recipient: h.audience,
-		Category: string(terms.RecipientCategory()), Classes: classes, Now: h.now,
+		Category: string(terms.RecipientCategory()), Area: r.area, Opens: h.digest == r.id, Classes: classes, Now: h.now,
 	})
 }
 

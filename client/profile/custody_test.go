@@ -34,7 +34,8 @@ func newSender(t *testing.T, h *hubtest.Hub, to *hubtest.Agency) *sender {
 	if s.client, err = s.open(t).Client(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.client.RecordConsent(t.Context(), client.Consent{Purpose: "housing", Recipients: []string{string(to.ID)}, Sections: []string{"need"},
+	c, err := s.client.RecordConsent(t.Context(), client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "housing", Recipients: []string{string(to.ID)}, Sections: []string{"need"},
 		Method: "written", Notice: client.Notice{Version: "1", Digest: "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU", Language: "en"}})
 	if err != nil {
 		t.Fatal(err)

@@ -126,7 +126,8 @@ func (o *home) works(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.RecordConsent(t.Context(), client.Consent{Purpose: "housing", Recipients: []string{"rosewood"}, Sections: []string{"need"},
+	_, err = c.RecordConsent(t.Context(), client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "housing", Recipients: []string{"rosewood"}, Sections: []string{"need"},
 		Method: "verbal-in-person", Notice: client.Notice{Version: "1", Digest: strings.Repeat("A", 43), Language: "en"}})
 	if err != nil {
 		t.Log(err)

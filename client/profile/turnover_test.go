@@ -105,7 +105,8 @@ func newSides(t *testing.T) (a, b *side) {
 	for _, s := range []*side{a, b} {
 		s.service = h.Offer(t, s.agency)
 		s.work(t)
-		c, err := s.now.Load().RecordConsent(t.Context(), client.Consent{Purpose: "housing", Recipients: []string{a.name, b.name},
+		c, err := s.now.Load().RecordConsent(t.Context(), client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+			Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "housing", Recipients: []string{a.name, b.name},
 			Sections: []string{"need"}, Method: "verbal-in-person", Notice: client.Notice{Version: "1", Digest: strings.Repeat("A", 43), Language: "en"}})
 		if err != nil {
 			t.Fatal(err)

@@ -135,10 +135,15 @@ func (x *bed) consent() error {
 	rand.Read(sub)
 	x.subject = base64.RawURLEncoding.EncodeToString(sub)
 	now := time.Now().Unix()
+	circumstances, digest, err := record.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"}.Text()
+	if err != nil {
+		return err
+	}
 	claims := record.Claims{Hub: x.issuer, Issuer: x.sender.id, ID: uuid.Must(uuid.NewV7()).String(), IssuedAt: now,
 		Subject: x.subject, Jurisdiction: "GB-ENG", Agreement: "agreed", Method: "verbal-in-person", Purpose: "housing",
 		Recipients: []string{x.recipient.id}, Sections: []string{"need", "safe-contact"}, Onward: "none",
-		Notice:  record.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"},
+		Notice: record.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"},
+		Bases:  record.Bases{{Controller: x.sender.id, Article6: "a"}}, Gate: record.Gate{Pathway: "none"}, Circumstances: digest,
 		GivenAt: now, ValidFrom: now, Expires: now + 86400}
 	token, err := claims.Sign(x.sender.signing.Signer())
 	if err != nil {
@@ -149,7 +154,11 @@ func (x *bed) consent() error {
 	if err != nil {
 		return err
 	}
-	return post(x.issuer+"/v1/consents", "application/jose", headers, []byte(token), &struct{}{})
+	body, err := strict.Marshal(record.Posted{Record: token, Circumstances: circumstances})
+	if err != nil {
+		return err
+	}
+	return post(x.issuer+"/v1/consents", record.MediaType, headers, body, &struct{}{})
 }
 
 func (x *bed) authorize(method, path string) (map[string]string, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"handover/client"
 	"handover/client/profile"
+	"handover/consent/record"
 	"handover/internal/codes"
 	"handover/internal/strict"
 )
@@ -28,17 +30,34 @@ type draft struct {
 	Method     string   `json:"method,omitempty"`
 	Onward     string   `json:"onward,omitempty"`
 	Days       int      `json:"days,omitempty"`
-	Act        string   `json:"act,omitempty"`
-	Notice     struct {
+	ReviewDays int      `json:"review_days,omitempty"`
+	Supersedes string   `json:"supersedes,omitempty"`
+
+	Basis         []client.Basis    `json:"basis,omitempty"`
+	Gate          client.Gate       `json:"gate,omitzero"`
+	Circumstances circumstances     `json:"circumstances,omitzero"`
+	Words         map[string]string `json:"words,omitempty"` // sealed to the agency's own key
+
+	Act    string `json:"act,omitempty"`
+	Notice struct {
 		Version  string `json:"version,omitempty"`
 		Digest   string `json:"digest,omitempty"`
 		Language string `json:"language,omitempty"`
 	} `json:"notice"`
 }
 
+// circumstances are how she was asked, in codes.
+type circumstances struct {
+	Alone       string `json:"seen_alone,omitempty"`
+	Coercion    string `json:"coercion,omitempty"`
+	Interpreter string `json:"interpreter,omitempty"`
+	Language    string `json:"language,omitempty"` // default the notice's
+	Capacity    string `json:"capacity,omitempty"`
+}
+
 func (a *app) consentNewCommand() *cobra.Command {
 	var d draft
-	var notice string
+	var notice, art6 string
 	cmd := &cobra.Command{
 		Use:   "new [FILE]",
 		Short: "Record what she agreed to",
@@ -47,12 +66,15 @@ is not named is not covered, and what she withholds wins. The record is signed b
 agency and logged; the id that is printed is what referrals rest on.
 
 Give it by flags, or as a JSON document in FILE ("-" is standard input) with the members
-purpose, recipients, sections, withheld, method, days, subject, onward, agreement, act and
-notice {version, digest, language}. At a terminal, what is missing is asked for.
+purpose, recipients, sections, withheld, method, days, review_days, subject, supersedes,
+onward, agreement, act, notice {version, digest, language}, basis [{controller, art6, …}],
+gate {pathway, agreements, authority}, circumstances {seen_alone, coercion, interpreter,
+language, capacity} and words {her-words, capacity, circumstances}. At a terminal, what is missing is asked for.
 
 Police are never implied: name them as category:police.`,
 		Example: `  handover consent new --purpose housing --recipient larkfield-housing \
     --section need --section safe-contact --withhold health --method verbal-in-person \
+    --basis f --seen-alone yes --coercion none --interpreter none --capacity presumed \
     --notice-version 2026-1 --notice-file notice.txt`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: a.does(func(cmd *cobra.Command, args []string) error {
@@ -60,6 +82,9 @@ Police are never implied: name them as category:police.`,
 				if err := a.readDraft(args[0], &d); err != nil {
 					return err
 				}
+			}
+			if art6 != "" {
+				d.Basis = append(d.Basis, client.Basis{Article6: art6})
 			}
 			if err := a.complete(&d, notice); err != nil {
 				return err
@@ -89,6 +114,16 @@ Police are never implied: name them as category:police.`,
 	f.StringVar(&d.Notice.Version, "notice-version", "", "the version of the notice she was shown or told")
 	f.StringVar(&notice, "notice-file", "", "the notice itself: its digest is recorded")
 	f.StringVar(&d.Notice.Language, "language", "", "the language she was told in (default en)")
+	f.StringVar(&d.Supersedes, "supersedes", "", "the id of the earlier record that this one takes the place of")
+	f.IntVar(&d.ReviewDays, "review-days", 0, "after how many days to look at it again")
+	f.StringVar(&art6, "basis", "", "your agency's lawful basis: "+record.Articles6().String())
+	f.StringVar(&d.Gate.Pathway, "gate", "", "the statutory gate (default the one that the purpose needs): "+record.Pathways().String())
+	f.StringVar(&d.Gate.Authority, "authority", "", "the housing authority that she chose, as a GSS code")
+	f.StringSliceVar(&d.Gate.Agreements, "agreement-to", nil, "what she agreed to for a homelessness referral; may be repeated: "+record.DutyAgreements().String())
+	f.StringVar(&d.Circumstances.Alone, "seen-alone", "", "whether you saw her alone: yes or no")
+	f.StringVar(&d.Circumstances.Coercion, "coercion", "", "whether anybody pressed her: "+record.Coercions().String())
+	f.StringVar(&d.Circumstances.Interpreter, "interpreter", "", "who interpreted: "+record.Interpreters().String())
+	f.StringVar(&d.Circumstances.Capacity, "capacity", "", "whether she could decide this: "+record.Capacities().String())
 	offer(cmd, "purpose", codes.Purposes())
 	offer(cmd, "section", codes.Sections())
 	offer(cmd, "withhold", codes.Sections())
@@ -111,6 +146,8 @@ func (a *app) readDraft(path string, d *draft) error {
 
 // complete asks for what is missing, or says so.
 func (a *app) complete(d *draft, notice string) error {
+	asked := d.Agreement == "" || d.Agreement == "agreed" || d.Agreement == "refused"
+	how := &d.Circumstances
 	questions := []struct {
 		missing bool
 		what    string
@@ -119,9 +156,14 @@ func (a *app) complete(d *draft, notice string) error {
 		{d.Purpose == "", "--purpose (" + codes.Purposes().String() + ")", func(s string) { d.Purpose = s }},
 		{len(d.Recipients) == 0, "--recipient (partner ids, with commas)", func(s string) { d.Recipients = words(s) }},
 		{d.Sections == nil && d.Agreement != "refused", "--section (" + codes.Sections().String() + ", with commas)", func(s string) { d.Sections = words(s) }},
-		{d.Method == "", "--method (" + methods() + ")", func(s string) { d.Method = s }},
-		{d.Notice.Version == "", "--notice-version (of the notice she was shown)", func(s string) { d.Notice.Version = s }},
-		{d.Notice.Digest == "" && notice == "", "--notice-file (the notice she was shown)", func(s string) { notice = s }},
+		{asked && d.Method == "", "--method (" + methods() + ")", func(s string) { d.Method = s }},
+		{asked && d.Notice.Version == "", "--notice-version (of the notice she was shown)", func(s string) { d.Notice.Version = s }},
+		{asked && d.Notice.Digest == "" && notice == "", "--notice-file (the notice she was shown)", func(s string) { notice = s }},
+		{len(d.Basis) == 0 && d.Agreement != "refused", "--basis (" + record.Articles6().String() + ")", func(s string) { d.Basis = []client.Basis{{Article6: s}} }},
+		{asked && how.Alone == "", "--seen-alone (yes or no)", func(s string) { how.Alone = s }},
+		{asked && how.Coercion == "", "--coercion (" + record.Coercions().String() + ")", func(s string) { how.Coercion = s }},
+		{asked && how.Interpreter == "", "--interpreter (" + record.Interpreters().String() + ")", func(s string) { how.Interpreter = s }},
+		{asked && how.Capacity == "", "--capacity (" + record.Capacities().String() + ")", func(s string) { how.Capacity = s }},
 	}
 	var missing []string
 	for _, q := range questions {
@@ -164,9 +206,17 @@ func words(s string) []string {
 func (d draft) consent(now time.Time) client.Consent {
 	c := client.Consent{Subject: d.Subject, Purpose: d.Purpose, Recipients: d.Recipients, Sections: d.Sections,
 		Withheld: d.Withheld, Agreement: d.Agreement, Method: d.Method, Onward: d.Onward, Act: d.Act,
-		Notice: client.Notice{Version: d.Notice.Version, Digest: d.Notice.Digest, Language: d.Notice.Language}}
-	if c.Notice.Language == "" {
+		Notice:     client.Notice{Version: d.Notice.Version, Digest: d.Notice.Digest, Language: d.Notice.Language},
+		Supersedes: d.Supersedes, Bases: d.Basis, Gate: d.Gate, Words: d.Words}
+	if c.Notice.Language == "" && c.Notice.Version != "" {
 		c.Notice.Language = "en"
+	}
+	if how := d.Circumstances; how != (circumstances{}) {
+		c.How = client.Circumstances{Alone: how.Alone, Coercion: how.Coercion, Interpreter: how.Interpreter,
+			Capacity: how.Capacity, Language: cmp.Or(how.Language, c.Notice.Language)}
+	}
+	if d.ReviewDays != 0 {
+		c.Review = now.AddDate(0, 0, d.ReviewDays)
 	}
 	if d.Days != 0 {
 		c.Expires = now.AddDate(0, 0, d.Days)

@@ -55,7 +55,8 @@ func TestAHeldPacketWithoutCopiesHasToBeSentAnew(t *testing.T) {
 // consented records her consent to larkfield-housing reading what she needs, and returns its id.
 func consented(t *testing.T, d *desk) string {
 	t.Helper()
-	code, out, talk := d.run(t, `{"purpose": "housing", "recipients": ["larkfield-housing"], "sections": ["need"], "method": "written",
+	code, out, talk := d.run(t, `{"purpose": "housing", "recipients": ["larkfield-housing"], "sections": ["need"], "method": "written", "basis": [{"art6": "a"}],
+		"circumstances": {"seen_alone": "yes", "coercion": "none", "interpreter": "none", "language": "en", "capacity": "presumed"},
 		"notice": {"version": "1", "digest": "`+strings.Repeat("A", 43)+`", "language": "en"}}`, "consent new -")
 	var consent struct{ ID string }
 	if err := json.Unmarshal([]byte(out), &consent); code != exitOK || err != nil {

@@ -85,7 +85,8 @@ func (r running) plant(t *testing.T) string {
 	r.operator(t, "agreement", "add", "canary-outreach", "canary-housing", "--purpose", "housing", "--section", "need,note", "--both-ways")
 	service := r.operator(t, "service", "add", "canary-housing", "Homes", "--purpose", "housing", "--area", "E09000007")
 	ctx := t.Context()
-	consent, err := outreach.RecordConsent(ctx, client.Consent{Purpose: "housing", Method: "verbal-in-person",
+	consent, err := outreach.RecordConsent(ctx, client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "housing", Method: "verbal-in-person",
 		Recipients: []string{"canary-housing", "canary-outreach"}, Sections: []string{"need", "note"},
 		Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
 	if err != nil {

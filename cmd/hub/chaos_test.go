@@ -243,7 +243,8 @@ func (h *victim) furnish() []*sender {
 		if service == "" {
 			service = r.operator(h.t, "service", "add", "storm-housing", "Homes", "--purpose", "housing", "--area", "E09000007")
 		}
-		consent, err := c.RecordConsent(h.t.Context(), client.Consent{Purpose: "housing", Method: "verbal-in-person",
+		consent, err := c.RecordConsent(h.t.Context(), client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+			Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "housing", Method: "verbal-in-person",
 			Recipients: []string{"storm-housing"}, Sections: []string{"need"},
 			Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
 		if err != nil {

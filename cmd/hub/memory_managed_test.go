@@ -185,7 +185,8 @@ func (h *victim) passOnByTheHub(t *testing.T, r running) {
 	outreach := r.join(t, "memory-sender", "borough-outreach")
 	r.operator(t, "agreement", "add", "memory-sender", p.id, "--purpose", "housing", "--section", "need,note", "--both-ways")
 	service := r.operator(t, "service", "add", p.id, "Homes", "--purpose", "housing", "--area", "E09000007")
-	consent, err := outreach.RecordConsent(ctx, client.Consent{Purpose: "housing", Method: "verbal-in-person",
+	consent, err := outreach.RecordConsent(ctx, client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "housing", Method: "verbal-in-person",
 		Recipients: []string{p.id, "memory-sender"}, Sections: []string{"need", "note"},
 		Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
 	if err != nil {

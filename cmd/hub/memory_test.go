@@ -79,7 +79,8 @@ func (h *victim) passOn(t *testing.T) {
 	outreach, housing := r.join(t, "memory-outreach", "borough-outreach"), r.join(t, "memory-housing", "housing")
 	r.operator(t, "agreement", "add", "memory-outreach", "memory-housing", "--purpose", "housing", "--section", "need,note", "--both-ways")
 	service := r.operator(t, "service", "add", "memory-housing", "Homes", "--purpose", "housing", "--area", "E09000007")
-	consent, err := outreach.RecordConsent(ctx, client.Consent{Purpose: "housing", Method: "verbal-in-person",
+	consent, err := outreach.RecordConsent(ctx, client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "housing", Method: "verbal-in-person",
 		Recipients: []string{"memory-housing", "memory-outreach"}, Sections: []string{"need", "note"},
 		Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
 	if err != nil {

@@ -200,6 +200,8 @@ func (d *demo) refer(ctx context.Context) error {
 		return err
 	}
 	consent, err := c.RecordConsent(ctx, client.Consent{
+		How:     client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Bases:   []client.Basis{{Article6: "e", Provision: "Care Act 2014 s2", Article9: "a"}},
 		Purpose: "housing", Recipients: []string{"larkfield-housing", "camden-outreach"},
 		Sections: []string{"need", "safe-contact", "risk", "note"}, Withheld: []string{"health"}, Method: "verbal-in-person",
 		Notice: client.Notice{Version: "sample-1", Digest: ids.Digest("Sample notice."), Language: "en"},

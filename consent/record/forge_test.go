@@ -65,8 +65,11 @@ func agreed() record.Claims {
 		Hub: hub, Issuer: "charity", ID: jti, IssuedAt: now.Unix(), Act: "user-7", Subject: subject, Jurisdiction: "GB-ENG",
 		Agreement: "agreed", Method: "verbal-in-person", Purpose: "housing", Recipients: []string{"borough", "category:housing"},
 		Sections: []string{"need", "safe-contact", "housing"}, Withheld: []string{"health", "immigration"}, Onward: "ask-each-time",
-		Notice:  record.Notice{Version: "2026-03", Digest: digestOf("the notice"), Language: "en-GB"},
-		GivenAt: now.Unix() - 60, ValidFrom: now.Unix() - 60, Expires: now.Unix() + 28*day,
+		Notice:     record.Notice{Version: "2026-03", Digest: digestOf("the notice"), Language: "en-GB"},
+		Supersedes: consent, Gate: record.Gate{Pathway: "none"},
+		Bases:         record.Bases{{Controller: "charity", Article6: "f"}, {Controller: "category:housing", Article6: "e", Provision: "Housing Act 1996 s189B"}},
+		Circumstances: digestOf("how she was asked"), Sealed: map[string]string{"her-words": digestOf("sealed")},
+		GivenAt: now.Unix() - 60, ValidFrom: now.Unix() - 60, Expires: now.Unix() + 28*day, ReviewAt: now.Unix() + 14*day,
 	}
 }
 
@@ -159,12 +162,19 @@ func refused(t testing.TB, err error, want *fault.Fault, extension ...string) {
 	if !ok {
 		t.Fatalf("%v is %s and no fault", err, want.Code)
 	}
+	members := maps.Clone(f.Members())
+	if want == record.ErrClaim {
+		if why := record.Why(extension[1]); why == "" || members["why"] != why {
+			t.Errorf("claim %s: it is said %v, want %q", extension[1], members["why"], why)
+		}
+		delete(members, "why")
+	}
 	expected := map[string]any{}
 	for i := 0; i+1 < len(extension); i += 2 {
 		expected[extension[i]] = extension[i+1]
 	}
-	if !maps.Equal(f.Members(), expected) {
-		t.Errorf("%s carries %v, want %v", f.Code, f.Members(), expected)
+	if !maps.Equal(members, expected) {
+		t.Errorf("%s carries %v, want %v", f.Code, members, expected)
 	}
 }
 

@@ -1,6 +1,12 @@
-// Package record is the pure part of consent: what a signed consent record and a
-// signed withdrawal state, which of them are well formed, and what a record covers.
-// Bytes, keys and a time go in; a verified value or a refusal comes out.
+// Package record is the pure part of consent: what the signed statements about consent
+// say, which of them are well formed, and what a record covers. Bytes, keys and a time go
+// in; a verified value or a refusal comes out.
+//
+// A consent record keeps four things apart that are often one tick box: what she said
+// (record.go), which lawful basis and which condition each agency relies on (basis.go), and
+// which statutory gate stands before the pathway (gate.go). How she was asked
+// (circumstances.go) and what is sealed to its recorder (sealed.go) come beside it
+// (posted.go). covers.go decides; words.go says in a caseworker's words what is wrong.
 package record
 
 import (
@@ -36,19 +42,11 @@ var (
 	ErrMalformed = fault.New(fault.Unprocessable, "consent-malformed", fault.Sender,
 		"The consent record or withdrawal is not a compact JWS of its type with exactly its claims. Sign it again.")
 	ErrClaim = fault.New(fault.Unprocessable, "consent-claim", fault.Sender,
-		"A claim of the consent record is missing, has the wrong form or is not one of its codes. The member claim names it.")
+		"A claim of the statement is missing, has the wrong form or is not one of its codes. The member claim names it, why says what to do.")
 	ErrSignature = fault.New(fault.Unprocessable, "consent-signature", fault.Sender,
 		"The signature does not verify with the key it names. Sign again with your current signing key.")
 	ErrStale = fault.New(fault.Unprocessable, "consent-stale", fault.Sender,
 		"The record is meant for another hub, or was signed more than 24 hours ago or in the future. Check the hub and your clock, and sign again.")
-)
-
-// What a record can fail to cover.
-var (
-	ErrNotCovered = fault.New(fault.Forbidden, "not-covered", fault.Sender,
-		"What she agreed to does not cover this. Ask her again, or leave out what she did not agree to share.")
-	ErrExpired = fault.New(fault.Forbidden, "consent-expired", fault.Sender,
-		"Her agreement has run out, or is not in force yet. Ask her whether she still agrees, and record it.")
 )
 
 // Claims are what a consent record states. Times are NumericDates in seconds.
@@ -57,20 +55,28 @@ type Claims struct {
 	Issuer       string   `json:"iss"` // the partner that recorded it
 	ID           string   `json:"jti"` // UUIDv7
 	IssuedAt     int64    `json:"iat"`
-	Act          string   `json:"act,omitempty"` // the worker, by opaque id
-	Subject      string   `json:"sub"`           // her random reference
-	Jurisdiction string   `json:"jurisdiction"`  // GB-ENG
-	Agreement    string   `json:"agreement"`     // what she said
-	Method       string   `json:"method"`        // how she said it
+	Act          string   `json:"act,omitempty"`        // the worker, by opaque id
+	Subject      string   `json:"sub"`                  // her random reference
+	Supersedes   string   `json:"supersedes,omitempty"` // the earlier record that this one takes the place of
+	Jurisdiction string   `json:"jurisdiction"`         // GB-ENG
+	Agreement    string   `json:"agreement"`            // what she said: one of Agreements
+	Method       string   `json:"method,omitempty"`     // how she said it, if she was asked
 	Purpose      string   `json:"purpose"`
 	Recipients   []string `json:"recipients"` // partner ids, or category:NAME
 	Sections     []string `json:"sections"`   // she agrees to share
 	Withheld     []string `json:"withheld,omitempty"`
 	Onward       string   `json:"onward"`
-	Notice       Notice   `json:"notice"`
-	GivenAt      int64    `json:"given_at"`
-	ValidFrom    int64    `json:"valid_from"`
-	Expires      int64    `json:"expires_at"`
+	Notice       Notice   `json:"notice,omitzero"` // if she was asked
+	Bases        Bases    `json:"basis,omitempty"`
+	Gate         Gate     `json:"gate"`
+
+	Circumstances string            `json:"circumstances,omitempty"` // digest of how she was asked
+	Sealed        map[string]string `json:"sealed,omitempty"`        // digests of what is sealed to the recorder, by part
+
+	GivenAt   int64 `json:"given_at"`
+	ValidFrom int64 `json:"valid_from"`
+	Expires   int64 `json:"expires_at"`
+	ReviewAt  int64 `json:"review_at,omitempty"`
 }
 
 // Notice is what she was told.
@@ -80,26 +86,39 @@ type Notice struct {
 	Language string `json:"language"` // BCP 47
 }
 
-// Agreements are what she can have said.
+// Agreements are what she said, or why she was not asked. That a record was withdrawn or
+// has run out is no claim of it.
 func Agreements() codes.List {
-	return codes.List{{Code: "agreed", Label: "she agreed"}, {Code: "refused", Label: "she refused"}}
+	return codes.List{
+		{Code: "agreed", Label: "she agreed", Source: "UK common law of confidentiality"},
+		{Code: "refused", Label: "she refused", Source: "UK common law of confidentiality"},
+		{Code: "not-asked-unsafe", Label: "not asked: asking was not safe", Source: "SCIE, Safeguarding adults: sharing information"},
+		{Code: "not-asked-impracticable", Label: "not asked: she could not be asked", Source: "SCIE, Safeguarding adults: sharing information"},
+		{Code: BestInterests, Label: "decided for her, in her best interests", Source: "Mental Capacity Act 2005 s4"},
+	}
 }
+
+// BestInterests is the agreement of a decision made for somebody who could not decide.
+const BestInterests = "lacks-capacity-best-interests"
+
+// collection is where the ways of saying it come from.
+const collection = "Kantara Consent Receipt 1.1 collectionMethod"
 
 // Methods are how she can have said it.
 func Methods() codes.List {
 	return codes.List{
-		{Code: "verbal-in-person", Label: "in person"}, {Code: "verbal-phone", Label: "by phone"},
-		{Code: "written", Label: "in writing"}, {Code: "digital", Label: "on a screen"},
-		{Code: "signed-form", Label: "on a signed form"},
+		{Code: "verbal-in-person", Label: "in person", Source: collection}, {Code: "verbal-phone", Label: "by phone", Source: collection},
+		{Code: "written", Label: "in writing", Source: collection}, {Code: "digital", Label: "on a screen", Source: collection},
+		{Code: "signed-form", Label: "on a signed form", Source: collection},
 	}
 }
 
 // Onwards are whether what she agreed to may travel on.
 func Onwards() codes.List {
 	return codes.List{
-		{Code: "none", Label: "to nobody else"},
-		{Code: "ask-each-time", Label: "ask her each time"},
-		{Code: "named", Label: "to the partners she named"},
+		{Code: "none", Label: "to nobody else", Source: "FHIR R5 Consent.provision"},
+		{Code: "ask-each-time", Label: "ask her each time", Source: "Handover"},
+		{Code: "named", Label: "to the partners she named", Source: "FHIR R5 Consent.provision"},
 	}
 }
 
@@ -153,8 +172,8 @@ func ParseConsent(token string) (Statement[Claims], error) {
 	if err != nil {
 		return s, err
 	}
-	if bad := s.claims.fault(); bad != "" {
-		return Statement[Claims]{}, ErrClaim.With("claim", bad)
+	if name := s.claims.fault(); name != "" {
+		return Statement[Claims]{}, bad(name)
 	}
 	return s, nil
 }
@@ -169,8 +188,8 @@ func VerifyConsent(s Statement[Claims], key jose.PublicKey) (Consent, error) {
 
 // Sign makes a consent record of the claims.
 func (c Claims) Sign(key jose.SigningKey) (string, error) {
-	if bad := c.fault(); bad != "" {
-		return "", ErrClaim.With("claim", bad)
+	if name := c.fault(); name != "" {
+		return "", bad(name)
 	}
 	return sign(c, ConsentType, key)
 }
@@ -200,27 +219,71 @@ func (c Claims) fault() string {
 		return "act"
 	case !ids.IsSubject(c.Subject):
 		return "sub"
+	case c.Supersedes != "" && !ids.IsUUIDv7(c.Supersedes), c.Supersedes == c.ID:
+		return "supersedes"
 	case c.Jurisdiction != "GB-ENG":
 		return "jurisdiction"
 	case !Agreements().Has(c.Agreement):
 		return "agreement"
-	case !Methods().Has(c.Method):
-		return "method"
 	case !codes.Purposes().Has(c.Purpose):
 		return "purpose"
 	case !Onwards().Has(c.Onward):
 		return "onward"
-	case c.Notice.Version == "" || len(c.Notice.Version) > 40 || !ids.IsDigest(c.Notice.Digest) || !isLanguage(c.Notice.Language):
-		return "notice"
 	case c.GivenAt <= 0 || c.GivenAt > c.IssuedAt+int64(Skew/time.Second):
 		return "given_at"
 	case c.ValidFrom < c.GivenAt:
 		return "valid_from"
 	case c.Expires <= c.ValidFrom || c.Expires > c.GivenAt+int64(MaxLife/time.Second):
 		return "expires_at"
+	case c.ReviewAt != 0 && (c.ReviewAt <= c.ValidFrom || c.ReviewAt > c.Expires):
+		return "review_at"
 	}
-	return c.reach()
+	for _, check := range []func() string{c.asking, c.reach, c.law} {
+		if name := check(); name != "" {
+			return name
+		}
+	}
+	return ""
 }
+
+// asking checks how she was asked, or that nothing is said of it where she was not.
+func (c Claims) asking() string {
+	asked := c.Agreement == "agreed" || c.Agreement == "refused"
+	n := c.Notice
+	told := n.Version != "" && len(n.Version) <= 40 && ids.IsDigest(n.Digest) && isLanguage(n.Language)
+	switch {
+	case asked && !Methods().Has(c.Method), !asked && c.Method != "":
+		return "method"
+	case asked && !told, !asked && n != (Notice{}):
+		return "notice"
+	case c.Circumstances != "" && !ids.IsDigest(c.Circumstances), c.Circumstances == "" && (asked || c.Agreement == BestInterests):
+		return "circumstances"
+	}
+	for part, digest := range c.Sealed {
+		if !SealedParts().Has(part) || !ids.IsDigest(digest) {
+			return "sealed"
+		}
+	}
+	if c.Agreement == BestInterests && c.Sealed["capacity"] == "" {
+		return "sealed.capacity"
+	}
+	return ""
+}
+
+// law checks axes 2 to 4 of what can be relied on. A no needs no lawful basis.
+func (c Claims) law() string {
+	if name := c.Gate.fault(c.Purpose, c.Agreement); name != "" {
+		return name
+	}
+	if !c.grants() && len(c.Bases) == 0 {
+		return ""
+	}
+	shared := slices.DeleteFunc(slices.Clone(c.Sections), func(s string) bool { return slices.Contains(c.Withheld, s) })
+	return c.Bases.fault(c.Issuer, shared)
+}
+
+// grants reports whether what she said, or was decided for her, lets anything be shared.
+func (c Claims) grants() bool { return c.Agreement == "agreed" || c.Agreement == BestInterests }
 
 // reach checks to whom and what: named partners or categories, never a wildcard, and
 // only sections that exist. Empty means nothing, never everything.

@@ -35,8 +35,8 @@ func ParseWithdrawal(token string) (Statement[WithdrawalClaims], error) {
 	if err != nil {
 		return s, err
 	}
-	if bad := s.claims.fault(); bad != "" {
-		return Statement[WithdrawalClaims]{}, ErrClaim.With("claim", bad)
+	if name := s.claims.fault(); name != "" {
+		return Statement[WithdrawalClaims]{}, bad(name)
 	}
 	return s, nil
 }
@@ -51,8 +51,8 @@ func VerifyWithdrawal(s Statement[WithdrawalClaims], key jose.PublicKey) (Withdr
 
 // Sign makes a withdrawal of the claims.
 func (w WithdrawalClaims) Sign(key jose.SigningKey) (string, error) {
-	if bad := w.fault(); bad != "" {
-		return "", ErrClaim.With("claim", bad)
+	if name := w.fault(); name != "" {
+		return "", bad(name)
 	}
 	return sign(w, WithdrawalType, key)
 }

@@ -37,8 +37,8 @@ func arrows() []arrow {
 	return []arrow{
 		{"cmd/hub", []string{everything}},
 		{"cmd/bench", []string{everything}},
-		{"internal/hubtest", []string{everything}}, // a whole hub, for the tests of several rooms
-		{"cmd/handover", []string{"client", "keys", "internal"}},
+		{"internal/hubtest", []string{everything}},                                 // a whole hub, for the tests of several rooms
+		{"cmd/handover", []string{"client", "keys", "consent/record", "internal"}}, // consent/record for its code lists
 		{"web", []string{"referral", "consent", "audit", "partners", "notify", "oauth", "internal"}},
 		{"referral", []string{"referral", "consent", "partners", "keys", "audit", "internal"}},
 		{"consent", []string{"consent", "partners", "keys", "audit", "internal"}},

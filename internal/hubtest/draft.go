@@ -3,6 +3,7 @@ package hubtest
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
@@ -62,32 +63,62 @@ type Consent struct {
 	record.Claims
 	Token  string
 	Digest string
+	Body   []byte // as it is posted
+}
+
+// Asked are ordinary circumstances: alone, no pressure, no interpreter, no doubt.
+func Asked() record.Circumstances {
+	return record.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"}
 }
 
 // Consent signs what a woman said to the agency: that the recipients may have every
 // section for the purpose "housing", for an hour. It is not recorded yet.
 func (a *Agency) Consent(t testing.TB, subject string, recipients []string, change ...func(*record.Claims)) Consent {
 	t.Helper()
+	return a.ConsentAsked(t, Asked(), subject, recipients, change...)
+}
+
+// ConsentAsked is Consent of a woman who was asked in those circumstances. The gate that
+// the purpose needs is filled in.
+func (a *Agency) ConsentAsked(t testing.TB, how record.Circumstances, subject string, recipients []string, change ...func(*record.Claims)) Consent {
+	t.Helper()
+	circumstances, digest, err := how.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := a.hub.Now().Unix()
 	c := record.Claims{Hub: a.hub.issuer, Issuer: string(a.ID), ID: uuid.Must(uuid.NewV7()).String(), IssuedAt: now,
 		Subject: subject, Jurisdiction: "GB-ENG", Agreement: "agreed", Method: "verbal-in-person",
 		Purpose: "housing", Recipients: recipients, Sections: codes.Sections().Codes(), Onward: "none",
-		Notice:  record.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"},
-		GivenAt: now - 60, ValidFrom: now - 60, Expires: now + 3600}
+		Notice:        record.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"},
+		Bases:         record.Bases{{Controller: string(a.ID), Article6: "a", Article9: "a", Article10: "official-authority"}},
+		Circumstances: digest,
+		GivenAt:       now - 60, ValidFrom: now - 60, Expires: now + 3600}
 	for _, f := range change {
 		f(&c)
+	}
+	if c.Gate.Pathway == "" {
+		c.Gate.Pathway = record.PathwaysFor(c.Purpose)[0]
+	}
+	if c.Gate.Pathway == "duty-to-refer" && c.Gate.Agreements == nil {
+		c.Gate.Agreements, c.Gate.Authority = record.DutyAgreements().Codes(), Area
 	}
 	token, err := c.Sign(a.Signing.Signer())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Consent{Claims: c, Token: token, Digest: ids.Digest(token)}
+	return Consent{Claims: c, Token: token, Digest: ids.Digest(token), Body: Posted(token, circumstances)}
+}
+
+// Posted is what a recorder posts: the record, and the circumstances that it binds.
+func Posted(token, circumstances string) []byte {
+	return must(json.Marshal(record.Posted{Record: token, Circumstances: circumstances}))
 }
 
 // PostConsent posts a consent record as the agency.
 func (a *Agency) PostConsent(t testing.TB, c Consent) Answer {
 	t.Helper()
-	return a.Do(t, Call{Method: http.MethodPost, Path: "/v1/consents", Type: "application/jose", Body: []byte(c.Token)})
+	return a.Do(t, Call{Method: http.MethodPost, Path: "/v1/consents", Type: record.MediaType, Body: c.Body})
 }
 
 // Record signs a consent and records it.

@@ -58,7 +58,8 @@ const granted = `
 	audit_tile: SELECT
 	client_invitation: INSERT SELECT UPDATE(used_at)
 	consent: INSERT SELECT
-	consent_state: INSERT SELECT UPDATE(log_entry,withdrawal,withdrawal_digest,withdrawn_at,withdrawn_by)
+	consent_private: INSERT SELECT
+	consent_state: INSERT SELECT UPDATE(log_entry,review,successors,withdrawal,withdrawal_digest,withdrawn_at,withdrawn_by)
 	custody_move: INSERT SELECT UPDATE(client,done_at,handed,log_entry,taken_at,wrapped)
 	delivery: INSERT SELECT UPDATE(delivered_at,log_entry,opened_at,state)
 	invitation: SELECT UPDATE(used_at)
@@ -155,6 +156,7 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 	p.From.Open(t, s.Digest, "", "need")
 	p.Step(t, p.To, packet.Message, s.Digest, s.Digest)
 	p.From.Withdraw(t, p.From.Record(t, hubtest.Subject(), p.Named()))
+	p.To.Record(t, hubtest.Subject(), p.Named())
 	for _, a := range []*hubtest.Agency{p.From, p.To} {
 		u, b := h.Joined(t, a.ID, "A worker", partners.Caseworker)                                                                             // with a passkey
 		b.Post(t, "/sign-in/passkeys", map[string]any{"credential": h.Browser().Device.Create(b.Options(t, "/sign-in/passkeys", struct{}{}))}) // a notice
@@ -257,7 +259,7 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 	h, p := full(t)
 	third := h.Agency(t, "the-third", partners.BoroughOutreach)
 	authors := map[string]string{"custody_move": "partner", "managed_key": "partner", "oauth_notice": "partner", "oauth_passkey": "partner", "oauth_provider": "partner", "oauth_provider_user": "partner",
-		"agreement": "sender", "consent": "recorder", "delivery": "issuer", "packet": "issuer",
+		"agreement": "sender", "consent": "recorder", "consent_private": "recorder", "delivery": "issuer", "packet": "issuer",
 		"partner_user": "partner", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
 	for _, table := range divided(t, h) {
 		author, ok := authors[table]

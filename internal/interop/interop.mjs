@@ -127,13 +127,17 @@ await recipient.signIn()
 // What she agreed to.
 const sub = randomBytes(16).toString('base64url')
 const consentID = uuid7()
+const circumstances = Buffer.from(JSON.stringify({
+  salt: randomBytes(16).toString('base64url'), seen_alone: 'yes', coercion: 'none', interpreter: 'none', language: 'en', capacity: 'presumed',
+})).toString('base64url')
 const record = await sign('handover-consent+jwt', {
   hub, iss: sender.id, jti: consentID, iat: now(), sub, jurisdiction: 'GB-ENG', agreement: 'agreed', method: 'verbal-in-person',
   purpose: 'housing', recipients: [recipient.id, sender.id], sections: ['need', 'safe-contact', 'note'], withheld: ['health'], onward: 'none',
   notice: { version: '1', digest: digest('the notice'), language: 'en' },
+  basis: [{ controller: sender.id, art6: 'f' }], gate: { pathway: 'none' }, circumstances: digest(circumstances),
   given_at: now(), valid_from: now(), expires_at: now() + 7 * 86400,
 }, sender.signing)
-const recorded = await sender.call('POST', '/v1/consents', record, 'application/jose')
+const recorded = await sender.call('POST', '/v1/consents', JSON.stringify({ record, circumstances }), 'application/vnd.handover.consent+json')
 assert.equal(recorded.status, 201, JSON.stringify(recorded.body))
 assert.equal(sender.verify(recorded.body).act, 'consent.record')
 const basis = { consent: consentID, digest: digest(record) }

@@ -139,32 +139,54 @@ func aboutReferral(c partners.Caller, id string) proof.Entry {
 type spoken struct {
 	ID           string        `json:"jti"`
 	Subject      string        `json:"sub,omitempty"` // chosen by the hub if it is left out
+	Supersedes   string        `json:"supersedes,omitempty"`
 	Jurisdiction string        `json:"jurisdiction"`
 	Agreement    string        `json:"agreement"`
-	Method       string        `json:"method"`
+	Method       string        `json:"method,omitempty"`
 	Purpose      string        `json:"purpose"`
 	Recipients   []string      `json:"recipients"`
 	Sections     []string      `json:"sections"`
 	Withheld     []string      `json:"withheld,omitempty"`
 	Onward       string        `json:"onward"`
-	Notice       record.Notice `json:"notice"`
+	Notice       record.Notice `json:"notice,omitzero"`
+	Bases        record.Bases  `json:"basis,omitempty"`
+	Gate         record.Gate   `json:"gate"`
 	GivenAt      int64         `json:"given_at"`
 	ValidFrom    int64         `json:"valid_from"`
 	Expires      int64         `json:"expires_at"`
+	ReviewAt     int64         `json:"review_at,omitempty"`
+
+	How   *circumstances    `json:"circumstances,omitempty"`
+	Words map[string]string `json:"words,omitempty"` // sealed by the hub to the agency's own key, and kept so
 }
 
-func (s spoken) claims() record.Claims {
-	return record.Claims{ID: s.ID, Subject: s.Subject, Jurisdiction: s.Jurisdiction, Agreement: s.Agreement, Method: s.Method,
-		Purpose: s.Purpose, Recipients: s.Recipients, Sections: s.Sections, Withheld: s.Withheld, Onward: s.Onward,
-		Notice: s.Notice, GivenAt: s.GivenAt, ValidFrom: s.ValidFrom, Expires: s.Expires}
+// circumstances are record.Circumstances without the salt, which the desk chooses.
+type circumstances struct {
+	Alone       string `json:"seen_alone"`
+	Coercion    string `json:"coercion"`
+	Interpreter string `json:"interpreter"`
+	Language    string `json:"language"`
+	Capacity    string `json:"capacity"`
+}
+
+func (s spoken) saying() Saying {
+	said := Saying{Words: s.Words, Claims: record.Claims{ID: s.ID, Subject: s.Subject, Supersedes: s.Supersedes,
+		Jurisdiction: s.Jurisdiction, Agreement: s.Agreement, Method: s.Method, Purpose: s.Purpose, Recipients: s.Recipients,
+		Sections: s.Sections, Withheld: s.Withheld, Onward: s.Onward, Notice: s.Notice, Bases: s.Bases, Gate: s.Gate,
+		GivenAt: s.GivenAt, ValidFrom: s.ValidFrom, Expires: s.Expires, ReviewAt: s.ReviewAt}}
+	if s.How != nil {
+		said.How = &record.Circumstances{Alone: s.How.Alone, Coercion: s.How.Coercion, Interpreter: s.How.Interpreter,
+			Language: s.How.Language, Capacity: s.How.Capacity}
+	}
+	return said
 }
 
 func (h *Handler) record(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-	body, err := httpd.Decode[spoken](w, r, smallLimit)
+	body, err := httpd.Decode[spoken](w, r, record.PostedLimit)
 	if err != nil {
 		return err
 	}
-	entry, err := h.Desk.Record(r.Context(), c, body.claims())
+	entry, err := h.Desk.Record(r.Context(), c, body.saying())
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,9 @@
 // It acts for one signed-in person and one act at a time; each act is in the log, and what
 // is signed names her.
 //
-// sign.go composes, seals and signs what she asks for, and files it through the same doors
-// as everybody else's: referral.Store.File and the consents' Record and Withdraw decide.
+// sign.go composes, seals and signs what she asks for, and say.go what a woman said to her;
+// both file it through the same doors as everybody else's: referral.Store.File and the
+// consents' Record and Withdraw decide.
 // open.go has sections released by referral.Store.OpenHere, waits until that stands under
 // a signed checkpoint, and only then decrypts. store.go asks what an act rests on. http.go
 // is /v1/managed.

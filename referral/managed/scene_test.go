@@ -60,8 +60,11 @@ func (s scene) spoken() members {
 	now := s.hub.Now().Unix()
 	return members{"jti": newID(), "jurisdiction": "GB-ENG", "agreement": "agreed", "method": "verbal-in-person", "purpose": "housing",
 		"recipients": []string{string(s.own.ID), string(s.managed.ID)}, "sections": []string{"need", "note", "safe-contact"}, "onward": "none",
-		"notice":   members{"version": "1", "digest": ids.Digest("notice"), "language": "en"},
-		"given_at": now - 60, "valid_from": now - 60, "expires_at": now + 3600}
+		"basis": []members{{"art6": "a"}}, "gate": members{"pathway": "none"},
+		"circumstances": members{"seen_alone": "yes", "coercion": "none", "interpreter": "none", "language": "en", "capacity": "presumed"},
+		"words":         members{"her-words": canary + " only the council"},
+		"notice":        members{"version": "1", "digest": ids.Digest("notice"), "language": "en"},
+		"given_at":      now - 60, "valid_from": now - 60, "expires_at": now + 3600}
 }
 
 // consent records what she said, and returns its id.

@@ -1,7 +1,6 @@
 package managed
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
@@ -148,40 +147,6 @@ func (d *Desk) recipient(ctx context.Context, c partners.Caller, p composition, 
 // signer signs, in the key store, with the key that the directory shows.
 func (d *Desk) signer(ctx context.Context, c partners.Caller, key jose.PublicKey) jose.SigningKey {
 	return keys.SignerOf(ctx, d.Keys, partners.SigningKeyName(c.Partner()), key)
-}
-
-// Record signs what a woman said for the caller, and records it. Of the claims, hub,
-// issuer, time and act are the desk's to say; a subject that is left out is chosen here.
-// The same record again returns the entry it had.
-func (d *Desk) Record(ctx context.Context, c partners.Caller, claims record.Claims) (audit.EntryID, error) {
-	if err := person(c); err != nil {
-		return audit.EntryID{}, err
-	}
-	claims.Hub, claims.Issuer, claims.Act = d.Hub, string(c.Partner()), c.User()
-	l, err := d.look(ctx, c, asked{consent: claims.ID})
-	if err != nil {
-		return audit.EntryID{}, err
-	}
-	signing, _, err := l.held.Keys()
-	if err != nil {
-		return audit.EntryID{}, err
-	}
-	if l.basis.SaysAgain(claims) {
-		return l.basis.Entry, nil
-	}
-	fresh := claims
-	fresh.IssuedAt, fresh.Subject = l.now.Unix(), cmp.Or(claims.Subject, record.NewSubject())
-	token, err := fresh.Sign(d.signer(ctx, c, signing))
-	if err != nil {
-		return audit.EntryID{}, err
-	}
-	entry, err := d.Consents.Record(ctx, c, token)
-	if errors.Is(err, consent.ErrConflict) { // perhaps with the same request, a moment before
-		if l, look := d.look(ctx, c, asked{consent: claims.ID}); look == nil && l.basis.SaysAgain(claims) {
-			return l.basis.Entry, nil
-		}
-	}
-	return entry, err
 }
 
 // Withdraw signs for the caller that a woman takes a consent back, and records it. The same

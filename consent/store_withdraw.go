@@ -1,0 +1,100 @@
+package consent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"handover/audit"
+	"handover/consent/record"
+	"handover/internal/pg"
+	"handover/partners"
+)
+
+// Withdraw records a signed withdrawal by any partner that can see the record. When
+// it returns, no transaction can share anything on the record any more: it waits for
+// those that hold the record's state FOR SHARE, and later ones find it withdrawn.
+// The same withdrawal sent again finds its own entry.
+func (s *Store) Withdraw(ctx context.Context, c partners.Caller, id, token string) (audit.EntryID, error) {
+	if !isID(id) {
+		return audit.EntryID{}, ErrNotThere
+	}
+	stated, err := record.ParseWithdrawal(token)
+	if err != nil {
+		return audit.EntryID{}, err
+	}
+	claims := stated.Unverified()
+	if claims.Issuer != string(c.Partner()) {
+		return audit.EntryID{}, ErrIssuer
+	}
+	if err := c.Signs(claims.Act); err != nil {
+		return audit.EntryID{}, err
+	}
+	var now time.Time
+	var digest, earlier string
+	var entry audit.EntryID
+	read := &pgx.Batch{}
+	ring := s.Partners.QueueKeys(read, c.Partner(), []string{stated.KeyID()}, nil)
+	read.Queue(`
+		SELECT c.digest, coalesce(s.withdrawal_digest, ''), s.log_entry
+		FROM consent c JOIN consent_state s ON s.id = c.id
+		WHERE c.id = $1 FOR UPDATE OF s`, id).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&digest, &earlier, &entry)
+	})
+	// A statement of its own: the one before reads the clock first and then waits for
+	// those who share, and they would stand in the log as later than the withdrawal.
+	read.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
+		if earlier == stated.Digest() {
+			return nil, nil
+		}
+		if earlier != "" {
+			return nil, ErrAlreadyWithdrawn
+		}
+		w, err := s.verifyWithdrawal(stated, ring, now)
+		if err != nil {
+			return nil, err
+		}
+		if w.Consent != id || w.Digest != digest {
+			return nil, ErrUnknown
+		}
+		write := &pgx.Batch{}
+		entry, err = queueWithdrawal(write, c, w, now)
+		return write, err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return audit.EntryID{}, ErrNotThere
+	}
+	return entry, err
+}
+
+func (s *Store) verifyWithdrawal(stated record.Statement[record.WithdrawalClaims], ring *partners.Ring, now time.Time) (record.Withdrawal, error) {
+	claims := stated.Unverified()
+	key, ok := ring.Signing(stated.KeyID(), time.Unix(claims.IssuedAt, 0))
+	if !ok {
+		return record.Withdrawal{}, ErrKey
+	}
+	w, err := record.VerifyWithdrawal(stated, key.PublicKey)
+	if err != nil {
+		return record.Withdrawal{}, err
+	}
+	return w, record.Fresh(claims.Hub, claims.IssuedAt, s.Hub, now)
+}
+
+func queueWithdrawal(b *pgx.Batch, c partners.Caller, w record.Withdrawal, now time.Time) (audit.EntryID, error) {
+	e := c.Entry("consent.withdraw")
+	e.Time, e.Consent, e.Digest, e.State = now, w.Consent, w.Fingerprint(), "withdrawn"
+	entry, err := audit.Queue(b, e)
+	if err != nil {
+		return entry, fmt.Errorf("logging a withdrawal: %w", err)
+	}
+	b.Queue(`
+		UPDATE consent_state SET withdrawn_at = @now, withdrawn_by = @by, withdrawal = @token,
+		       withdrawal_digest = @digest, log_entry = @entry
+		WHERE id = @id AND withdrawn_at IS NULL`, pgx.StrictNamedArgs{"now": now, "by": w.Issuer,
+		"token": w.Token(), "digest": w.Fingerprint(), "entry": entry, "id": w.Consent})
+	return entry, nil
+}
