@@ -134,7 +134,7 @@ const record = await sign('handover-consent+jwt', {
   hub, iss: sender.id, jti: consentID, iat: now(), sub, jurisdiction: 'GB-ENG', agreement: 'agreed', method: 'verbal-in-person',
   purpose: 'housing', recipients: [recipient.id, sender.id], sections: ['need', 'safe-contact', 'note'], withheld: ['health'], onward: 'none',
   notice: { version: '1', digest: digest('the notice'), language: 'en' },
-  basis: [{ controller: sender.id, art6: 'f' }], gate: { pathway: 'none' }, circumstances: digest(circumstances),
+  basis: [{ controller: sender.id, art6: 'a' }], gate: { pathway: 'none' }, circumstances: digest(circumstances),
   given_at: now(), valid_from: now(), expires_at: now() + 7 * 86400,
 }, sender.signing)
 const recorded = await sender.call('POST', '/v1/consents', JSON.stringify({ record, circumstances }), 'application/vnd.handover.consent+json')
