@@ -61,5 +61,9 @@ func whys() map[string]string {
 
 		"consent": "Name the consent record by its id.",
 		"digest":  "Name exactly the record, by its digest. Read it again.",
+
+		"of":       "Name what is decided by its id.",
+		"decision": "Say approved or refused.",
+		"outcome":  "Say continues or ended.",
 	}
 }
