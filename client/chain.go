@@ -111,6 +111,7 @@ func machine() []step {
 		{packet.Answer, "sender", open[1:2], ""},
 		{packet.Accept, "recipient", open[:2], "accepted"},
 		{packet.Decline, "recipient", open[:2], "rejected"},
+		{packet.Redirect, "recipient", open[:2], "rejected"},
 		{packet.Start, "recipient", open[2:3], "in-progress"},
 		{packet.Complete, "recipient", open[2:], "completed"},
 		{packet.Fail, "recipient", open[2:], "failed"},

@@ -44,6 +44,8 @@ func (s *signer) sign(c packet.Claims) packet.Envelope {
 		seals("need")
 	case packet.Ask, packet.Answer, packet.Message:
 		seals("note")
+	case packet.Redirect:
+		c.Service = "0190a000-0000-7000-8000-0000000000aa"
 	case packet.Decline, packet.Fail, packet.Withdraw:
 		c.Reason = "other"
 	case packet.Complete:
@@ -97,6 +99,8 @@ requested   recipient message  requested
 received    recipient ask      received
 received    recipient accept   accepted
 received    recipient decline  rejected
+requested   recipient redirect rejected
+received    recipient redirect rejected
 received    sender    withdraw cancelled
 received    sender    message  received
 received    recipient message  received

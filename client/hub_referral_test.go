@@ -21,7 +21,7 @@ import (
 
 // leadsTo is where a step leads, by its name alone.
 var leadsTo = map[packet.Event]string{packet.Request: "requested", packet.Receive: "received", packet.Accept: "accepted",
-	packet.Decline: "rejected", packet.Start: "in-progress", packet.Complete: "completed", packet.Fail: "failed", packet.Withdraw: "cancelled"}
+	packet.Decline: "rejected", packet.Redirect: "rejected", packet.Start: "in-progress", packet.Complete: "completed", packet.Fail: "failed", packet.Withdraw: "cancelled"}
 
 // packet stores a packet, whatever it is, or finds it stored.
 func (h *fakeHub) packet(w http.ResponseWriter, r *http.Request) {

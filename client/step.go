@@ -12,9 +12,10 @@ import (
 // Step is the next step of a referral, by either side.
 type Step struct {
 	Referral string // id
-	Event    string // receive, ask, answer, accept, decline, start, complete, fail, withdraw, message
+	Event    string // receive, ask, answer, accept, decline, redirect, start, complete, fail, withdraw, message
 	Reason   string // coded; for decline, fail and withdraw
 	Outcome  string // coded; for complete
+	Service  string // of another partner, that takes this; for redirect
 
 	// Sections carries a note ({"note": …}); an answer may carry any section. What
 	// has sections needs her consent to the other side reading them.
@@ -40,7 +41,7 @@ func (c *Client) SealStep(ctx context.Context, s Step) ([]byte, error) {
 		return nil, err
 	}
 	claims := packet.Claims{
-		Event: packet.Event(s.Event), Referral: r.ID, Prev: r.Head, Reason: s.Reason, Outcome: s.Outcome,
+		Event: packet.Event(s.Event), Referral: r.ID, Prev: r.Head, Reason: s.Reason, Outcome: s.Outcome, Service: s.Service,
 		ID: s.ID, Act: s.Act, Audience: r.Sender,
 	}
 	if r.Sender == c.partner {

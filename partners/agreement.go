@@ -70,6 +70,22 @@ func (t *TermSet) For(a Asked) *Terms {
 		service: service, lacks: a.Service != "" && !found}
 }
 
+// Better is a service that a recipient redirects to, read in one transaction. Until its
+// batch has run it takes nothing.
+type Better struct {
+	service Service
+	active  bool // its partner takes part
+}
+
+// Takes returns ErrService unless the service is another partner's than those two and takes
+// referrals for the purpose in the area now.
+func (b *Better) Takes(purpose, area string, not ...ID) error {
+	if !b.active || slices.Contains(not, b.service.Partner) || !b.service.takes(purpose, area) {
+		return ErrService
+	}
+	return nil
+}
+
 // Terms is what stands between two partners in one transaction.
 type Terms struct {
 	firewall  *Firewall

@@ -122,6 +122,19 @@ func (s *Store) LockTerms(batch *pgx.Batch, from ID, asked ...Asked) *TermSet {
 	return t
 }
 
+// QueueBetter queues the reading of a service that somebody redirects to.
+func (s *Store) QueueBetter(batch *pgx.Batch, service string) *Better {
+	b := &Better{}
+	batch.Queue(`
+		SELECT s.partner, s.status, s.capacity, s.purposes, s.areas, p.status = 'active'
+		FROM service s JOIN partner p ON p.id = s.partner WHERE s.id = $1`, service).Query(func(rows pgx.Rows) error {
+		o := &b.service
+		_, err := pgx.ForEachRow(rows, []any{&o.Partner, &o.Status, &o.Capacity, &o.Purposes, &o.Areas, &b.active}, func() error { return nil })
+		return err
+	})
+	return b
+}
+
 const serviceColumns = `
 	SELECT id::text, partner, name, purposes, areas, status, capacity,
 	       women_only, accepts_no_recourse, self_referral, updated_at FROM service`

@@ -77,6 +77,7 @@ func steps() []step {
 		{packet.Answer, SenderSide, []State{Received}, ""},
 		{packet.Accept, RecipientSide, []State{Requested, Received}, Accepted},
 		{packet.Decline, RecipientSide, []State{Requested, Received}, Rejected},
+		{packet.Redirect, RecipientSide, []State{Requested, Received}, Rejected},
 		{packet.Start, RecipientSide, []State{Accepted}, InProgress},
 		{packet.Complete, RecipientSide, []State{Accepted, InProgress}, Completed},
 		{packet.Fail, RecipientSide, []State{Accepted, InProgress}, Failed},

@@ -22,6 +22,7 @@ const life = `
 	answer    sender     asked                                          =
 	accept    recipient  requested,received,asked                       accepted
 	decline   recipient  requested,received,asked                       rejected
+	redirect  recipient  requested,received,asked                       rejected
 	start     recipient  accepted                                       in-progress
 	complete  recipient  accepted,in-progress                           completed
 	fail      recipient  accepted,in-progress                           failed
@@ -73,6 +74,7 @@ func TestEveryEventInEveryStateBySideDoesWhatTheTableSays(t *testing.T) {
 	r := p.Sent(t, "need")
 	callers := map[string]partners.Caller{"sender": p.From.Caller(t), "recipient": p.To.Caller(t)}
 	agencies := map[string]*hubtest.Agency{"sender": p.From, "recipient": p.To}
+	better := h.Offer(t, h.Agency(t, "better-placed", partners.Housing))
 	tried := 0
 	for _, event := range packet.Events() {
 		if event == packet.Request {
@@ -86,6 +88,9 @@ func TestEveryEventInEveryStateBySideDoesWhatTheTableSays(t *testing.T) {
 					other = p.To
 				}
 				d := by.Event(other, event, r.Digest, r.Digest)
+				if event == packet.Redirect {
+					d.Service = better
+				}
 				if event == packet.Ask || event == packet.Answer || event == packet.Message {
 					d = d.With(p.Consent, "note")
 				}

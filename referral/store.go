@@ -153,9 +153,10 @@ type look struct {
 	keys   *partners.Ring
 	terms  *partners.TermSet
 	grants *consent.Grants
-	parts  uploads // what is here of the attachments that the group names
-	onward onwards // the referrals that requests of the group continue
-	row    *row    // the referral, for every event but a request
+	parts  uploads          // what is here of the attachments that the group names
+	better *partners.Better // the service that a redirect names
+	onward onwards          // the referrals that requests of the group continue
+	row    *row             // the referral, for every event but a request
 }
 
 // filed is a packet that is stored already.
@@ -189,7 +190,7 @@ func (s *Store) look(group []*arrival) *look {
 	for _, a := range group {
 		c := a.claims()
 		kids, jtis, addressed = append(kids, a.u.KeyID()), append(jtis, c.ID), append(addressed, partners.ID(c.Audience))
-		asked = append(asked, partners.Asked{To: partners.ID(c.Audience), Service: c.Service})
+		asked = append(asked, askedFor(c))
 		if c.Basis != nil {
 			consents = append(consents, c.Basis.Consent)
 		}
@@ -202,6 +203,9 @@ func (s *Store) look(group []*arrival) *look {
 	if first.Event != packet.Request {
 		l.row = &row{}
 		queueRow(l.batch, first.Referral, "FOR UPDATE", l.row)
+		if first.Event == packet.Redirect {
+			l.better = s.partners.QueueBetter(l.batch, first.Service)
+		}
 	}
 	l.parts = queueUploads(l.batch, l.issuer, group)
 	l.onward = queueOnward(l.batch, group)
@@ -298,6 +302,16 @@ func (s *Store) open(l *look, u packet.Unverified) (packet.Opened, error) {
 	return packet.Opened{}, ErrRecipientKey.With("key", current[0].KeyID()).With("jwk", current[0])
 }
 
+// askedFor is the recipient of a packet and, of a request, the service that it asks for. What
+// a redirect names is another's.
+func askedFor(c packet.Claims) partners.Asked {
+	to := partners.Asked{To: partners.ID(c.Audience)}
+	if c.Event == packet.Request {
+		to.Service = c.Service
+	}
+	return to
+}
+
 // judge decides whether the packet may be stored, and returns the state that the
 // referral is in afterwards.
 func judge(l *look, c partners.Caller, p packet.Opened) (State, error) {
@@ -309,10 +323,15 @@ func judge(l *look, c partners.Caller, p packet.Opened) (State, error) {
 		}
 		subject, purpose = l.row.subject, l.row.purpose
 	}
+	if p.Event == packet.Redirect {
+		if err := l.better.Takes(purpose, l.row.area, partners.ID(l.row.sender), partners.ID(l.row.recipient)); err != nil {
+			return "", err
+		}
+	}
 	if p.Basis == nil {
 		return to, nil // a step without content needs no basis, and a request has content
 	}
-	classes, terms := p.Classes(p.Names()...), l.terms.For(partners.Asked{To: partners.ID(p.Audience), Service: p.Service})
+	classes, terms := p.Classes(p.Names()...), l.terms.For(askedFor(p.Claims))
 	err := terms.Permit(partners.Passage{Purpose: purpose, Area: p.Area, Classes: classes})
 	if err != nil {
 		return "", err

@@ -20,6 +20,7 @@ type stepKind struct {
 	reasons  codes.List // it takes --reason
 	outcomes codes.List // it takes --outcome
 	note     bool       // it must carry a note
+	service  bool       // it takes --service
 	sections bool       // it may carry any section
 	noNote   bool       // it carries none
 }
@@ -30,6 +31,7 @@ func steps() []stepKind {
 		{event: "receive", short: "Say that a person has seen a referral", noNote: true},
 		{event: "accept", short: "Accept a referral"},
 		{event: "decline", short: "Decline a referral, with a coded reason", reasons: codes.DeclineReasons()},
+		{event: "redirect", short: "Say that another agency's service takes this better; its sender asks her, and sends it there", service: true},
 		{event: "start", short: "Say that the first contact was made"},
 		{event: "complete", short: "Close a referral with what came of it", outcomes: codes.Outcomes()},
 		{event: "fail", short: "Close an accepted referral that led to nothing, with a coded reason", reasons: codes.FailReasons()},
@@ -71,6 +73,9 @@ func (a *app) stepCommand(k stepKind) *cobra.Command {
 		f.StringVar(&s.step.Outcome, "outcome", "", "what came of it: "+k.outcomes.String())
 		offer(cmd, "outcome", k.outcomes)
 	}
+	if k.service {
+		f.StringVar(&s.step.Service, "service", "", "the id of the service, as handover services prints it")
+	}
 	if !k.noNote {
 		f.StringVar(&s.note, "note", "", "a file with a note, as text or a JSON object; \"-\" is standard input")
 		f.StringVar(&s.step.Consent, "consent", "", "the id of the consent that a note rests on")
@@ -90,6 +95,8 @@ func (k stepKind) example() string {
 		return line + " --reason " + k.reasons[0].Code
 	case k.outcomes != nil:
 		return line + " --outcome " + k.outcomes[0].Code
+	case k.service:
+		return line + " --service 0190a1b2-…"
 	case k.note:
 		return line + " --note note.txt --consent 0190a1b2-…"
 	}

@@ -183,6 +183,8 @@ func (a *Agency) Event(to *Agency, e packet.Event, referral, prev string) Draft 
 	d := a.draft(to, e)
 	d.Referral, d.Prev = referral, prev
 	switch e {
+	case packet.Redirect:
+		d.Service = uuid.NewString()
 	case packet.Decline:
 		d.Reason = "no-capacity"
 	case packet.Fail:

@@ -48,6 +48,7 @@ type Step struct {
 	Consent string       `json:"consent,omitempty"` // id of the record it rests on, if it carries content
 	Reason  string       `json:"reason,omitempty"`
 	Outcome string       `json:"outcome,omitempty"`
+	Service string       `json:"service,omitempty"` // of another partner; for redirect
 
 	Content map[string]packet.Content `json:"-"`
 }

@@ -41,7 +41,7 @@ func (d *Desk) Step(ctx context.Context, c partners.Caller, id string, s Step) (
 	}
 	p := composition{
 		asked:   asked{packet: s.ID, consent: s.Consent, referral: id},
-		claims:  packet.Claims{ID: s.ID, Event: s.Event, Referral: id, Prev: s.Prev, Reason: s.Reason, Outcome: s.Outcome},
+		claims:  packet.Claims{ID: s.ID, Event: s.Event, Referral: id, Prev: s.Prev, Reason: s.Reason, Outcome: s.Outcome, Service: s.Service},
 		content: s.Content,
 	}
 	return d.compose(ctx, c, p, struct {

@@ -12,7 +12,7 @@ import (
 
 // Which events state which claims, from docs/packet.md and not from the code.
 var (
-	everyEvent = []packet.Event{"request", "receive", "ask", "answer", "accept", "decline", "start", "complete", "fail", "withdraw", "message"}
+	everyEvent = []packet.Event{"request", "receive", "ask", "answer", "accept", "decline", "redirect", "start", "complete", "fail", "withdraw", "message"}
 	requests   = []packet.Event{"request"}
 	steps      = everyEvent[1:]
 	withReason = []packet.Event{"decline", "fail", "withdraw"}
@@ -44,7 +44,7 @@ func presences() []presence {
 		{"sub", requests, nil, subject},
 		{"purpose", requests, nil, "housing"},
 		{"urgency", requests, nil, "urgent"},
-		{"service", requests, nil, service},
+		{"service", []packet.Event{"request", "redirect"}, nil, service},
 		{"area", requests, nil, "E09000012"},
 		{"onward_from", nil, requests, digest},
 		{"reason", withReason, nil, "other"},
@@ -132,7 +132,7 @@ func TestClaimOfTheWrongFormIsRefusedByName(t *testing.T) {
 			"00000000-0000-0000-0000-000000000000")}, // nil
 		{"request", "iat", []any{0, -1}},
 		{"request", "exp", []any{0, -1, now.Unix() - 60, now.Unix() - 61}}, // at or before iat
-		{"request", "event", []any{"Request", "redirect", "open", "cancel", "request "}},
+		{"request", "event", []any{"Request", "reroute", "open", "cancel", "request "}},
 		{"request", "sub", []any{"c3ViamVjdHN1YmplY3RzMR", "c3ViamVjdHN1YmplY3RzMQ==", subject + "\n", strings.Repeat("A", 20) + "\r\n", subject + "AA",
 			subject[:20], "Jane Roe", "999 000 0018", "E09000012", "jane.roe@charity.example"}},
 		{"request", "purpose", []any{"Housing", "housing ", "anything", "*"}},

@@ -185,6 +185,9 @@ func (c Claims) fault() string {
 	case r.outcomes != nil && !r.outcomes.Has(c.Outcome), r.outcomes == nil && c.Outcome != "":
 		return "outcome"
 	}
+	if r.service != ids.IsUUID(c.Service) || !r.service && c.Service != "" {
+		return "service"
+	}
 	if bad := c.routing(); bad != "" {
 		return bad
 	}
@@ -206,8 +209,6 @@ func (c Claims) routing() string {
 			return "purpose"
 		case c.Urgency != "":
 			return "urgency"
-		case c.Service != "":
-			return "service"
 		case c.Area != "":
 			return "area"
 		case c.OnwardFrom != "":
@@ -226,8 +227,6 @@ func (c Claims) routing() string {
 		return "purpose"
 	case !codes.Urgencies().Has(c.Urgency):
 		return "urgency"
-	case !ids.IsUUID(c.Service):
-		return "service"
 	case !codes.IsArea(c.Area):
 		return "area"
 	case c.OnwardFrom != "" && !ids.IsDigest(c.OnwardFrom):

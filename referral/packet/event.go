@@ -16,6 +16,7 @@ const (
 	Answer   Event = "answer"
 	Accept   Event = "accept"
 	Decline  Event = "decline"
+	Redirect Event = "redirect"
 	Start    Event = "start"
 	Complete Event = "complete"
 	Fail     Event = "fail"
@@ -27,6 +28,7 @@ const (
 type rule struct {
 	reasons  codes.List // the coded reason it must give
 	outcomes codes.List // the coded outcome it must give
+	service  bool       // it must name a service
 	note     bool       // it must carry a note
 	sections bool       // it may carry any section; otherwise the note is all it may carry
 }
@@ -34,12 +36,13 @@ type rule struct {
 // rules has a row for every event; an event without one does not exist.
 func rules() map[Event]rule {
 	return map[Event]rule{
-		Request:  {sections: true},
+		Request:  {service: true, sections: true},
 		Receive:  {},
 		Ask:      {note: true},
 		Answer:   {note: true, sections: true},
 		Accept:   {},
 		Decline:  {reasons: codes.DeclineReasons()},
+		Redirect: {service: true},
 		Start:    {},
 		Complete: {outcomes: codes.Outcomes()},
 		Fail:     {reasons: codes.FailReasons()},
@@ -50,7 +53,7 @@ func rules() map[Event]rule {
 
 // Events lists every event a partner can sign.
 func Events() []Event {
-	return []Event{Request, Receive, Ask, Answer, Accept, Decline, Start, Complete, Fail, Withdraw, Message}
+	return []Event{Request, Receive, Ask, Answer, Accept, Decline, Redirect, Start, Complete, Fail, Withdraw, Message}
 }
 
 // What a packet can be refused for. Each names what to do; none echoes content.

@@ -81,6 +81,8 @@ func claimsOf(e packet.Event) packet.Claims {
 		c.Referral, c.Prev = ids.Digest("the request"), ids.Digest("the newest envelope")
 	}
 	switch e {
+	case packet.Redirect:
+		c.Service = service
 	case packet.Decline:
 		c.Reason = "no-capacity"
 	case packet.Fail:

@@ -89,6 +89,7 @@ func accepted(t testing.TB) []made {
 		ok(t, "accept", "Accepted.", claimsOf("accept"), nil, ed, none, none),
 		ok(t, "accept-note", "Accepted, with who and when in a sealed note.", withBasis("accept"), note, ec, recipientP256(), none),
 		ok(t, "accept-no-act", "act may be left out when the partner itself signs.", anonymous, nil, ed, none, none),
+		ok(t, "redirect", "Another agency's service takes this better.", claimsOf("redirect"), nil, ec, none, none),
 		ok(t, "decline", "Declined, with a coded reason.", claimsOf("decline"), nil, ec, none, none),
 		ok(t, "start", "First contact made.", claimsOf("start"), nil, ed, none, none),
 		ok(t, "complete", "Completed, with a coded outcome and a sealed note.", withBasis("complete"), note, ec, recipientX25519(), none),
@@ -224,6 +225,7 @@ func misclaimed(t testing.TB) []made {
 	wrong("prev", "request", "foreign", "A request is the first of its chain.", ids.Digest("x"))
 	wrong("reason", "accept", "foreign", "An accept gives no reason.", "other")
 	wrong("outcome", "accept", "foreign", "Only complete has an outcome.", "housed")
+	wrong("service", "accept", "foreign", "Only a request and a redirect name a service.", service)
 	wrong("reason", "decline", "other-list", "could-not-reach is a reason to fail and not to decline.", "could-not-reach")
 	wrong("aud", "request", "self", "Nobody refers to herself.", "charity")
 	wrong("jti", "request", "version-4", "jti is a UUIDv7.", "0199a000-0000-4000-8000-0000000000cc")
