@@ -216,7 +216,7 @@ func (p *pair) forget(t *testing.T) {
 func TestSectionOfAnotherPacketIsNotOpened(t *testing.T) {
 	p := newPair(t)
 	second := asking(p.consent.ID)
-	second.Sections = map[string]client.Content{"need": client.Content(`{"summary":"another"}`)}
+	second.Sections = map[string]client.Content{"need": client.Content(`{"schema":"need/1","summary":"another"}`)}
 	other, err := p.from.Send(t.Context(), second)
 	must(err)
 	sealed := p.hub.referrals[other.Referral].packets[other.Envelope].Sections["need"]

@@ -42,7 +42,7 @@ func (p *pair) step(t testing.TB, c *client.Client, s client.Step) client.Receip
 }
 
 func saying(text string) map[string]client.Content {
-	return map[string]client.Content{"note": client.Content(`{"text":"` + text + `"}`)}
+	return map[string]client.Content{"note": client.Content(`{"schema":"note/1","text":"` + text + `"}`)}
 }
 
 func TestOneReferralPassesFromRequestToOutcome(t *testing.T) {
@@ -61,7 +61,7 @@ func TestOneReferralPassesFromRequestToOutcome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(opened.Sections["need"]); got != `{"summary":"somewhere to sleep"}` || opened.From != "camden-outreach" {
+	if got := string(opened.Sections["need"]); got != `{"schema":"need/1","summary":"somewhere to sleep"}` || opened.From != "camden-outreach" {
 		t.Fatalf("opened %s from %s", got, opened.From)
 	}
 	p.step(t, p.to, client.Step{Event: "receive"})
@@ -72,7 +72,7 @@ func TestOneReferralPassesFromRequestToOutcome(t *testing.T) {
 		t.Errorf("completing leads to %s", got.State)
 	}
 	read, err := p.to.Open(t.Context(), client.Opening{Referral: p.referral, Envelope: answer.Envelope, Reason: "provide-service"})
-	if err != nil || string(read.Sections["note"]) != `{"text":"yes"}` {
+	if err != nil || string(read.Sections["note"]) != `{"schema":"note/1","text":"yes"}` {
 		t.Errorf("the answer's note reads %s, %v", []byte(read.Sections["note"]), err)
 	}
 	bundle, err := p.from.Bundle(t.Context(), p.referral)
@@ -92,7 +92,7 @@ func TestOneReferralPassesFromRequestToOutcome(t *testing.T) {
 func TestSenderReadsHerOwnCopies(t *testing.T) {
 	p := newPair(t)
 	opened, err := p.from.Open(t.Context(), client.Opening{Referral: p.referral, Reason: "resend"})
-	if err != nil || string(opened.Sections["need"]) != `{"summary":"somewhere to sleep"}` {
+	if err != nil || string(opened.Sections["need"]) != `{"schema":"need/1","summary":"somewhere to sleep"}` {
 		t.Errorf("her copy reads %s, %v", []byte(opened.Sections["need"]), err)
 	}
 }

@@ -75,7 +75,7 @@ func ExampleClient() {
 
 	// Output:
 	// sent: request requested
-	// opened: {"summary":"a room tonight"}
+	// opened: {"schema":"need/1","summary":"a room tonight"}
 	// answered: accept accepted
 	// verified: true <nil>
 }

@@ -196,5 +196,5 @@ func agreed(t testing.TB, c *client.Client) client.RecordedConsent {
 func asking(consent string) client.Request {
 	return client.Request{To: "westside-aid", Consent: consent, Service: "0190a000-0000-7000-8000-000000000001",
 		Area: "E09000007", Purpose: "housing", Urgency: "urgent",
-		Sections: map[string]client.Content{"need": client.Content(`{"summary":"somewhere to sleep"}`)}}
+		Sections: map[string]client.Content{"need": client.Content(`{"schema":"need/1","summary":"somewhere to sleep"}`)}}
 }

@@ -11,6 +11,7 @@ import (
 	"handover/internal/codes"
 	"handover/internal/strict"
 	"handover/referral/packet"
+	"handover/referral/packet/schema"
 )
 
 // Opening says what to open and why.
@@ -31,6 +32,8 @@ type Opened struct {
 	Attachments []OpenedAttachment `json:"attachments,omitempty"` // in order of their names
 	Doubt       string             `json:"doubt,omitempty"`       // why the signature does not count any more
 	SignedFor   string             `json:"signed_for,omitempty"`  // that the hub signed it, and for whom; "" where its sender did
+	Unfit       []Misfit           `json:"unfit,omitempty"`       // what is not as its schema says: shown all the same, to be read with care
+	Stale       bool               `json:"stale,omitempty"`       // safe-contact counts no more: she is asked again before anything else
 	Receipt     Receipt            `json:"receipt"`
 }
 
@@ -75,6 +78,10 @@ func (c *Client) Open(ctx context.Context, o Opening) (Opened, error) {
 		if opened.Sections[name], err = c.unseal(event.opened, name, sealed[name]); err != nil {
 			return Opened{}, local(err)
 		}
+		opened.Unfit = append(opened.Unfit, schema.Misfits(name, opened.Sections[name])...)
+	}
+	if safe, there := opened.Sections["safe-contact"]; there {
+		opened.Stale = schema.Stale(safe, c.now())
 	}
 	return opened, nil
 }

@@ -12,6 +12,7 @@ import (
 	"handover/internal/codes"
 	"handover/internal/ids"
 	"handover/referral/packet"
+	"handover/referral/packet/schema"
 )
 
 // Request is a referral to be sent.
@@ -38,21 +39,36 @@ type Request struct {
 // recipient's current key, seals each section to that key (and to your own, so that
 // you can read again what you sent), and signs. Nothing is sent. Save the packet
 // before the first Post; then whatever happens, posting the same bytes again is safe.
+//
+// The sections are held to their schemas first, and given their schema's name and the
+// defaults of what must not be guessed; nobody can look once they are sealed. Codes of
+// refusal found here: section-unfit, pathway-incomplete, safe-contact-for-police.
 func (c *Client) Seal(ctx context.Context, q Request) ([]byte, error) {
+	whole, err := schema.CompleteAll(q.Sections)
+	if err != nil {
+		return nil, local(err)
+	}
 	stored, err := c.Consent(ctx, q.Consent)
 	if err != nil {
 		return nil, err
 	}
+	purpose := cmp.Or(q.Purpose, stored.Claims.Purpose)
+	if err := schema.Require(purpose, whole); err != nil {
+		return nil, local(err)
+	}
+	if err := c.guardSafeContact(ctx, q.To, purpose, whole); err != nil {
+		return nil, err
+	}
 	claims := packet.Claims{
 		Event: packet.Request, ID: q.ID, Subject: stored.Claims.Subject,
-		Purpose: cmp.Or(q.Purpose, stored.Claims.Purpose), Urgency: q.Urgency,
+		Purpose: purpose, Urgency: q.Urgency,
 		Service: q.Service, Area: q.Area, OnwardFrom: q.OnwardFrom, Act: q.Act, Audience: q.To,
 		Basis: &packet.Basis{Consent: stored.ID, Digest: stored.Digest},
 	}
 	if !q.Expires.IsZero() {
 		claims.Expires = q.Expires.Unix()
 	}
-	sections := attach(&claims, q.Sections, q.Attachments)
+	sections := attach(&claims, whole, q.Attachments)
 	return c.seal(ctx, claims, sections, !q.NoCopies)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"handover/referral/packet"
+	"handover/referral/packet/schema"
 )
 
 // Step is the next step of a referral, by either side.
@@ -33,9 +34,13 @@ type Step struct {
 	Act     string    // the worker, by opaque id
 }
 
-// SealStep makes the packet of a step: it reads the referral, whose chain it
-// verifies, seals and signs. Nothing is sent; save the packet, then Post it.
+// SealStep makes the packet of a step: it holds the sections to their schemas as Seal does,
+// reads the referral, whose chain it verifies, seals and signs. Nothing is sent; save the packet, then Post it.
 func (c *Client) SealStep(ctx context.Context, s Step) ([]byte, error) {
+	whole, err := schema.CompleteAll(s.Sections)
+	if err != nil {
+		return nil, local(err)
+	}
 	r, err := c.Referral(ctx, s.Referral)
 	if err != nil {
 		return nil, err
@@ -62,7 +67,10 @@ func (c *Client) SealStep(ctx context.Context, s Step) ([]byte, error) {
 		}
 		claims.Basis = &packet.Basis{Consent: stored.ID, Digest: stored.Digest}
 	}
-	sections := attach(&claims, s.Sections, s.Attachments)
+	if err := c.guardSafeContact(ctx, claims.Audience, r.Purpose, whole); err != nil {
+		return nil, err
+	}
+	sections := attach(&claims, whole, s.Attachments)
 	return c.seal(ctx, claims, sections, true)
 }
 

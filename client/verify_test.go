@@ -194,7 +194,7 @@ func TestConsentThatTookAnothersIdDoesNotHold(t *testing.T) {
 func TestBundleShowsWhatTheHubShouldNotHaveTaken(t *testing.T) {
 	p := newPair(t)
 	q := asking(p.consent.ID)
-	q.Sections["health"] = client.Content(`{"summary":"asthma"}`)
+	q.Sections["health"] = client.Content(`{"schema":"health/1","summary":"asthma"}`)
 	receipt, err := p.from.Send(t.Context(), q)
 	must(err)
 	b, err := p.from.Bundle(t.Context(), receipt.Referral)

@@ -97,7 +97,7 @@ func (s *sender) send(t *testing.T) {
 	s.sent = append(s.sent, receipt)
 }
 
-const bed = `{"summary":"a bed tonight"}`
+const bed = `{"schema":"need/1","summary":"a bed tonight"}`
 
 // opens has somebody of an agency whose keys the hub holds open a referral.
 func opens(t *testing.T, worker *hubtest.Person, referral string) hubtest.Answer {

@@ -10,6 +10,7 @@
 //	outbox/        packets, saved before they are sent for the first time (outbox.go)
 //	receipts/      what the hub answered
 //	known/         what was seen of each partner's keys (known.go)
+//	gp-refusals/   GP practices that refused to register somebody (refusals.go)
 //
 // The directory is for its owner alone. Back it up with root.key kept elsewhere:
 // without the encryption key, what was sealed to it can be opened by nobody.

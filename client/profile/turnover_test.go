@@ -57,7 +57,7 @@ func (s *side) send(ctx context.Context, t *testing.T, to *side) {
 	t.Helper()
 	for n := 0; ctx.Err() == nil; n++ {
 		receipt, err := s.now.Load().Send(t.Context(), client.Request{To: to.name, Consent: s.consent, Service: to.service,
-			Area: hubtest.Area, Urgency: "urgent", Sections: map[string]client.Content{"need": client.Content(`{"summary":"a bed tonight"}`)}})
+			Area: hubtest.Area, Urgency: "urgent", Sections: map[string]client.Content{"need": client.Content(`{"schema":"need/1","summary":"a bed tonight"}`)}})
 		if err != nil {
 			t.Errorf("%s sends: %v", s.name, err)
 			continue
@@ -88,7 +88,7 @@ func (s *side) reads(t *testing.T, sent client.Receipt) {
 	switch {
 	case err != nil:
 		t.Errorf("%s opens %s: %v", s.name, sent.Reference, err)
-	case opened.Doubt != "" || string(opened.Sections["need"]) != `{"summary":"a bed tonight"}`:
+	case opened.Doubt != "" || string(opened.Sections["need"]) != `{"schema":"need/1","summary":"a bed tonight"}`:
 		t.Errorf("%s reads %d bytes of %s, in doubt because %q", s.name, len(opened.Sections["need"]), sent.Reference, opened.Doubt)
 	}
 }
@@ -180,7 +180,7 @@ func TestAPacketIsSealedAnewForTheCurrentKey(t *testing.T) {
 	a, b := newSides(t)
 	c := a.now.Load()
 	sealed, err := c.Seal(t.Context(), client.Request{To: b.name, Consent: a.consent, Service: b.service, Area: hubtest.Area,
-		Urgency: "urgent", Sections: map[string]client.Content{"need": client.Content(`{"summary":"a bed tonight"}`)}})
+		Urgency: "urgent", Sections: map[string]client.Content{"need": client.Content(`{"schema":"need/1","summary":"a bed tonight"}`)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestSendFollowsAKeyThatIsReplacedMeanwhile(t *testing.T) {
 				}
 			}
 			receipt, err := a.now.Load().Send(t.Context(), client.Request{To: b.name, Consent: a.consent, Service: b.service, Area: hubtest.Area,
-				Urgency: "urgent", NoCopies: noCopies, Sections: map[string]client.Content{"need": client.Content(`{"summary":"a bed tonight"}`)}})
+				Urgency: "urgent", NoCopies: noCopies, Sections: map[string]client.Content{"need": client.Content(`{"schema":"need/1","summary":"a bed tonight"}`)}})
 			if err != nil || !turned.Load() {
 				t.Fatalf("sent while the key was replaced (%t): %v", turned.Load(), err)
 			}
@@ -246,7 +246,7 @@ func TestACopyThatDoesNotOpenIsNotMissing(t *testing.T) {
 	seal := func(noCopies bool) []byte {
 		t.Helper()
 		sealed, err := c.Seal(t.Context(), client.Request{To: b.name, Consent: a.consent, Service: b.service, Area: hubtest.Area, Urgency: "urgent",
-			NoCopies: noCopies, Sections: map[string]client.Content{"need": client.Content(`{"summary":"a bed tonight"}`)}})
+			NoCopies: noCopies, Sections: map[string]client.Content{"need": client.Content(`{"schema":"need/1","summary":"a bed tonight"}`)}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,8 @@ Begin with:
 	root.AddCommand(a.keysCommand(), a.enrolCommand(), a.consentCommand(), a.sendCommand(), a.resendCommand(),
 		a.inboxCommand(), a.sentCommand(), a.showCommand(), a.openCommand(), a.watchCommand(), a.historyCommand(),
 		a.verifyCommand(), a.servicesCommand(), a.partnersCommand(), a.doctorCommand(),
-		a.signInCommand(), a.signOutCommand(), a.whoAmICommand(), a.peopleCommand(), a.clientsCommand(), a.custodyCommand(), exitCodes())
+		a.signInCommand(), a.signOutCommand(), a.whoAmICommand(), a.peopleCommand(), a.clientsCommand(), a.custodyCommand(),
+		a.pathwayCommand(), a.schemaCommand(), a.gpCommand(), exitCodes())
 	for _, s := range steps() {
 		root.AddCommand(a.stepCommand(s))
 	}

@@ -80,7 +80,7 @@ func codeOf(err error) int {
 	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrForged), errors.Is(err, client.ErrVerification),
 		errors.Is(err, client.ErrKeySwapped), errors.Is(err, errStrangeKey):
 		return exitFalse
-	case errors.Is(err, client.ErrNoSuchKey):
+	case errors.Is(err, client.ErrNoSuchKey), errors.Is(err, profile.ErrNoRefusal):
 		return exitNotFound
 	case errors.Is(err, profile.ErrNone), errors.Is(err, profile.ErrNotEnrolled), errors.Is(err, profile.ErrNotSignedIn), errors.Is(err, keys.ErrRoot):
 		return exitAuth
@@ -141,6 +141,8 @@ func remedy(err error) string {
 		return "ask your colleagues who made it. Nobody: handover keys revoke it --reason compromised, and tell the hub's operator. One of you: handover keys accept it"
 	case errors.Is(err, client.ErrNoSuchKey):
 		return "handover keys check PARTNER, and compare again"
+	case errors.Is(err, profile.ErrNoRefusal):
+		return "handover gp list"
 	case errors.Is(err, client.ErrDocument):
 		return "give a receipt, a packet, a consent record, or a bundle made by handover history"
 	}
@@ -172,6 +174,8 @@ func remedies() map[string]string {
 		"consent-superseded":     "handover consent show ID, and supersede the newest",
 		"consent-withdrawn":      "ask her; if she agrees again: handover consent new",
 		"consent-not-found":      "check the id: handover consent new printed it, and receipts/ in the profile has it",
+		"section-unfit":          "handover schema NAME, which describes the section; put it right in the file",
+		"pathway-incomplete":     "handover pathway NAME, which says what it needs and where it goes",
 		"firewall":               "take the section out of the file and send again",
 		"no-agreement":           "take out what the agreement does not cover, or ask both administrators",
 		"not-found":              "handover partners",

@@ -14,6 +14,9 @@
 // An agency's administrator signs in (handover sign-in) and says who works there, which
 // systems act for it and which keys count: handover people, clients, keys rotate, revoke.
 //
+// What a section holds, what a pathway needs and a GP practice may not ask for need no hub:
+// handover schema, pathway, gp.
+//
 // Data goes to standard output: text on a terminal, JSON when it is piped or with
 // --json. Talk goes to standard error. Content of a section is printed by open and by
 // nothing else.

@@ -72,12 +72,7 @@ func (a *app) open(ctx context.Context, name string, o client.Opening, step int,
 	if err != nil {
 		return err
 	}
-	if opened.SignedFor != "" {
-		a.say("note: %s", opened.SignedFor)
-	}
-	if opened.Doubt != "" {
-		a.say("warning: signed by %s, yet %s", opened.From, opened.Doubt)
-	}
+	a.caution(opened)
 	receipt := "open-" + opened.Envelope + "-" + strconv.FormatInt(opened.Receipt.Time.UnixMicro(), 10)
 	if _, err := p.KeepReceipt(receipt, opened.Receipt); err != nil {
 		return err
@@ -89,6 +84,22 @@ func (a *app) open(ctx context.Context, name string, o client.Opening, step int,
 			fmt.Fprintf(w, "%s (%s), from %s: %s\n", s.Name, codes.Sections().Label(s.Class), opened.From, s.File)
 		}
 	}), err)
+}
+
+// caution says what to know before what was opened is relied on.
+func (a *app) caution(opened client.Opened) {
+	if opened.SignedFor != "" {
+		a.say("note: %s", opened.SignedFor)
+	}
+	if opened.Doubt != "" {
+		a.say("warning: signed by %s, yet %s", opened.From, opened.Doubt)
+	}
+	if opened.Stale {
+		a.say("warning: what she said about safe contact is out of date: ask her again, through her worker, before you do anything else")
+	}
+	for _, m := range opened.Unfit {
+		a.say("warning: not as its schema says, so read it with care: %s", m)
+	}
 }
 
 // asDocuments is opened with its sections as the JSON that they are: content by itself

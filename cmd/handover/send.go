@@ -35,6 +35,9 @@ func (a *app) sendCommand() *cobra.Command {
 each section: {"need": {…}, "safe-contact": {…}}. Each is sealed on its own to the
 recipient's current key, and to your own, so that you can read again what you sent.
 
+Each section is held to its schema first (handover schema), and the whole to what its pathway
+cannot be without (handover pathway), since nobody can look once it is sealed.
+
 A file that is no section goes with --attach: sealed in chunks, 20 MiB at most, and judged
 like the section that CLASS names. The hub learns neither its name nor what it is.
 
@@ -45,6 +48,9 @@ handover resend sends the same bytes again, and nothing happens twice.`,
 		RunE: a.does(func(cmd *cobra.Command, args []string) error {
 			var err error
 			if s.request.Sections, err = a.sections(args[0]); err != nil {
+				return err
+			}
+			if err := client.Fits(s.request.Sections); err != nil {
 				return err
 			}
 			return a.send(cmd.Context(), s)
@@ -86,10 +92,20 @@ func (a *app) send(ctx context.Context, s sending) error {
 	if err != nil {
 		return err
 	}
+	if s.request.Purpose == "" {
+		stored, err := c.Consent(ctx, s.request.Consent)
+		if err != nil {
+			return err
+		}
+		s.request.Purpose = stored.Claims.Purpose
+	}
 	if s.request.Service == "" {
 		if s.request.Service, err = a.service(ctx, c, s.request); err != nil {
 			return err
 		}
+	}
+	for _, advice := range client.Advise(s.request.Purpose, s.request.Sections) {
+		a.say("note: %s", advice)
 	}
 	if err := a.attach(p, &s); err != nil {
 		return err
@@ -103,13 +119,6 @@ func (a *app) send(ctx context.Context, s sending) error {
 
 // service finds the one service of the recipient that takes the referral.
 func (a *app) service(ctx context.Context, c *client.Client, q client.Request) (string, error) {
-	if q.Purpose == "" {
-		stored, err := c.Consent(ctx, q.Consent)
-		if err != nil {
-			return "", err
-		}
-		q.Purpose = stored.Claims.Purpose
-	}
 	offered, err := c.Services(ctx, q.Purpose, q.Area)
 	if err != nil {
 		return "", err

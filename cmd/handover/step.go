@@ -138,6 +138,9 @@ func (a *app) take(ctx context.Context, name string, s stepping) error {
 		}
 		s.step.Sections["note"] = note
 	}
+	if err := client.Fits(s.step.Sections); err != nil {
+		return err
+	}
 	p, c, err := a.client(ctx)
 	if err != nil {
 		return err

@@ -93,9 +93,9 @@ func (r running) plant(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content := client.Content(fmt.Sprintf(`{"name":%q}`, herName))
+	content := func(member string) client.Content { return client.Content(fmt.Sprintf(`{%q:%q}`, member, herName)) }
 	request := client.Request{To: "canary-housing", Consent: consent.ID, Service: service, Area: "E09000007",
-		Purpose: "housing", Urgency: "urgent", Sections: map[string]client.Content{"need": content}}
+		Purpose: "housing", Urgency: "urgent", Sections: map[string]client.Content{"need": content("summary")}}
 	sent, err := outreach.Send(ctx, request)
 	if err != nil {
 		t.Fatal(err)
@@ -104,10 +104,10 @@ func (r running) plant(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if _, err := housing.Step(ctx, client.Step{Referral: sent.Referral, Event: "accept", Consent: consent.ID,
-		Sections: map[string]client.Content{"note": content}}); err != nil {
+		Sections: map[string]client.Content{"note": content("text")}}); err != nil {
 		t.Fatal(err)
 	}
-	request.Sections = map[string]client.Content{"location": content} // she did not agree to this one
+	request.Sections = map[string]client.Content{"location": content("place")} // she did not agree to this one
 	_, refused := outreach.Send(ctx, request)
 	if refused == nil {
 		t.Fatal("a section she did not agree to share was accepted")

@@ -252,7 +252,7 @@ func (h *victim) furnish() []*sender {
 		}
 		senders = append(senders, &sender{client: c, receipts: map[string]string{}, request: client.Request{
 			To: "storm-housing", Consent: consent.ID, Service: service, Area: "E09000007", Purpose: "housing", Urgency: "routine",
-			Sections: map[string]client.Content{"need": client.Content(`{"text":"a room"}`)}}})
+			Sections: map[string]client.Content{"need": client.Content(`{"summary":"a room"}`)}}})
 	}
 	return senders
 }

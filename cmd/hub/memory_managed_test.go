@@ -193,7 +193,7 @@ func (h *victim) passOnByTheHub(t *testing.T, r running) {
 		t.Fatal(err)
 	}
 	sent, err := outreach.Send(ctx, client.Request{To: p.id, Consent: consent.ID, Service: service, Area: "E09000007",
-		Purpose: "housing", Urgency: "urgent", Sections: map[string]client.Content{"need": client.Content(fmt.Sprintf(`{"name":%q}`, hubsName))}})
+		Purpose: "housing", Urgency: "urgent", Sections: map[string]client.Content{"need": client.Content(fmt.Sprintf(`{"summary":%q}`, hubsName))}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func (h *victim) passOnByTheHub(t *testing.T, r running) {
 		t.Fatalf("nothing was opened: %s", opened)
 	}
 	p.post(t, at+"/events", map[string]any{"jti": uuid.Must(uuid.NewV7()).String(), "event": "accept", "prev": sent.Referral,
-		"consent": consent.ID, "sections": map[string]any{"note": map[string]any{"name": hubsName}}}, http.StatusCreated)
+		"consent": consent.ID, "sections": map[string]any{"note": map[string]any{"text": hubsName}}}, http.StatusCreated)
 }
 
 // heldKeys are the private encryption keys that the hub holds for agencies. They and what

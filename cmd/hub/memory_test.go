@@ -86,9 +86,9 @@ func (h *victim) passOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content := client.Content(fmt.Sprintf(`{"name":%q}`, herName))
+	content := func(member string) client.Content { return client.Content(fmt.Sprintf(`{%q:%q}`, member, herName)) }
 	sent, err := outreach.Send(ctx, client.Request{To: "memory-housing", Consent: consent.ID, Service: service, Area: "E09000007",
-		Purpose: "housing", Urgency: "urgent", Sections: map[string]client.Content{"need": content}})
+		Purpose: "housing", Urgency: "urgent", Sections: map[string]client.Content{"need": content("summary")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func (h *victim) passOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := housing.Step(ctx, client.Step{Referral: sent.Referral, Event: "accept", Consent: consent.ID,
-		Sections: map[string]client.Content{"note": content}}); err != nil {
+		Sections: map[string]client.Content{"note": content("text")}}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -212,9 +212,9 @@ func (d *demo) refer(ctx context.Context) error {
 	receipt, err := c.Send(ctx, client.Request{
 		To: "larkfield-housing", Consent: consent.ID, Service: service, Area: "E09000007", Purpose: "housing", Urgency: "urgent",
 		Sections: map[string]client.Content{
-			"safe-contact": client.Content(`{"channel":"via-worker","voicemail":false,"text":false}`),
-			"need":         client.Content(`{"need":"somewhere to live","since":"this week"}`),
-			"risk":         client.Content(`{"harm":[{"type":"cuckooing","basis":"suspected"}]}`),
+			"safe-contact": sampleSafeContact(time.Now()),
+			"need":         client.Content(`{"needs":[{"need":"housing","detail":"a door that locks"}],"summary":"Somewhere to live.","safe_tonight":"no"}`),
+			"risk":         client.Content(`{"harms":[{"type":"cuckooing","basis":"suspected"}],"immediate_danger":"no","to_workers":"Visit in pairs."}`),
 		},
 	})
 	if err != nil {
@@ -222,6 +222,13 @@ func (d *demo) refer(ctx context.Context) error {
 	}
 	d.reference = receipt.Reference
 	return nil
+}
+
+// sampleSafeContact is how the sample woman is reached: through her worker, and no other way.
+func sampleSafeContact(confirmed time.Time) client.Content {
+	return client.Content(`{"channel":"via-worker","worker":{"called":"Cass","agency":"Sample street outreach","phone":"+442079460123"},` +
+		`"safe_days":["tuesday","friday"],"safe_from":"14:00","safe_to":"16:30","device_monitored":"yes",` +
+		`"if_someone_else_answers":"Ask for a wrong number, and end the call.","last_confirmed":"` + confirmed.Format(time.DateOnly) + `"}`)
 }
 
 func (d *demo) serviceOf(ctx context.Context, c *client.Client, partner string) (string, error) {

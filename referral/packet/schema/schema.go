@@ -100,9 +100,10 @@ func Newest(describes string) (newest Document, ok bool) {
 // Complete returns the content of a section as it is sealed: with the name of the newest
 // schema where it names none, and with the defaults that must not be left to a reader's guess,
 // such as that no voicemail may be left. The error is ErrUnfit, whose members name section,
-// member and what to do. The head of an attachment has a form of its own and passes as it is.
+// member and what to do. What no document describes passes as it is: the head of an attachment
+// has a form of its own, and a section that there is not is refused when it is sealed.
 func Complete(section string, data []byte) ([]byte, error) {
-	if codes.IsAttachment(section) {
+	if _, known := Newest(section); !known {
 		return data, nil
 	}
 	whole, ok := complete(section, data)
@@ -177,6 +178,9 @@ const schemaMember = "schema"
 // Content that names no schema is read as by version 1, and that is among them.
 func Misfits(section string, data []byte) []Misfit {
 	says := func(text string) []Misfit { return []Misfit{{Section: section, Says: text}} }
+	if _, known := Newest(section); !known {
+		return nil
+	}
 	var value any
 	if err := json.Unmarshal(data, &value); err != nil {
 		return says("write one JSON object, no member twice")
