@@ -22,6 +22,9 @@ type Bundle struct {
 	// By which the log's keys followed each other, if they did.
 	Successions []string `json:"successions,omitempty"`
 
+	// With which the hub signed steps of its own, if it took any.
+	HubKeys []HubKey `json:"hub_keys,omitempty"`
+
 	Partners map[string]BundlePartner `json:"partners"`
 	Events   []BundleEvent            `json:"events"` // oldest first
 	Consents []BundleConsent          `json:"consents,omitempty"`
@@ -59,6 +62,14 @@ func (c *Client) Bundle(ctx context.Context, id string) (Bundle, error) {
 	signers := []string{events[0].Claims.Issuer, events[0].Claims.Audience}
 	var relied []string
 	for _, e := range events {
+		if e.ByHub != "" {
+			if b.HubKeys, err = c.HubKeys(ctx); err != nil {
+				return Bundle{}, err
+			}
+			if !slices.Contains(relied, e.Receipt.Consent) {
+				relied = append(relied, e.Receipt.Consent)
+			}
+		}
 		b.Events = append(b.Events, BundleEvent{Envelope: e.Envelope, Receipt: *e.Receipt})
 		if e.Claims.Basis != nil && !slices.Contains(relied, e.Claims.Basis.Consent) {
 			relied = append(relied, e.Claims.Basis.Consent)

@@ -80,7 +80,8 @@ func (h *chain) add(e packet.Envelope) string {
 func (h *chain) follows(e packet.Envelope) string {
 	first, last := h.links[0], h.links[len(h.links)-1]
 	between := e.Issuer == first.Issuer && e.Audience == first.Audience ||
-		e.Issuer == first.Audience && e.Audience == first.Issuer
+		e.Issuer == first.Audience && e.Audience == first.Issuer ||
+		e.ByHub() && e.Audience == first.Audience // for the hub of the chain, as add has checked
 	switch {
 	case e.Referral != first.Digest():
 		return "it belongs to another referral"
@@ -95,7 +96,7 @@ func (h *chain) follows(e packet.Envelope) string {
 // step is one row of the machine that docs/states.md draws.
 type step struct {
 	event packet.Event
-	by    string // sender, recipient or either
+	by    string // sender, recipient, either or hub
 	from  []string
 	to    string // "" stays
 }
@@ -116,6 +117,7 @@ func machine() []step {
 		{packet.Complete, "recipient", open[2:], "completed"},
 		{packet.Fail, "recipient", open[2:], "failed"},
 		{packet.Withdraw, "sender", open, "cancelled"},
+		{packet.Withdraw, "hub", open[:2], "cancelled"}, // she withdrew her consent: all that a hub may do of itself
 		{packet.Message, "either", open, ""},
 	}
 }
@@ -123,15 +125,17 @@ func machine() []step {
 // after returns the state that an envelope leads to, if it is possible now.
 func (h *chain) after(e packet.Envelope) (string, bool) {
 	by := "sender"
-	if len(h.links) > 0 && e.Issuer != h.links[0].Issuer {
+	switch {
+	case e.ByHub():
+		by = "hub"
+	case len(h.links) > 0 && e.Issuer != h.links[0].Issuer:
 		by = "recipient"
 	}
 	for _, s := range machine() {
-		if s.event != e.Event {
+		if s.event != e.Event || s.by != by && (s.by != "either" || by == "hub") {
 			continue
 		}
-		possible := (s.by == "either" || s.by == by) && slices.Contains(s.from, h.state) &&
-			(e.Event != packet.Answer || h.asked)
+		possible := slices.Contains(s.from, h.state) && (e.Event != packet.Answer || h.asked)
 		if s.to == "" {
 			return h.state, possible
 		}

@@ -26,6 +26,7 @@ type Summary struct {
 	Head      string    `json:"head"` // digest of the newest envelope: prev of the next
 	Created   time.Time `json:"created"`
 	Changed   time.Time `json:"changed"`
+	Withdrawn bool      `json:"withdrawn,omitzero"` // the hub cancelled it, because she withdrew her consent
 }
 
 // Referral is a referral with its whole chain, oldest first, verified: every step is
@@ -44,10 +45,11 @@ type Event struct {
 	State     string          `json:"state"` // of the referral after it
 	Stored    time.Time       `json:"stored"`
 	Transport string          `json:"transport"`            // stored, delivered, opened
-	Receipt   *Receipt        `json:"receipt,omitempty"`    // with History only; verified
+	Receipt   *Receipt        `json:"receipt,omitempty"`    // with History, and of what the hub did itself; verified
 	Claims    Claims          `json:"claims"`               // what the envelope states
 	Doubt     string          `json:"doubt,omitempty"`      // why its signature does not count any more
 	SignedFor string          `json:"signed_for,omitempty"` // that the hub signed it, and for whom; "" where its partner did
+	ByHub     string          `json:"by_hub,omitempty"`     // what the hub did of itself, and why; "" where a partner took the step
 	opened    packet.Envelope // the same, verified
 }
 
@@ -65,14 +67,16 @@ func (c *Client) Referral(ctx context.Context, id string) (Referral, error) {
 		return Referral{}, err
 	}
 	for i := range r.Chain {
-		r.Chain[i].Receipt = nil // none was asked for, so none has been verified
+		if r.Chain[i].ByHub == "" {
+			r.Chain[i].Receipt = nil // none was asked for, so none has been verified
+		}
 	}
 	return r, r.fits(id)
 }
 
 // openChain verifies the envelopes of a chain and fills in what they state.
 func (c *Client) openChain(ctx context.Context, id string, events []Event) error {
-	find := func(partner, kid string) (Key, error) { return c.signingKey(ctx, partner, kid) }
+	find := c.signerOf(ctx)
 	held := &chain{hub: c.hub}
 	for i := range events {
 		e := &events[i]
@@ -89,6 +93,11 @@ func (c *Client) openChain(ctx context.Context, id string, events []Event) error
 		if e.opened.ReferralID() != id || e.Digest != e.opened.Digest() || e.Event != string(e.opened.Event) || e.State != held.state {
 			return fmt.Errorf("step %d: %w: the hub describes it otherwise", i+1, ErrForged)
 		}
+		if e.ByHub = hubDid(e.Claims); e.ByHub != "" {
+			if err := c.proveStep(ctx, *e, id); err != nil {
+				return fmt.Errorf("step %d: %w", i+1, err)
+			}
+		}
 	}
 	if len(events) == 0 {
 		return fmt.Errorf("%w: the chain is empty", ErrForged)
@@ -101,7 +110,7 @@ func (r Referral) fits(id string) error {
 	first, last := r.Chain[0].opened, r.Chain[len(r.Chain)-1]
 	same := r.ID == id && r.Sender == first.Issuer && r.Recipient == first.Audience && r.Purpose == first.Purpose &&
 		r.Urgency == first.Urgency && r.Service == first.Service && r.Area == first.Area &&
-		r.Head == last.Digest && r.State == last.State && r.Reference == ids.Reference(id)
+		r.Head == last.Digest && r.State == last.State && r.Reference == ids.Reference(id) && r.Withdrawn == (last.ByHub != "")
 	if !same {
 		return fmt.Errorf("%w: the summary says otherwise", ErrForged)
 	}
@@ -125,12 +134,7 @@ func (c *Client) History(ctx context.Context, id string) ([]Event, error) {
 		return nil, err
 	}
 	for i, e := range answer.Events {
-		if e.Receipt == nil {
-			return nil, fmt.Errorf("step %d: %w: there is no receipt", i+1, ErrProof)
-		}
-		expected := entryOf(e.Claims, e.Digest, id)
-		expected.State = e.State
-		if err := c.prove(ctx, *e.Receipt, expected); err != nil {
+		if err := c.proveStep(ctx, e, id); err != nil {
 			return nil, fmt.Errorf("step %d: %w", i+1, err)
 		}
 	}

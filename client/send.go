@@ -152,6 +152,9 @@ func entryOf(claims packet.Claims, digest, referral string) proof.Entry {
 		Sections: []string{}}
 	e.Sections = slices.AppendSeq(e.Sections, maps.Keys(claims.Sections))
 	slices.Sort(e.Sections)
+	if claims.ByHub() {
+		e.Partner = "" // nobody's step but the hub's
+	}
 	if claims.Basis != nil {
 		e.Consent, e.Digest = claims.Basis.Consent, claims.Basis.Digest
 	}

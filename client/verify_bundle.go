@@ -29,6 +29,7 @@ func (b Bundle) Verify(logKey LogKey) (Findings, error) {
 	for _, id := range slices.Sorted(maps.Keys(b.Partners)) {
 		x.partner(id, b.Partners[id])
 	}
+	x.hubKeys()
 	for i, e := range b.Events {
 		if !x.event(i+1, e) {
 			break // what follows a broken link cannot be judged
@@ -94,8 +95,9 @@ type examination struct {
 
 // logged is where the log has a step.
 type logged struct {
-	index int64
-	at    time.Time
+	index   int64
+	at      time.Time
+	consent string // on which it rests, or because of which the hub took it
 }
 
 // log decides which log key to trust.
@@ -154,6 +156,9 @@ func (x *examination) event(number int, e BundleEvent) bool {
 		good = "opens the referral " + ids.Reference(x.bundle.Referral) + ", in the state %s"
 	}
 	x.check(about, bad, good, x.held.state)
+	if said := hubDid(envelope.Claims); said != "" && bad == "" {
+		x.holds(about, "%s", said)
+	}
 	x.receipt(about, e.Receipt, envelope)
 	return true
 }
@@ -164,9 +169,7 @@ func (x *examination) receipt(about string, r Receipt, envelope packet.Envelope)
 	entry, place, bad := openReceipt(r, x.logKey)
 	x.logged = append(x.logged, place.logged)
 	if bad == "" {
-		expected := entryOf(envelope.Claims, envelope.Digest(), envelope.ReferralID())
-		expected.State = x.held.state
-		if differs := difference(entry, expected); differs != "" {
+		if differs := otherwise(entry, envelope.Claims, envelope.Digest(), envelope.ReferralID(), x.held.state); differs != "" {
 			bad = "the receipt is of something else, by its " + differs
 		}
 	}
@@ -214,7 +217,7 @@ func openReceipt(r Receipt, key LogKey) (proof.Entry, place, string) {
 	if err != nil {
 		return proof.Entry{}, place{}, "the receipt does not hold: " + err.Error()
 	}
-	return entry, place{logged{p.Index, entry.Time}, tree.N}, ""
+	return entry, place{logged{p.Index, entry.Time, entry.Consent}, tree.N}, ""
 }
 
 // consent checks one record that steps rest on.
@@ -226,7 +229,9 @@ func (x *examination) consent(c BundleConsent) {
 	}
 	about := "consent " + stated.Unverified().ID
 	x.agreement(about, stated)
-	x.coverage(about, stated, x.withdrawal(about, c, stated))
+	withdrawn := x.withdrawal(about, c, stated)
+	x.coverage(about, stated, withdrawn)
+	x.revoked(about, stated.Unverified(), withdrawn)
 }
 
 // agreement checks a record's signature, and says what she agreed to.
@@ -255,6 +260,9 @@ func (x *examination) missing() {
 	for i, e := range x.held.links {
 		if e.Basis != nil && !has[e.Basis.Consent] {
 			x.limit("Step %d rests on the consent %s, which is not in the bundle: whoever made it may not read it.", i+1, e.Basis.Consent)
+		}
+		if e.ByHub() && !has[x.logged[i].consent] {
+			x.limit("That the consent was withdrawn because of which the hub took step %d, the bundle does not show.", i+1)
 		}
 	}
 }

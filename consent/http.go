@@ -20,6 +20,9 @@ type Handler struct {
 	Store *Store
 	Log   *audit.Log
 	Wait  time.Duration // the longest a caller waits for her receipt
+	// Withdrawn is told, if it is set, that something was withdrawn. It must not wait: what
+	// follows a withdrawal is no part of it.
+	Withdrawn func()
 }
 
 // Mount adds the routes.
@@ -28,7 +31,6 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/consents/{consent}", h.Gate.Allow("", h.read)).Methods("GET")
 	r.Handle("/v1/keys/{kid}/consents", h.Gate.Allow(partners.PartnerAdmin, h.signedBy)).Methods("GET")
 	r.Handle("/v1/consents/{consent}/withdraw", h.Gate.Allow(partners.ConsentsWrite, h.withdraw)).Methods("POST")
-	h.mountOverrides(r)
 }
 
 // mediaType is that of a withdrawal: a compact JWS (RFC 7515 §9.2.1).
@@ -59,6 +61,9 @@ func (h *Handler) withdraw(w http.ResponseWriter, r *http.Request, c partners.Ca
 			e.Consent = id
 		}
 		return partners.Concerning(err, e)
+	}
+	if h.Withdrawn != nil {
+		h.Withdrawn()
 	}
 	return h.receipt(w, r, entry)
 }

@@ -37,6 +37,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/referrals/{referral}/events", h.Gate.Allow("", h.event)).Methods("POST")
 	r.Handle("/v1/referrals/{referral}/open", h.Gate.Allow("", h.open)).Methods("POST")
 	h.mountAttachments(r)
+	h.mountRecalls(r)
 	r.Handle("/v1/keys/{kid}/packets", h.Gate.Allow(partners.PartnerAdmin, h.touchedBy)).Methods("GET")
 	r.Handle("/v1/people/{user}/referrals", h.Gate.Allow(partners.PartnerAdmin, h.heldBy)).Methods("GET")
 }
@@ -124,6 +125,14 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, c partners.Caller
 	m, chain, err := h.Store.Read(r.Context(), c, mux.Vars(r)["referral"])
 	if err != nil {
 		return err
+	}
+	for i := range chain { // what the hub did of itself is taken on the log's word alone
+		if !chain[i].byHub {
+			continue
+		}
+		if chain[i].Receipt, err = h.receipt(r.Context(), chain[i].Entry); err != nil {
+			return err
+		}
 	}
 	h.Log.Kick()
 	httpd.JSON(w, http.StatusOK, struct {

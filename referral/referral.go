@@ -51,6 +51,14 @@ var (
 		"The referral has ended, and with it the time in which its sections are given out.")
 	ErrPacketExpired = fault.New(fault.Forbidden, "packet-expired", fault.Sender,
 		"The time in which this packet was to be opened has passed. Ask the sender to send it again.")
+	ErrRecallNotThere = fault.New(fault.NotFound, "recall-not-found", fault.Sender,
+		"Your agency was asked nothing under this id. List what it is asked.")
+	ErrRecallAnswered = fault.New(fault.Conflict, "recall-answered", fault.Sender,
+		"This was answered before, and an answer stands: only what was kept can be deleted later. Nothing remains to be done.")
+	ErrRecallMismatch = fault.New(fault.Unprocessable, "recall-mismatch", fault.Sender,
+		"The answer is not to what was asked: to another consent, of another referral, or of another kind. List what your agency is asked, and sign the answer to that.")
+	ErrRecallQuery = fault.New(fault.Invalid, "recall-query-invalid", fault.Sender,
+		"state is open or answered, ending a number of days from 0 to 366, and after the cursor of a page before.")
 	ErrQuery = fault.New(fault.Invalid, "list-query-invalid", fault.Sender,
 		"state, urgency and role take their codes, limit 1 to 100, wait 0 to 30 seconds, and after the cursor of a page before.")
 )

@@ -44,6 +44,7 @@ const (
 	SenderSide    Side = "sender"
 	RecipientSide Side = "recipient"
 	EitherSide    Side = "either"
+	HubSide       Side = "hub" // the hub itself, because of what she said
 )
 
 // Allows returns nil if the caller's token carries the scope of the side: to send for
@@ -82,6 +83,7 @@ func steps() []step {
 		{packet.Complete, RecipientSide, []State{Accepted, InProgress}, Completed},
 		{packet.Fail, RecipientSide, []State{Accepted, InProgress}, Failed},
 		{packet.Withdraw, SenderSide, open, Cancelled},
+		{packet.Withdraw, HubSide, []State{Requested, Received}, Cancelled}, // she withdrew her consent
 		{packet.Message, EitherSide, open, ""},
 	}
 }
@@ -89,12 +91,14 @@ func steps() []step {
 // next returns the state after event taken by side in state from, or ErrParty or
 // ErrState.
 func next(event packet.Event, side Side, from State) (State, error) {
+	var refused error = ErrState.With("state", string(from))
 	for _, s := range steps() {
 		if s.Event != event {
 			continue
 		}
 		if s.By != EitherSide && s.By != side {
-			return "", ErrParty
+			refused = ErrParty
+			continue
 		}
 		if !slices.Contains(s.From, from) {
 			return "", ErrState.With("state", string(from))
@@ -104,7 +108,15 @@ func next(event packet.Event, side Side, from State) (State, error) {
 		}
 		return s.To, nil
 	}
-	return "", ErrState.With("state", string(from))
+	return "", refused
+}
+
+// sideOf is the side that the caller, who can see the referral, is on.
+func (r *row) sideOf(c partners.Caller) Side {
+	if string(c.Partner()) == r.sender {
+		return SenderSide
+	}
+	return RecipientSide
 }
 
 // Transport is how far a packet has come.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +29,7 @@ type Store struct {
 	hub      string
 	waiting  *waiting
 	intake   *gather.Lines[*arrival]
+	shown    sync.Map // kids of the hub's own keys that are known to be in the log
 }
 
 // NewStore returns the referrals over pool, which needs the hub's role and no more.
@@ -184,8 +186,7 @@ type row struct {
 func (s *Store) look(group []*arrival) *look {
 	first := group[0].claims()
 	l := &look{issuer: first.Issuer, batch: &pgx.Batch{}}
-	var kids, jtis []string
-	var bases []packet.Basis
+	var kids, jtis, consents []string
 	var addressed []partners.ID
 	var asked []partners.Asked
 	for _, a := range group {
@@ -193,13 +194,13 @@ func (s *Store) look(group []*arrival) *look {
 		kids, jtis, addressed = append(kids, a.u.KeyID()), append(jtis, c.ID), append(addressed, partners.ID(c.Audience))
 		asked = append(asked, askedFor(c))
 		if c.Basis != nil {
-			bases = append(bases, *c.Basis)
+			consents = append(consents, c.Basis.Consent)
 		}
 	}
 	l.keys = s.partners.QueueKeys(l.batch, partners.ID(l.issuer), kids, addressed)
-	if len(bases) > 0 {
+	if len(consents) > 0 {
 		l.terms = s.partners.LockTerms(l.batch, partners.ID(l.issuer), asked...)
-		l.grants = lockBases(l.batch, bases...)
+		l.grants = consent.Lock(l.batch, consents...)
 	}
 	if first.Event != packet.Request {
 		l.row = &row{}
@@ -337,7 +338,7 @@ func judge(l *look, c partners.Caller, p packet.Opened) (State, error) {
 	if err != nil {
 		return "", err
 	}
-	err = covers(l.grants, *p.Basis, record.Passage{
+	err = l.grants.Of(p.Basis.Consent).Covers(p.Basis.Digest, record.Passage{
 		Subject: subject, Purpose: purpose, Sender: p.Issuer, Recipient: p.Audience,
 		Category: string(terms.RecipientCategory()), Area: p.Area, Opens: p.Event == packet.Request, Classes: classes, Now: l.now,
 	})
@@ -373,14 +374,6 @@ func (r *row) step(c partners.Caller, p packet.Opened) (State, error) {
 		return "", ErrMoved.With("head", r.head)
 	}
 	return to, nil
-}
-
-// sideOf is the side that the caller, who can see the referral, is on.
-func (r *row) sideOf(c partners.Caller) Side {
-	if string(c.Partner()) == r.sender {
-		return SenderSide
-	}
-	return RecipientSide
 }
 
 // settled answers a packet that lost a race against itself: the same bytes find the

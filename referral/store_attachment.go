@@ -10,6 +10,7 @@ import (
 
 	"handover/audit"
 	"handover/audit/proof"
+	"handover/consent"
 	"handover/internal/codes"
 	"handover/internal/pg"
 	"handover/partners"
@@ -185,7 +186,7 @@ func (s *Store) chunk(ctx context.Context, c partners.Caller, id, envelope strin
 	read := &pgx.Batch{}
 	to := partners.Asked{To: partners.ID(h.audience)}
 	terms := s.partners.LockTerms(read, partners.ID(h.issuer), to)
-	grants := lockBases(read, h.basis)
+	grants := consent.Lock(read, h.basis)
 	var r row
 	queueRow(read, id, "FOR SHARE", &r)
 	queueNames(read, h, own, names)
@@ -206,7 +207,7 @@ func (s *Store) chunk(ctx context.Context, c partners.Caller, id, envelope strin
 			return nil, ErrNotReleased
 		}
 		if !own {
-			if err := h.releasable(r, terms.For(to), grants); err != nil {
+			if err := h.releasable(r, terms.For(to), grants.Of(h.basis)); err != nil {
 				return nil, err
 			}
 		}

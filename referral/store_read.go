@@ -30,6 +30,7 @@ type Summary struct {
 	Head      string    `json:"head"` // the newest envelope: prev of the next
 	Created   time.Time `json:"created"`
 	Changed   time.Time `json:"changed"`
+	Withdrawn bool      `json:"withdrawn,omitempty"` // the hub cancelled it, because she withdrew her consent
 
 	seq int64
 }
@@ -46,12 +47,13 @@ const summaryColumns = `
 	SELECT r.seq, r.id, r.sender, r.recipient, r.state, r.asked, r.purpose, r.urgency, r.service, r.area, r.head,
 	       r.created_at, r.changed_at,
 	       (SELECT CASE WHEN d.state <> 'opened' AND p.expires_at <= now() THEN 'expired' ELSE d.state END
-	        FROM packet p JOIN delivery d ON d.packet = p.seq WHERE p.referral = r.seq ORDER BY p.seq LIMIT 1)
+	        FROM packet p JOIN delivery d ON d.packet = p.seq WHERE p.referral = r.seq ORDER BY p.seq LIMIT 1),
+	       r.state = 'cancelled' AND coalesce((SELECT strpos(p.issuer, ':') > 0 FROM packet p WHERE p.referral = r.seq ORDER BY p.seq DESC LIMIT 1), false)
 	FROM referral r`
 
 func (m *Summary) columns() []any {
 	return []any{&m.seq, &m.ID, &m.Sender, &m.Recipient, &m.State, &m.Asked, &m.Purpose, &m.Urgency, &m.Service,
-		&m.Area, &m.Head, &m.Created, &m.Changed, &m.Transport}
+		&m.Area, &m.Head, &m.Created, &m.Changed, &m.Transport, &m.Withdrawn}
 }
 
 // listWhere picks what one side's list shows. The open states are spelled as in the
@@ -159,7 +161,10 @@ func queueListing(c partners.Caller, now time.Time, fresh []arrived) (*pgx.Batch
 	b := &pgx.Batch{}
 	for _, a := range fresh {
 		e := c.Entry("packet.deliver")
-		e.Time, e.Other, e.Referral, e.Event, e.Envelope = now, a.issuer, a.referral, a.event, a.digest
+		e.Time, e.Referral, e.Event, e.Envelope = now, a.referral, a.event, a.digest
+		if ids.IsName(a.issuer) { // and not the hub
+			e.Other = a.issuer
+		}
 		entry, err := audit.Queue(b, e)
 		if err != nil {
 			return nil, err
@@ -199,6 +204,8 @@ type Step struct {
 	Receipt   any       `json:"receipt,omitempty"`
 
 	Entry audit.EntryID `json:"-"`
+
+	byHub bool
 }
 
 // Read returns a referral with its whole chain, oldest first, to one of its two
@@ -217,12 +224,12 @@ func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Summary
 		return err
 	})
 	read.Queue(`
-		SELECT p.event, p.envelope, p.digest, p.state, p.stored_at, d.state, p.log_entry
+		SELECT p.event, p.envelope, p.digest, p.state, p.stored_at, d.state, p.log_entry, p.issuer = $2
 		FROM referral r JOIN packet p ON p.referral = r.seq JOIN delivery d ON d.packet = p.seq
-		WHERE r.id = $1 ORDER BY p.seq`, id).Query(func(rows pgx.Rows) error {
+		WHERE r.id = $1 ORDER BY p.seq`, id, s.hub).Query(func(rows pgx.Rows) error {
 		var st Step
 		_, err := pgx.ForEachRow(rows, []any{&st.Event, &st.Envelope, &st.Digest, &st.State, &st.Stored,
-			&st.Transport, &st.Entry}, func() error {
+			&st.Transport, &st.Entry, &st.byHub}, func() error {
 			chain = append(chain, st)
 			return nil
 		})

@@ -10,6 +10,10 @@ const (
 	KeyRevoked = "key.revoked" // it counts no more, whenever it was used; Reason says why
 )
 
+// HubKey is the act of an entry that makes a key the hub's own, to sign its own steps with;
+// Digest is its thumbprint.
+const HubKey = "hub.key"
+
 // How a key came to be a partner's.
 const (
 	// SelfSigned is a signing key that vouches for itself: the first, or one that follows

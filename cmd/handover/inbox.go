@@ -78,6 +78,9 @@ func writeList(w io.Writer, found []client.Summary, me string) {
 		if s.Asked {
 			state += ", asked"
 		}
+		if s.Withdrawn {
+			state += ", since she withdrew her consent"
+		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Reference, s.Urgency, state, s.Transport, other,
 			s.Purpose, when(s.Changed))
 	}

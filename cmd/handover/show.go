@@ -40,6 +40,9 @@ func (a *app) showCommand() *cobra.Command {
 // warn says which signatures do not count any more.
 func (a *app) warn(r client.Referral) {
 	for i, e := range r.Chain {
+		if e.ByHub != "" {
+			a.say("note: step %d: %s", i+1, e.ByHub)
+		}
 		if e.SignedFor != "" {
 			a.say("note: step %d: %s", i+1, e.SignedFor)
 		}
@@ -62,6 +65,10 @@ func writeReferral(w io.Writer, r client.Referral) {
 		if code := e.Claims.Reason + e.Claims.Outcome; code != "" {
 			said = strings.TrimPrefix(said+"; "+code, "; ")
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", i+1, e.Event, e.Claims.Issuer, e.State, e.Transport, when(e.Stored), said)
+		by := e.Claims.Issuer
+		if e.ByHub != "" {
+			by = "the hub"
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", i+1, e.Event, by, e.State, e.Transport, when(e.Stored), said)
 	}
 }

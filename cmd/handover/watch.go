@@ -274,6 +274,9 @@ func (a *app) tell(ctx context.Context, c *client.Client, s client.Summary, comm
 		_, err = fmt.Fprintf(a.out, "%s\n", line)
 		return err
 	}
+	if s.Withdrawn {
+		other += ": she withdrew her consent, and the hub cancelled it"
+	}
 	_, err := fmt.Fprintln(a.out, plain(fmt.Sprintf("%s  %s  %-9s  %-11s  %-9s  %s", when(s.Changed), s.Reference, s.Urgency,
 		s.State, s.Transport, other)))
 	return err

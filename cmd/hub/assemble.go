@@ -30,6 +30,7 @@ type hub struct {
 	oauth     *oauth.Store
 	people    *signin.Store
 	referrals *referral.Store
+	aftermath *referral.Aftermath
 	server    *httpd.Server
 	router    http.Handler
 	routes    *mux.Router
@@ -127,8 +128,9 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	(&docs.Handler{}).Mount(h.routes)
 	(&partners.Handler{Gate: gate, Store: registry, Issuer: cfg.Issuer, Keys: store, Wait: cfg.ReceiptWait}).Mount(h.routes)
 	consents := &consent.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}
-	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: consents}).Mount(h.routes)
 	h.referrals = referral.NewStore(pool, registry, h.log, cfg.Issuer)
+	h.aftermath = referral.NewAftermath(h.referrals, store, h.logger)
+	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: consents, Withdrawn: h.aftermath.Kick}).Mount(h.routes)
 	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: h.referrals}).Mount(h.routes)
 	(&managed.Handler{Gate: gate, Desk: &managed.Desk{Pool: pool, Keys: store, Partners: registry, Consents: consents,
 		Referrals: h.referrals, Log: h.log, Hub: cfg.Issuer, Wait: cfg.ReceiptWait}}).Mount(h.routes)

@@ -104,6 +104,10 @@ func (w workshop) toLocal(ctx context.Context) (told []string, err error) {
 		return nil, err
 	}
 	told = append(told, accessTokenKey+": new tokens are signed here; those that Vault signed count until they end")
+	if err := keys.Ensure(ctx, w.local, hubStepsKey, jose.EdDSA); err != nil {
+		return told, err
+	}
+	told = append(told, hubStepsKey+": steps of the hub's own are signed here; those that Vault signed stay good")
 	kid, err := w.withLog(ctx, func(*audit.Log) error {
 		return keys.Ensure(ctx, w.local, checkpointKey, jose.EdDSA)
 	})

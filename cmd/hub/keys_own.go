@@ -95,11 +95,12 @@ func listKeys(ctx context.Context, out io.Writer, s stores) error {
 func keysRotateCommand(environ []string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate NAME",
-		Short: "Make a new version of access-token, checkpoint or kek; the one before counts for another hour",
+		Short: "Make a new version of access-token, checkpoint, hub-steps or kek; the one before counts for another hour",
 		Long: `Make a new version of one of the hub's own keys. access-token: new tokens are signed with it,
 and tokens of the version before count until they end. checkpoint: the log goes over to it by
 a statement that both keys sign; clients follow from the key they have pinned, and hubs that
-run go over by themselves. kek, in Vault: new secrets are wrapped with it; hub keys rewrap
+run go over by themselves. hub-steps: the hub's own steps are signed with it; those of the
+version before stay good, since the log has them. kek, in Vault: new secrets are wrapped with it; hub keys rewrap
 then wraps the old ones anew.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -112,7 +113,7 @@ then wraps the old ones anew.`,
 	}
 }
 
-var errRotatable = errors.New("the keys that this rotates are access-token, checkpoint and, in Vault, kek")
+var errRotatable = errors.New("the keys that this rotates are access-token, checkpoint, hub-steps and, in Vault, kek")
 
 func rotate(ctx context.Context, environ []string, name string) (told string, err error) {
 	switch name {
@@ -120,6 +121,13 @@ func rotate(ctx context.Context, environ []string, name string) (told string, er
 		err = withWorkshop(ctx, environ, func(w workshop) error {
 			kid, err := w.rotateLog(ctx)
 			told = "checkpoint: the log is signed with " + kid
+			return err
+		})
+		return told, err
+	case hubStepsKey:
+		err = withKeys(environ, func(_ Config, s stores) error {
+			k, err := s.Rotate(ctx, name, jose.EdDSA)
+			told = fmt.Sprintf("%s: steps of the hub's own are signed with %s", name, k.KeyID())
 			return err
 		})
 		return told, err

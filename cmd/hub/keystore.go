@@ -11,17 +11,20 @@ import (
 	"handover/keys"
 	"handover/keys/jose"
 	"handover/keys/vault"
+	"handover/referral"
 )
 
 // The names under which the key store holds the hub's own keys.
 const (
 	accessTokenKey = "access-token"
 	checkpointKey  = "checkpoint"
+	hubStepsKey    = referral.HubStepsKey
 )
 
 // ownKeys are the keys that a hub cannot be without, in the order they are made.
 func ownKeys() []ownKey {
-	return []ownKey{{accessTokenKey, jose.ES256, "access tokens"}, {checkpointKey, jose.EdDSA, "checkpoints"}}
+	return []ownKey{{accessTokenKey, jose.ES256, "access tokens"}, {checkpointKey, jose.EdDSA, "checkpoints"},
+		{hubStepsKey, jose.EdDSA, "the hub's own steps"}}
 }
 
 type ownKey struct {

@@ -31,6 +31,8 @@ func TestCodesOfARecord(t *testing.T) {
 		"coercion":             {record.Coercions(), []string{"none", "suspected", "present"}},
 		"interpreter":          {record.Interpreters(), []string{"none", "professional", "staff", "other"}},
 		"capacity":             {record.Capacities(), []string{"presumed", "has", "doubt", "lacks"}},
+		"answers":              {record.RecallAnswers(), []string{"deleted", "kept", "goes-on", "ends"}},
+		"kept because":         {record.KeepReasons(), []string{"legal-obligation", "public-task", "health-record", "safeguarding", "legal-claims", "law-enforcement"}},
 		"sealed":               {record.SealedParts(), []string{"her-words", "capacity", "circumstances"}},
 	} {
 		if !slices.Equal(row.list.Codes(), row.want) {

@@ -59,6 +59,12 @@ func whys() map[string]string {
 		"sealed":          "What is sealed to you must be among her-words, capacity and circumstances, each once and unchanged since it was signed.",
 		"sealed.capacity": "A decision made for her needs, sealed to you, the decision, who assessed her and when, and the best-interests reference.",
 
+		"answer":    "Answer deleted or kept of what you hold, goes-on or ends of help. Only what is kept needs a basis.",
+		"referral":  "Goes-on and ends are said of one referral: name it by its id. Deleted and kept name none.",
+		"art6":      "Say on which lawful basis you keep it. Her consent (a) is none any more: she took it back.",
+		"provision": "Bases c and e need the law that you act under, such as ‘Care Act 2014 s42’. Write the Act, its year and the section, and nothing else.",
+		"because":   "Say why it must be kept: legal-obligation, public-task, health-record, safeguarding, legal-claims or law-enforcement.",
+
 		"consent": "Name the consent record by its id.",
 		"digest":  "Name exactly the record, by its digest. Read it again.",
 

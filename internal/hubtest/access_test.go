@@ -43,6 +43,7 @@ const access = `
 	GET  /v1/log/checkpoint                       public
 	GET  /v1/log/key                              public
 	GET  /v1/log/successions                      public
+	GET  /v1/hub/jwks.json                        public
 	POST /v1/enrol                                public
 	GET  /v1/people                               partner:admin
 	POST /v1/people                               partner:admin
@@ -69,15 +70,13 @@ const access = `
 	GET  /v1/partners/{partner}/jwks.json         any
 	GET  /v1/partners/{partner}/keys              any
 	GET  /v1/services                             any
+	GET  /v1/consents                             consents:write
+	GET  /v1/consents/{consent}/holders           consents:write audit:read
+	GET  /v1/recalls                              referrals:receive referrals:send audit:read
+	POST /v1/recalls/{recall}/answer              referrals:receive referrals:send
 	GET  /v1/consents/{consent}                   any
 	POST /v1/consents                             consents:write
 	POST /v1/consents/{consent}/withdraw          consents:write
-	POST /v1/consents/{consent}/review            consents:override
-	POST /v1/overrides                            consents:override
-	GET  /v1/overrides                            audit:read
-	GET  /v1/overrides/{override}                 any
-	POST /v1/overrides/{override}/decision        consents:override
-	POST /v1/overrides/{override}/review          consents:override
 	POST /v1/referrals                            referrals:send
 	GET  /v1/referrals                            referrals:send referrals:receive
 	GET  /v1/inbox                                referrals:receive

@@ -51,6 +51,7 @@ type Hub struct {
 	Consents  *consent.Store
 	Referrals *referral.Store
 	Desk      *managed.Desk
+	Aftermath *referral.Aftermath // a test has it do a round when it wants one
 	SignIn    *signin.Handler
 	Routes    *mux.Router
 	Now       func() time.Time
@@ -119,6 +120,7 @@ func assemble(t testing.TB, h *Hub) *Hub {
 	h.Consents = &consent.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: h.issuer}
 	h.openLog(t)
 	h.Referrals = referral.NewStore(h.DB.Hub, h.Registry, h.Log, h.issuer)
+	h.Aftermath = referral.NewAftermath(h.Referrals, h.keys, slog.New(slog.DiscardHandler))
 	h.mount(t)
 	return h
 }
@@ -127,6 +129,7 @@ func assemble(t testing.TB, h *Hub) *Hub {
 const (
 	accessTokenKey = "access-token"
 	checkpointKey  = "checkpoint"
+	hubStepsKey    = referral.HubStepsKey
 )
 
 func openKeys(t testing.TB) keys.Store {
@@ -137,7 +140,7 @@ func openKeys(t testing.TB) keys.Store {
 		t.Fatal(err)
 	}
 	err = errors.Join(keys.Ensure(t.Context(), store, accessTokenKey, jose.ES256),
-		keys.Ensure(t.Context(), store, checkpointKey, jose.EdDSA))
+		keys.Ensure(t.Context(), store, checkpointKey, jose.EdDSA), keys.Ensure(t.Context(), store, hubStepsKey, jose.EdDSA))
 	if err != nil {
 		t.Fatal(err)
 	}

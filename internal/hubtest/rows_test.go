@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"handover/consent/record"
 	"handover/internal/hubtest"
 	"handover/internal/pg"
 	"handover/partners"
@@ -44,7 +43,7 @@ var shared = map[string]string{
 
 // directory lists the tables whose rows everybody reads, though not everybody may
 // change them.
-var directory = []string{"partner", "invitation", "partner_client", "partner_key", "partner_key_change", "user_link", "client_invitation"}
+var directory = []string{"hub_key", "partner", "invitation", "partner_client", "partner_key", "partner_key_change", "user_link", "client_invitation"}
 
 // granted is all that the serving role may do.
 const granted = `
@@ -59,15 +58,12 @@ const granted = `
 	audit_tile: SELECT
 	client_invitation: INSERT SELECT UPDATE(used_at)
 	consent: INSERT SELECT
-	consent_override: INSERT SELECT
-	consent_override_private: INSERT SELECT
-	consent_override_state: INSERT SELECT UPDATE(decided_at,decision,ended_at,lapsed_at,log_entry,review_at)
-	consent_override_step: INSERT SELECT
+	consent_aftermath: SELECT
 	consent_private: INSERT SELECT
-	consent_review: INSERT SELECT
 	consent_state: INSERT SELECT UPDATE(log_entry,review,successors,withdrawal,withdrawal_digest,withdrawn_at,withdrawn_by)
 	custody_move: INSERT SELECT UPDATE(client,done_at,handed,log_entry,taken_at,wrapped)
 	delivery: INSERT SELECT UPDATE(delivered_at,log_entry,opened_at,state)
+	hub_key: INSERT SELECT
 	invitation: SELECT UPDATE(used_at)
 	managed_key: DELETE INSERT SELECT
 	managed_secret: INSERT SELECT
@@ -90,6 +86,7 @@ const granted = `
 	partner_key: INSERT SELECT UPDATE(log_entry,not_after,revoked_at)
 	partner_key_change: INSERT SELECT
 	partner_user: INSERT SELECT UPDATE(log_entry,role,signed_out_at,status)
+	recall: SELECT UPDATE(answer,answered_at,log_entry,statement,statement_digest)
 	referral: INSERT SELECT UPDATE(asked,changed_at,head,state)
 	release: INSERT SELECT
 	section: DELETE INSERT SELECT
@@ -161,10 +158,15 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 	p.To.Open(t, s.Digest, "", "need", "attachment-1")
 	p.From.Open(t, s.Digest, "", "need")
 	p.Step(t, p.To, packet.Message, s.Digest, s.Digest)
-	p.From.Withdraw(t, p.From.Record(t, hubtest.Subject(), p.Named()))
+	withdrawn := p.From.Record(t, hubtest.Subject(), p.Named())
+	taken := p.From.Request(p.To, p.Service, withdrawn).Seal(t)
+	p.From.Sent(t, taken)
+	p.To.Open(t, taken.Digest, "", "need")
+	p.From.Withdraw(t, withdrawn)
+	if err := h.Aftermath.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	p.To.Record(t, hubtest.Subject(), p.Named())
-	decide(t, h, p.From, p.To)
-	decide(t, h, p.To, p.From)
 	for _, a := range []*hubtest.Agency{p.From, p.To} {
 		u, b := h.Joined(t, a.ID, "A worker", partners.Caseworker)                                                                             // with a passkey
 		b.Post(t, "/sign-in/passkeys", map[string]any{"credential": h.Browser().Device.Create(b.Options(t, "/sign-in/passkeys", struct{}{}))}) // a notice
@@ -178,23 +180,6 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 			VALUES ($1, sha256('somebody'), $2, (SELECT id FROM audit_entry LIMIT 1))`, string(a.ID), u.ID)
 	}
 	return h, p
-}
-
-// decide has two people of the agency share without a woman's agreement, and look at a
-// record that is in doubt.
-func decide(t *testing.T, h *hubtest.Hub, a, to *hubtest.Agency) {
-	t.Helper()
-	worker, manager := h.Person(t, a.ID, partners.Caseworker), h.Person(t, a.ID, partners.Manager)
-	o := a.Override(t, worker.ID, to, hubtest.Subject())
-	worker.Propose(t, o)
-	a.Decide(t, manager, o, record.Approved)
-	how := hubtest.Asked()
-	how.Coercion = "suspected"
-	c := a.ConsentAsked(t, how, hubtest.Subject(), []string{string(to.ID)})
-	a.PostConsent(t, c)
-	if answer := manager.Says(t, "/v1/consents/"+c.ID+"/review", a.Decision(t, manager.ID, c.ID, c.Digest, record.Approved)); answer.Status != 201 {
-		t.Fatalf("%d %s", answer.Status, answer.Body)
-	}
 }
 
 // as runs one statement as the serving role, bound to partner, and undoes it. It
@@ -284,9 +269,8 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 	h, p := full(t)
 	third := h.Agency(t, "the-third", partners.BoroughOutreach)
 	authors := map[string]string{"custody_move": "partner", "managed_key": "partner", "oauth_notice": "partner", "oauth_passkey": "partner", "oauth_provider": "partner", "oauth_provider_user": "partner",
-		"agreement": "sender", "consent": "recorder", "consent_private": "recorder", "consent_review": "recorder",
-		"consent_override": "recorder", "consent_override_state": "recorder", "consent_override_step": "recorder", "consent_override_private": "recorder", "delivery": "issuer", "packet": "issuer",
-		"partner_user": "partner", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
+		"agreement": "sender", "consent": "recorder", "consent_private": "recorder", "delivery": "issuer", "packet": "issuer",
+		"partner_user": "partner", "recall": "recorder", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
 	for _, table := range divided(t, h) {
 		author, ok := authors[table]
 		switch table {
@@ -294,6 +278,8 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 			continue // the hub itself writes entries about everybody
 		case "consent_state":
 			author, ok = "id", true
+		case "consent_aftermath":
+			author, ok = "(SELECT recorder FROM consent c WHERE c.id = x.consent)", true
 		}
 		if !ok {
 			t.Errorf("%s: who is the author of its rows?", table)
@@ -315,8 +301,8 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 				t.Errorf("%s: %q inserts a row of %s: state %q, want %s", table, by, p.From.ID, state, forbidden)
 			}
 		}
-		// What the operator alone makes, the author does not make either.
-		operators := []string{"agreement", "partner_user", "oauth_provider"}
+		// What the operator alone makes, or the hub of itself, the author does not make either.
+		operators := []string{"agreement", "partner_user", "oauth_provider", "recall", "consent_aftermath"}
 		// Its author is stopped only because it is there already, so the test can fail.
 		if _, state := as(t, h, p.From.ID, insert, row); state != "23505" && !slices.Contains(operators, table) {
 			t.Errorf("%s: its author is refused with state %q, want 23505", table, state)
@@ -350,5 +336,55 @@ func TestAWithdrawalIsFinalInTheDatabaseToo(t *testing.T) {
 	}
 	if n := hubtest.Value[int](t, h, `SELECT count(*) FROM consent_state WHERE withdrawn_at IS NOT NULL`); n != 1 {
 		t.Errorf("%d consents are withdrawn, want 1", n)
+	}
+}
+
+// TestTheServingRoleCannotDoTheOperatorsWork: a partner's standing and an invitation
+// are changed by enrolling and by nothing else.
+func TestTheServingRoleCannotDoTheOperatorsWork(t *testing.T) {
+	t.Parallel()
+	h, p := full(t)
+	suspended, used := h.Agency(t, "suspended", partners.Housing), p.To
+	invited, _ := h.Invited(t, "invited", partners.Housing)
+	if err := h.Operator.Suspend(t.Context(), suspended.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []partners.ID{"", p.From.ID, suspended.ID} {
+		for _, statement := range []string{
+			`UPDATE partner SET status = 'active' WHERE id = 'suspended'`,
+			`UPDATE partner SET status = 'suspended' WHERE id = '` + string(p.To.ID) + `'`,
+			`UPDATE partner SET status = 'suspended' WHERE id = '` + string(invited.ID) + `'`,
+			`UPDATE partner SET category = 'oversight'`,
+			`UPDATE invitation SET used_at = NULL WHERE partner = '` + string(used.ID) + `'`,
+			`UPDATE invitation SET expires_at = 'infinity'`,
+			`UPDATE agreement SET valid_to = 'infinity'`,
+			`UPDATE agreement SET ended_at = NULL`,
+			`UPDATE service SET capacity = 'open'`,
+			`UPDATE partner_key SET not_after = 'infinity'`,
+			`UPDATE oauth_passkey SET public_key = ''`,
+			`UPDATE oauth_passkey SET user_id = gen_random_uuid()`,
+			`UPDATE oauth_session SET user_id = gen_random_uuid()`,
+			`UPDATE oauth_session SET expires_at = 'infinity'`,
+			`UPDATE oauth_provider SET issuer = 'https://evil.example'`,
+			`UPDATE oauth_provider SET log_entry = log_entry`,
+			`UPDATE oauth_provider_user SET user_id = gen_random_uuid()`,
+			`DELETE FROM oauth_passkey`,
+			`DELETE FROM oauth_notice`,
+			`INSERT INTO oauth_provider SELECT * FROM oauth_provider`,
+			`UPDATE partner_client SET scopes = scopes || '{hub:admin}'`,
+			`UPDATE partner_client SET active = false WHERE partner = '` + string(p.To.ID) + `'`,
+			`UPDATE partner_key SET not_after = now() WHERE partner = '` + string(p.To.ID) + `'`,
+			`INSERT INTO partner SELECT 'intruder', name, category, areas, 'active', since, log_entry FROM partner LIMIT 1`,
+			`INSERT INTO agreement SELECT gen_random_uuid(), sender, recipient, purposes, sections, valid_from, valid_to, NULL, log_entry FROM agreement`,
+			`INSERT INTO invitation SELECT sha256('x'), partner, now() + interval '1 day', NULL, log_entry FROM invitation`,
+		} {
+			if n, state := as(t, h, by, statement); n != 0 || state != "" && state != forbidden && state != violated {
+				t.Errorf("%s, as %q: touched %d rows, state %q", statement, by, n, state)
+			}
+		}
+	}
+	serving := h.Registry
+	if serving.Suspend(t.Context(), p.To.ID) == nil || serving.Resume(t.Context(), suspended.ID) == nil {
+		t.Error("the serving role suspends or resumes")
 	}
 }

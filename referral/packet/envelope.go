@@ -49,17 +49,10 @@ type Claims struct {
 	OnwardFrom string             `json:"onward_from,omitempty"`
 }
 
-// Basis binds the exact statement that a packet relies on: a consent record, or an override
-// in its place.
+// Basis binds the exact consent record that a packet relies on.
 type Basis struct {
-	Consent  string `json:"consent,omitempty"`
-	Override string `json:"override,omitempty"`
-	Digest   string `json:"digest"`
-}
-
-// whole reports whether it names exactly one statement, exactly.
-func (b Basis) whole() bool {
-	return (b.Consent == "") != (b.Override == "") && ids.IsUUID(b.Consent+b.Override) && ids.IsDigest(b.Digest)
+	Consent string `json:"consent"`
+	Digest  string `json:"digest"`
 }
 
 // Sealing is a section's line in the manifest.
@@ -173,7 +166,7 @@ func (c Claims) fault() string {
 	switch {
 	case c.Hub == "":
 		return "hub"
-	case !ids.IsName(c.Issuer):
+	case !ids.IsName(c.Issuer) && !c.ByHub():
 		return "iss"
 	case !ids.IsName(c.Audience) || c.Audience == c.Issuer:
 		return "aud"
@@ -197,6 +190,9 @@ func (c Claims) fault() string {
 	}
 	if bad := c.routing(); bad != "" {
 		return bad
+	}
+	if c.ByHub() {
+		return c.hubStep()
 	}
 	return c.manifest(r)
 }
@@ -285,7 +281,7 @@ func (c Claims) manifest(r rule) string {
 	if (c.Basis == nil) != (len(c.Sections) == 0) {
 		return "basis"
 	}
-	if c.Basis != nil && !c.Basis.whole() {
+	if c.Basis != nil && (!ids.IsUUID(c.Basis.Consent) || !ids.IsDigest(c.Basis.Digest)) {
 		return "basis"
 	}
 	return ""
