@@ -34,7 +34,7 @@ func managedReferral(t *testing.T, s side) (*hubtest.Person, string) {
 	var receipt client.Receipt
 	worker.Post(t, "/v1/managed/referrals", map[string]any{"jti": uuid.Must(uuid.NewV7()).String(), "to": "rosewood", "consent": consent,
 		"purpose": "housing", "urgency": "urgent", "service": service, "area": hubtest.Area,
-		"sections": map[string]any{"need": map[string]any{"text": "a bed"}}}).Into(t, http.StatusCreated, &receipt)
+		"sections": map[string]any{"need": map[string]any{"summary": "a bed"}}}).Into(t, http.StatusCreated, &receipt)
 	return worker, receipt.Referral
 }
 
@@ -51,7 +51,7 @@ func TestEveryReaderIsToldThatTheHubSigned(t *testing.T) {
 	}
 	opened, err := s.system.Open(t.Context(), client.Opening{Referral: referral, Reason: "triage"})
 	must(err)
-	if opened.SignedFor != said || string(opened.Sections["need"]) != `{"text":"a bed"}` {
+	if opened.SignedFor != said || string(opened.Sections["need"]) != `{"schema":"need/1","summary":"a bed"}` {
 		t.Errorf("opened says %q", opened.SignedFor)
 	}
 	b, err := s.system.Bundle(t.Context(), referral)

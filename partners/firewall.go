@@ -18,7 +18,19 @@ var firewallTable string
 // it. It is total: a cell that is not written is an error, never a yes.
 type Firewall struct {
 	cells map[cell][]string // purposes; the single "*" means every purpose
+	rules map[Category][]Rule
 }
+
+// Rule is one cell of the firewall, as it is shown to people.
+type Rule struct {
+	Section  string   `json:"section"`
+	Title    string   `json:"title"`
+	Purposes []string `json:"purposes"` // none is never; the single "*" is every purpose
+	Why      string   `json:"why"`
+}
+
+// Rules returns what the table says of a category, in the order of its sections.
+func (f *Firewall) Rules(to Category) []Rule { return slices.Clone(f.rules[to]) }
 
 type cell struct {
 	category Category
@@ -35,7 +47,7 @@ func parseFirewall(table string) (*Firewall, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the firewall table: %w", err)
 	}
-	f := &Firewall{cells: map[cell][]string{}}
+	f := &Firewall{cells: map[cell][]string{}, rules: map[Category][]Rule{}}
 	for i, row := range rows {
 		if i == 0 {
 			continue // the names of the columns
@@ -45,6 +57,7 @@ func parseFirewall(table string) (*Firewall, error) {
 		if err := f.add(c, purposes); err != nil {
 			return nil, fmt.Errorf("firewall table, row %d: %w", i+1, err)
 		}
+		f.rules[c.category] = append(f.rules[c.category], Rule{c.section, codes.Sections().Label(c.section), append([]string{}, purposes...), row[3]})
 	}
 	for _, category := range Categories() {
 		for _, section := range codes.Sections() {

@@ -125,6 +125,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/partners/{partner}/jwks.json", h.Gate.Allow("", h.keys)).Methods("GET")
 	r.Handle("/v1/partners/{partner}/keys", h.Gate.Allow("", h.keyHistory)).Methods("GET")
 	r.Handle("/v1/services", h.Gate.Allow("", h.services)).Methods("GET")
+	r.Handle("/v1/firewall", httpd.Handle(h.showFirewall)).Methods("GET")
 	r.Handle("/v1/enrol", httpd.Handle(h.enrol)).Methods("POST") // the code is the credential
 	h.mountPeople(r)
 	h.mountSystems(r)

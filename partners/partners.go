@@ -55,6 +55,13 @@ func Categories() []Category {
 		SubstanceUse, SocialCare, LegalAdvice, Police, Oversight}
 }
 
+// Title returns the plain words for a category.
+func (c Category) Title() string {
+	return map[Category]string{VAWGService: "specialist women's services", BoroughOutreach: "borough outreach", Housing: "housing",
+		PrimaryCare: "GP practices", MentalHealth: "mental health services", SubstanceUse: "substance use services",
+		SocialCare: "adult and children's social care", LegalAdvice: "legal advice", Police: "police", Oversight: "oversight"}[c]
+}
+
 // Valid reports whether c is one of the categories.
 func (c Category) Valid() bool {
 	for _, k := range Categories() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -112,5 +113,46 @@ func writeServices(w io.Writer, found []client.Service) {
 			name += " (" + strings.Join(says, "; ") + ")"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, s.Partner, s.Capacity, strings.Join(s.Purposes, ","), name)
+	}
+}
+
+func (a *app) firewallCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "firewall [CATEGORY]",
+		Short: "Say what may never go to whom, whoever agrees",
+		Long: `Say, for each category of recipient and each section, for which purposes it may ever be
+sent, and why. Agreements and consents narrow it; nothing widens it.`,
+		Example: "  handover firewall\n  handover firewall police",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: a.withClient(func(ctx context.Context, c *client.Client, args []string) error {
+			all, err := c.Firewall(ctx)
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				all = slices.DeleteFunc(all, func(r client.Ruled) bool { return r.Category != args[0] })
+			}
+			if len(all) == 0 {
+				return usage("there is no such category of partner: handover firewall lists them")
+			}
+			return a.show(map[string]any{"categories": all}, func(w io.Writer) { writeFirewall(w, all) })
+		}),
+	}
+}
+
+func writeFirewall(w io.Writer, all []client.Ruled) {
+	for _, to := range all {
+		fmt.Fprintf(w, "To %s (%s):\n", to.Title, to.Category)
+		for _, r := range to.Rules {
+			may := "only for " + strings.Join(r.Purposes, ", ")
+			switch {
+			case len(r.Purposes) == 0:
+				may = "NEVER"
+			case slices.Contains(r.Purposes, "*"):
+				may = "if she agrees"
+			}
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", r.Section, may, r.Why)
+		}
+		fmt.Fprintln(w)
 	}
 }

@@ -126,6 +126,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	h.server.Mount(h.routes)
 	authorization.Mount(h.routes)
 	(&docs.Handler{}).Mount(h.routes)
+	(&referral.Documents{}).Mount(h.routes)
 	(&partners.Handler{Gate: gate, Store: registry, Issuer: cfg.Issuer, Keys: store, Wait: cfg.ReceiptWait}).Mount(h.routes)
 	consents := &consent.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}
 	h.referrals = referral.NewStore(pool, registry, h.log, cfg.Issuer)

@@ -88,7 +88,7 @@ func (r running) plant(t *testing.T) string {
 	consent, err := outreach.RecordConsent(ctx, client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
 		Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "housing", Method: "verbal-in-person",
 		Recipients: []string{"canary-housing", "canary-outreach"}, Sections: []string{"need", "note"},
-		Words: map[string]string{"her-words": herName + " said yes", "circumstances": herName + " came alone"},
+		Words:  map[string]string{"her-words": herName + " said yes", "circumstances": herName + " came alone"},
 		Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
 	if err != nil {
 		t.Fatal(err)

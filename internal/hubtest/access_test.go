@@ -44,6 +44,10 @@ const access = `
 	GET  /v1/log/key                              public
 	GET  /v1/log/successions                      public
 	GET  /v1/hub/jwks.json                        public
+	GET  /v1/schemas                              public
+	GET  /v1/schemas/{describes}/{version}        public
+	GET  /v1/pathways                             public
+	GET  /v1/firewall                             public
 	POST /v1/enrol                                public
 	GET  /v1/people                               partner:admin
 	POST /v1/people                               partner:admin

@@ -315,6 +315,8 @@ type Problem struct {
 	Party    string         `json:"party"`
 	Retry    bool           `json:"retry"`
 	Section  string         `json:"section"`
+	Member   string         `json:"member"`
+	Detail   string         `json:"detail"`
 	Claim    string         `json:"claim"`
 	Key      string         `json:"key"`
 	JWK      jose.PublicKey `json:"jwk"`

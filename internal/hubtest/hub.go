@@ -199,6 +199,7 @@ func (h *Hub) mount(t testing.TB) {
 	server.Mount(h.Routes)
 	authorization.Mount(h.Routes)
 	(&docs.Handler{}).Mount(h.Routes)
+	(&referral.Documents{}).Mount(h.Routes)
 	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: h.issuer, Keys: h.keys, Wait: wait}).Mount(h.Routes)
 	(&consent.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Consents}).Mount(h.Routes)
 	(&referral.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Referrals}).Mount(h.Routes)

@@ -42,7 +42,7 @@ func (r route) call(ids map[string]string) hubtest.Call {
 	for name, id := range ids {
 		c.Path = strings.NewReplacer("{"+name+"}", id, "{"+name+":.+}", id).Replace(c.Path)
 	}
-	c.Path = strings.NewReplacer("{packet}", uuid.Must(uuid.NewV7()).String(), "{section}", "attachment-1", "{number}", "0").Replace(c.Path)
+	c.Path = strings.NewReplacer("{packet}", uuid.Must(uuid.NewV7()).String(), "{section}", "attachment-1", "{number}", "0", "{describes}", "need", "{version}", "1").Replace(c.Path)
 	if r.path == "/v1/referrals" && r.method == "GET" {
 		c.Path += "?role=sent"
 	}
@@ -311,7 +311,7 @@ func TestNothingThatIsPutIntoAnAddressFailsTheHub(t *testing.T) {
 		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", ids.Digest("x") + "%00",
 		ids.Digest("x")[:42] + "%0A"} {
 		for _, r := range routes() {
-			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "move": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "packet": odd, "section": odd, "number": odd}
+			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "move": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "packet": odd, "section": odd, "number": odd, "describes": odd, "version": odd}
 			a := p.From.Do(t, r.call(ids))
 			if a.Status >= 500 || strings.Contains(r.path, "{consent}") && !r.managed() && a.Status != 404 {
 				t.Errorf("%s with %.60s: %d %s", r, odd, a.Status, a.Body)

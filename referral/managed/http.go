@@ -15,6 +15,7 @@ import (
 	"handover/partners"
 	"handover/referral"
 	"handover/referral/packet"
+	"handover/referral/packet/schema"
 )
 
 // Handler serves what the hub does for the people of agencies whose keys it holds.
@@ -122,7 +123,9 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, c partners.Caller
 		sections[name] = jsontext.Value(data)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	httpd.JSON(w, http.StatusOK, map[string]any{"sections": sections, "signed": opened.Signed, "receipt": opened.Receipt})
+	unfit := append([]schema.Misfit{}, opened.Unfit...) // a list, also when it is empty
+	httpd.JSON(w, http.StatusOK, map[string]any{"sections": sections, "signed": opened.Signed, "receipt": opened.Receipt,
+		"unfit": unfit, "stale": opened.Stale})
 	return nil
 }
 

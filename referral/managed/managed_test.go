@@ -77,7 +77,7 @@ func TestTheHubSignsForAPersonAndSaysSo(t *testing.T) {
 
 	var copied opened
 	s.open(t, s.worker, receipt.Referral, opening("need")).Into(t, http.StatusOK, &copied)
-	if copied.Sections["need"].Text != canary+" need" || copied.Signed.Custody != "hub" || copied.Signed.Act != s.worker.ID || !copied.Signed.Counts {
+	if copied.Sections["need"].Summary != canary+" need" || copied.Signed.Custody != "hub" || copied.Signed.Act != s.worker.ID || !copied.Signed.Counts {
 		t.Errorf("her own copy opens as %+v", copied)
 	}
 }
@@ -188,7 +188,7 @@ func TestTheSameRequestFindsItsReceipt(t *testing.T) {
 	}
 	colleague := s.hub.Person(t, s.managed.ID, partners.Caseworker)
 	for name, a := range map[string]hubtest.Answer{
-		"other content":   s.worker.Post(t, "/v1/managed/referrals", request.with(members{"sections": members{"need": members{"text": "other"}, "safe-contact": members{"text": canary}}})),
+		"other content":   s.worker.Post(t, "/v1/managed/referrals", request.with(members{"sections": content("other")})),
 		"another urgency": s.worker.Post(t, "/v1/managed/referrals", request.with(members{"urgency": "routine"})),
 		"by a colleague":  colleague.Post(t, "/v1/managed/referrals", request),
 		"another event": s.worker.Post(t, "/v1/managed/referrals/"+receipt.Referral+"/events",

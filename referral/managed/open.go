@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,13 +17,27 @@ import (
 	"handover/partners"
 	"handover/referral"
 	"handover/referral/packet"
+	"handover/referral/packet/schema"
 )
 
 // Opened is content of a packet, opened for one person.
 type Opened struct {
 	Content map[string]packet.Content // by section
 	Signed  Signature
-	Receipt proof.Receipt // of the opening
+	Unfit   []schema.Misfit // what is not as its schema says: shown all the same, to be read with care
+	Stale   bool            // safe-contact counts no more: she is asked again before anything else
+	Receipt proof.Receipt   // of the opening
+}
+
+// judge holds what was opened to its schemas. Whoever was sent it must read it, whatever program
+// its sender used, so nothing is held back.
+func (o *Opened) judge(now time.Time) {
+	for _, name := range slices.Sorted(maps.Keys(o.Content)) {
+		o.Unfit = append(o.Unfit, schema.Misfits(name, o.Content[name])...)
+	}
+	if safe, there := o.Content["safe-contact"]; there {
+		o.Stale = schema.Stale(safe, now)
+	}
 }
 
 // Signature is who signed what was opened, and what that is worth today.
@@ -68,8 +83,10 @@ func (d *Desk) Open(ctx context.Context, c partners.Caller, id string, o referra
 		return Opened{}, err
 	}
 	e := u.envelope
-	return Opened{Content: content, Receipt: receipt, Signed: Signature{Partner: e.Issuer, Key: u.signed.KeyID(), Custody: u.signed.Custody,
-		Act: e.Act, Counts: u.signed.ValidAt(time.Unix(e.IssuedAt, 0))}}, nil
+	opened := Opened{Content: content, Receipt: receipt, Signed: Signature{Partner: e.Issuer, Key: u.signed.KeyID(), Custody: u.signed.Custody,
+		Act: e.Act, Counts: u.signed.ValidAt(time.Unix(e.IssuedAt, 0))}}
+	opened.judge(l.now)
+	return opened, nil
 }
 
 // receipt waits until the entry is under a signed checkpoint.

@@ -14,6 +14,7 @@ import (
 	"handover/internal/ids"
 	"handover/partners"
 	"handover/referral/packet"
+	"handover/referral/packet/schema"
 )
 
 // scene is an agency whose keys the hub holds, with its people, and one that holds its own.
@@ -75,10 +76,15 @@ func (s scene) consent(t *testing.T) string {
 	return said["jti"].(string)
 }
 
+// content is what the managed agency's worker writes.
+func content(need string) members {
+	return members{"need": members{"summary": need}, "safe-contact": members{"channel": "via-worker", "worker": members{"called": canary}, "last_confirmed": "2026-11-20"}}
+}
+
 // request asks for a referral of the managed agency to the other.
 func (s scene) request(consent string) members {
 	return members{"jti": newID(), "to": string(s.own.ID), "consent": consent, "purpose": "housing", "urgency": "urgent",
-		"service": s.offered, "area": hubtest.Area, "sections": members{"need": members{"text": canary + " need"}, "safe-contact": members{"text": canary}}}
+		"service": s.offered, "area": hubtest.Area, "sections": content(canary + " need")}
 }
 
 // refer posts the request, which must be accepted.
@@ -105,13 +111,16 @@ func (s scene) sent(t *testing.T) (id string, c hubtest.Consent) {
 // opened is an answer of /v1/managed/…/open.
 type opened struct {
 	Sections map[string]struct {
-		Text string `json:"text"`
+		Text    string `json:"text"`
+		Summary string `json:"summary"`
 	} `json:"sections"`
 	Signed struct {
 		Partner, Custody, Act string
 		Counts                bool
 	} `json:"signed"`
-	Receipt proof.Receipt `json:"receipt"`
+	Unfit   []schema.Misfit `json:"unfit"`
+	Stale   bool            `json:"stale"`
+	Receipt proof.Receipt   `json:"receipt"`
 }
 
 func opening(sections ...string) members { return members{"sections": sections, "reason": "triage"} }

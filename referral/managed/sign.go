@@ -13,12 +13,14 @@ import (
 	"handover/partners"
 	"handover/referral"
 	"handover/referral/packet"
+	"handover/referral/packet/schema"
 )
 
 // Refer composes, seals and signs a request for the caller, and files it. Sections are
 // sealed to the recipient's newest key and copied to the hub-held one of her agency. The
 // same request again returns the entry it had; another under its id is
-// referral.ErrConflict. Besides: what packet.Seal and referral.Store.Receive refuse.
+// referral.ErrConflict. Besides: schema.ErrUnfit, schema.ErrIncomplete, schema.ErrHersForPolice,
+// and what packet.Seal and referral.Store.Receive refuse.
 func (d *Desk) Refer(ctx context.Context, c partners.Caller, r Request) (audit.EntryID, error) {
 	defer wipe(r.Content)
 	p := composition{
@@ -82,6 +84,10 @@ func (d *Desk) compose(ctx context.Context, c partners.Caller, p composition, re
 	if err := p.complete(c, l); err != nil {
 		return audit.EntryID{}, err
 	}
+	if p.content, err = d.fit(ctx, p); err != nil {
+		return audit.EntryID{}, err
+	}
+	defer wipe(p.content)
 	to, err := d.recipient(ctx, c, p, l)
 	if err != nil {
 		return audit.EntryID{}, err
@@ -122,6 +128,33 @@ func (p *composition) complete(c partners.Caller, l look) error {
 		p.claims.Subject = l.basis.Subject
 	}
 	return nil
+}
+
+// fit holds content to its schemas, and a request to what its pathway cannot be without, as a
+// client does before it seals: this is the one place where the hub sees content on its way,
+// and after it nobody can look. Of what was written it repeats nothing. What it returns is to
+// be wiped like what it was given.
+func (d *Desk) fit(ctx context.Context, p composition) (map[string]packet.Content, error) {
+	whole, err := schema.CompleteAll(p.content)
+	if err != nil {
+		return nil, err
+	}
+	if p.claims.Event == packet.Request {
+		if err := schema.Require(p.claims.Purpose, whole); err != nil {
+			return nil, err
+		}
+	}
+	safe, there := whole["safe-contact"]
+	if hers := schema.ForPolice(safe); there && hers != nil {
+		to, err := d.Partners.Find(ctx, partners.ID(p.claims.Audience))
+		if err != nil {
+			return nil, err
+		}
+		if to.Category == partners.Police {
+			return nil, hers
+		}
+	}
+	return whole, nil
 }
 
 // recipient is the key that content is sealed to: the newest of the recipient's that

@@ -10,51 +10,52 @@ import (
 	"handover/internal/ids"
 )
 
-// format is a check that a pattern cannot say, or that is said better in words.
-type format struct {
-	name  string
-	fits  func(text string) bool
-	words string // what to write
+// Format is a check that a pattern cannot say, or that is said better in words.
+type Format struct {
+	Name   string `json:"format"` // as the documents name it
+	Says   string `json:"says"`   // what is told when it is not kept to: why, and what to write
+	Source string `json:"source"`
+
+	fits func(text string) bool
 }
 
 var errFormat = errors.New("not in this format")
 
 // validate is for the validator. A value that is no text is another keyword's to refuse.
-func (f format) validate(value any) error {
+func (f Format) validate(value any) error {
 	if text, ok := value.(string); ok && !f.fits(text) {
 		return errFormat
 	}
 	return nil
 }
 
-// formats are those of the field. Each has its source beside the members that use it, in the
-// documents, and in docs/schemas.md.
-func formats() []format {
-	return []format{
-		{"nhs-number", IsNHSNumber, "is no NHS number: ten digits, the last of which checks the others. Leave it out if she does not know it"},
-		{"ods-code", matches(`^[A-Z0-9]{1,9}$`), "is no ODS code: 1 to 9 capital letters and digits, as the NHS directory has it"},
-		{"uprn", matches(`^[1-9][0-9]{0,11}$`), "is no UPRN: up to 12 digits, no zero in front"},
-		{"postcode", IsPostcode, "is no postcode: capital letters and one space, as NW1 0DU; ZZ99 3VZ for no fixed abode"},
-		{"gss-code", codes.IsArea, "is no English local authority: its GSS code, as E09000007 for Camden"},
-		{"e164", matches(`^\+[1-9][0-9]{6,14}$`), "is no telephone number: a plus sign, the country and the number, as +447700900123"},
-		{"email", isEmail, "is no e-mail address"},
-		{"date", isDate("2006-01-02"), "is no day: write it as 2026-11-30"},
-		{"year-month", isDate("2006-01"), "is no month: write it as 2026-11"},
-		{"year", isDate("2006"), "is no year: write it as 1998"},
-		{"partial-date", isPartialDate, "is no date: write it as 1998, 1998-05 or 1998-05-31"},
-		{"time-of-day", matches(`^([01][0-9]|2[0-3]):[0-5][0-9]$`), "is no time of day: write it as 17:30"},
-		{"language", matches(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`), "is no language tag: write en, so or pt-BR"},
-		{"country", matches(`^[A-Z]{3}$`), "is no nationality: three capital letters, as GBR; XXX if it is unknown"},
-		{"chain-number", matches(`^[0-9]{1,10}$`), "is no CHAIN number: digits alone"},
-		{"reference", matches(`^R-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$`), "is no reference: as R-7K3F-9Q2M"},
-		{"uuid", ids.IsUUID, "is no id"},
+// Formats are those of the field, each with its source.
+func Formats() []Format {
+	return []Format{
+		{"nhs-number", "is no NHS number: ten digits, the last of which checks the others. Leave it out if she does not know it", "NHS Data Dictionary: modulus 11 check digit; a digit ten times over is refused", IsNHSNumber},
+		{"ods-code", "is no ODS code: 1 to 9 capital letters and digits, as the NHS directory has it", "NHS Organisation Data Service; the kind of organisation is never inferred from it", matches(`^[A-Z0-9]{1,9}$`)},
+		{"uprn", "is no UPRN: up to 12 digits, no zero in front", "GeoPlace; it is an exact address, so it stands in location and nowhere else", matches(`^[1-9][0-9]{0,11}$`)},
+		{"postcode", "is no postcode: capital letters and one space, as NW1 0DU; ZZ99 3VZ for no fixed abode", "BS 7666; NHS Data Dictionary for ZZ99 3VZ", IsPostcode},
+		{"gss-code", "is no English local authority: its GSS code, as E09000007 for Camden", "ONS: E06, E07, E08 and the 33 of London, E09000001 to E09000033", codes.IsArea},
+		{"e164", "is no telephone number: a plus sign, the country and the number, as +447700900123", "ITU-T E.164", matches(`^\+[1-9][0-9]{6,14}$`)},
+		{"email", "is no e-mail address", "RFC 5321, without quoted names", isEmail},
+		{"date", "is no day: write it as 2026-11-30", "RFC 3339 full-date, 1900 to 2100", isDate("2006-01-02")},
+		{"year-month", "is no month: write it as 2026-11", "ISO 8601, 1900 to 2100", isDate("2006-01")},
+		{"year", "is no year: write it as 1998", "ISO 8601, 1900 to 2100", isDate("2006")},
+		{"partial-date", "is no date: write it as 1998, 1998-05 or 1998-05-31", "ISO 8601, 1900 to 2100", isPartialDate},
+		{"time-of-day", "is no time of day: write it as 17:30", "ISO 8601, the time in London", matches(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)},
+		{"language", "is no language tag: write en, so or pt-BR", "BCP 47, its form", matches(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)},
+		{"country", "is no nationality: three capital letters, as GBR; XXX if it is unknown", "ISO 3166-1 alpha-3, its form; ICAO 9303 for XXA and XXX", matches(`^[A-Z]{3}$`)},
+		{"chain-number", "is no CHAIN number: digits alone", "Handover", matches(`^[0-9]{1,10}$`)},
+		{"reference", "is no reference: as R-7K3F-9Q2M", "packet.md", matches(`^R-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$`)},
+		{"uuid", "is no id", "RFC 9562", ids.IsUUID},
 	}
 }
 
 func formatWords(name string) string {
-	for _, f := range formats() {
-		if f.name == name {
-			return f.words
+	for _, f := range Formats() {
+		if f.Name == name {
+			return f.Says
 		}
 	}
 	return "is not in the form that its schema describes"

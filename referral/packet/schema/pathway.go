@@ -20,9 +20,10 @@ var pathwayText []byte
 // Pathway is what a referral by a statutory or agreed road needs: data, with its sources.
 type Pathway struct {
 	Code       string      `json:"pathway"` // the purpose that it is of
+	Gate       string      `json:"gate"`    // the statutory gate that her consent record names
 	Title      string      `json:"title"`
 	Needs      []Need      `json:"needs"`
-	Agreements []Agreement `json:"agreements"` // what she is asked, each by itself
+	Agreements []Agreement `json:"agreements"` // that the gate needs, each asked by itself
 	Prompts    []string    `json:"prompts"`    // what the sender is told, in any case
 	NotNeeded  []string    `json:"not_needed"` // what nobody may ask her for
 	Sources    []string    `json:"sources"`
@@ -36,7 +37,7 @@ type Need struct {
 	Why      string   `json:"why"`
 }
 
-// Agreement is one thing that she agrees to.
+// Agreement is one thing that she agrees to, as the gate of her consent record names it.
 type Agreement struct {
 	Code string `json:"agreement"`
 	Asks string `json:"asks"`

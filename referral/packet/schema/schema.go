@@ -231,8 +231,8 @@ func load() ([]Document, error) {
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.UseLoader(nowhere{})
 	compiler.AssertFormat()
-	for _, f := range formats() {
-		compiler.RegisterFormat(&jsonschema.Format{Name: f.name, Validate: f.validate})
+	for _, f := range Formats() {
+		compiler.RegisterFormat(&jsonschema.Format{Name: f.Name, Validate: f.validate})
 	}
 	var all []Document
 	for _, about := range described() {
