@@ -45,7 +45,10 @@ var (
 
 // Grants is what a transaction holds of consent records while it decides. Lock makes
 // it; until the batch it was queued in has run, none of them covers anything.
-type Grants struct{ byID map[string]*Grant }
+type Grants struct {
+	byID      map[string]*Grant
+	overrides map[string]*Warrant
+}
 
 // Of returns the grant of a record. One that was not found covers nothing.
 func (g *Grants) Of(id string) *Grant {

@@ -31,6 +31,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/consents/{consent}", h.Gate.Allow("", h.read)).Methods("GET")
 	r.Handle("/v1/keys/{kid}/consents", h.Gate.Allow(partners.PartnerAdmin, h.signedBy)).Methods("GET")
 	r.Handle("/v1/consents/{consent}/withdraw", h.Gate.Allow(partners.ConsentsWrite, h.withdraw)).Methods("POST")
+	h.mountOverrides(r)
 }
 
 // mediaType is that of a withdrawal: a compact JWS (RFC 7515 §9.2.1).

@@ -99,7 +99,7 @@ func TestIntrospectionSaysWhatTheGuardWould(t *testing.T) {
 	a, b := h.enrol("camden-outreach"), h.enrol("hackney-housing")
 	second := h.second(a)
 	user := h.person(a, partners.Manager)
-	own, given := h.token(a), h.lent(a, user, "referrals:send consents:override")
+	own, given := h.token(a), h.lent(a, user, "referrals:send services:write")
 	says := func(by agency, token string) map[string]any {
 		t.Helper()
 		w := h.about(by, introspectPath, token)
@@ -111,7 +111,7 @@ func TestIntrospectionSaysWhatTheGuardWould(t *testing.T) {
 	}
 	claims := claimsOf(t, given.Token)
 	want := map[string]any{"active": true, "iss": testIssuer, "aud": testIssuer, "sub": user, "client_id": a.client, "partner": "camden-outreach",
-		"scope": "referrals:send consents:override", "token_type": "DPoP", "iat": claims["iat"], "exp": claims["exp"], "jti": claims["jti"],
+		"scope": "referrals:send services:write", "token_type": "DPoP", "iat": claims["iat"], "exp": claims["exp"], "jti": claims["jti"],
 		"cnf": map[string]any{"jkt": a.dpop.Public().Thumbprint()}}
 	if diff := cmp.Diff(want, says(a, given.Token)); diff != "" {
 		t.Error(diff)

@@ -35,10 +35,10 @@ func TestAPersonsStandingCountsAtOnce(t *testing.T) {
 		}
 	}
 	user := h.person(a, partners.Manager)
-	given := h.lent(a, user, "referrals:send consents:override")
+	given := h.lent(a, user, "referrals:send services:write")
 	h.exec(`UPDATE partner_user SET role = 'caseworker' WHERE id = $1`, user)
 	w := h.do(h.call(a, given.Token).request(t))
-	if w.Code != http.StatusOK || strings.Contains(w.Body.String(), "override") || !strings.Contains(w.Body.String(), "referrals:send") {
+	if w.Code != http.StatusOK || strings.Contains(w.Body.String(), "services:write") || !strings.Contains(w.Body.String(), "referrals:send") {
 		t.Errorf("with another role: %d %s", w.Code, w.Body)
 	}
 	if got := answerOf(t, h.do(h.refreshing(a, given.Refresh).request(t))); got.Scope != "referrals:send" {

@@ -21,11 +21,13 @@ func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
 // Scopes are the rights of a role: all that a person in it may do, and all that she can
 // lend to a system that acts for her. No role has those of another for being above it:
-// who manages people and keys has no need to read referrals, nor has who audits.
+// who manages people and keys has no need to read referrals, nor has who audits. A caseworker
+// may propose to share without a woman's agreement, since she is there when it cannot wait;
+// consent.Store lets a manager alone decide it.
 func (r Role) Scopes() []Scope {
 	switch r {
 	case Caseworker:
-		return []Scope{ReferralsSend, ReferralsReceive, ConsentsWrite}
+		return []Scope{ReferralsSend, ReferralsReceive, ConsentsWrite, ConsentsOverride}
 	case Manager:
 		return []Scope{ReferralsSend, ReferralsReceive, ConsentsWrite, ConsentsOverride, ServicesWrite}
 	case Administrator:

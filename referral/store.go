@@ -186,7 +186,8 @@ type row struct {
 func (s *Store) look(group []*arrival) *look {
 	first := group[0].claims()
 	l := &look{issuer: first.Issuer, batch: &pgx.Batch{}}
-	var kids, jtis, consents []string
+	var kids, jtis []string
+	var bases []packet.Basis
 	var addressed []partners.ID
 	var asked []partners.Asked
 	for _, a := range group {
@@ -194,13 +195,13 @@ func (s *Store) look(group []*arrival) *look {
 		kids, jtis, addressed = append(kids, a.u.KeyID()), append(jtis, c.ID), append(addressed, partners.ID(c.Audience))
 		asked = append(asked, askedFor(c))
 		if c.Basis != nil {
-			consents = append(consents, c.Basis.Consent)
+			bases = append(bases, *c.Basis)
 		}
 	}
 	l.keys = s.partners.QueueKeys(l.batch, partners.ID(l.issuer), kids, addressed)
-	if len(consents) > 0 {
+	if len(bases) > 0 {
 		l.terms = s.partners.LockTerms(l.batch, partners.ID(l.issuer), asked...)
-		l.grants = consent.Lock(l.batch, consents...)
+		l.grants = lockBases(l.batch, bases...)
 	}
 	if first.Event != packet.Request {
 		l.row = &row{}
@@ -338,7 +339,7 @@ func judge(l *look, c partners.Caller, p packet.Opened) (State, error) {
 	if err != nil {
 		return "", err
 	}
-	err = l.grants.Of(p.Basis.Consent).Covers(p.Basis.Digest, record.Passage{
+	err = covers(l.grants, *p.Basis, record.Passage{
 		Subject: subject, Purpose: purpose, Sender: p.Issuer, Recipient: p.Audience,
 		Category: string(terms.RecipientCategory()), Area: p.Area, Opens: p.Event == packet.Request, Classes: classes, Now: l.now,
 	})

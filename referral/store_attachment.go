@@ -10,7 +10,6 @@ import (
 
 	"handover/audit"
 	"handover/audit/proof"
-	"handover/consent"
 	"handover/internal/codes"
 	"handover/internal/pg"
 	"handover/partners"
@@ -186,7 +185,7 @@ func (s *Store) chunk(ctx context.Context, c partners.Caller, id, envelope strin
 	read := &pgx.Batch{}
 	to := partners.Asked{To: partners.ID(h.audience)}
 	terms := s.partners.LockTerms(read, partners.ID(h.issuer), to)
-	grants := consent.Lock(read, h.basis)
+	grants := lockBases(read, h.basis)
 	var r row
 	queueRow(read, id, "FOR SHARE", &r)
 	queueNames(read, h, own, names)
@@ -207,7 +206,7 @@ func (s *Store) chunk(ctx context.Context, c partners.Caller, id, envelope strin
 			return nil, ErrNotReleased
 		}
 		if !own {
-			if err := h.releasable(r, terms.For(to), grants.Of(h.basis)); err != nil {
+			if err := h.releasable(r, terms.For(to), grants); err != nil {
 				return nil, err
 			}
 		}

@@ -55,7 +55,7 @@ func (a *arrival) logEntry(now time.Time) proof.Entry {
 	e.Time, e.Other, e.Referral, e.Event = now, p.Audience, p.ReferralID(), string(p.Event)
 	e.Envelope, e.State, e.Sections, e.Reason = p.Digest(), string(a.to), p.Names(), p.Reason+p.Outcome
 	if p.Basis != nil {
-		e.Consent, e.Digest = p.Basis.Consent, p.Basis.Digest
+		e.Consent, e.Override, e.Digest = p.Basis.Consent, p.Basis.Override, p.Basis.Digest
 	}
 	return e
 }
@@ -81,11 +81,11 @@ const (
 // names costs it even when no row goes there.
 const (
 	insertPackets = `, p AS (
-		INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, consent, state, expires_at, stored_at, log_entry, actor, request_mac)
-		SELECT r.seq, @issuer, u.audience, u.jti, u.event, u.digest, u.envelope, u.consent, u.state, u.expires, @now, u.entry, nullif(u.actor, ''), u.mac
+		INSERT INTO packet (referral, issuer, audience, jti, event, digest, envelope, consent, override_id, state, expires_at, stored_at, log_entry, actor, request_mac)
+		SELECT r.seq, @issuer, u.audience, u.jti, u.event, u.digest, u.envelope, u.consent, u.override, u.state, u.expires, @now, u.entry, nullif(u.actor, ''), u.mac
 		FROM unnest(@referrals::text[], @audiences::text[], @jtis::text[]::uuid[], @events::text[], @digests::text[], @envelopes::text[],
-		            @consents::text[]::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[], @actors::text[], @macs::bytea[])
-		     AS u(referral, audience, jti, event, digest, envelope, consent, state, expires, entry, actor, mac)
+		            @consents::text[]::uuid[], @overrides::text[]::uuid[], @states::text[], @expires::timestamptz[], @entries::uuid[], @actors::text[], @macs::bytea[])
+		     AS u(referral, audience, jti, event, digest, envelope, consent, override, state, expires, entry, actor, mac)
 		     JOIN r ON r.id = u.referral
 		RETURNING seq, referral, audience, digest, log_entry), d AS (
 		INSERT INTO delivery (packet, referral, issuer, audience, state)
@@ -113,7 +113,7 @@ func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedA
 	var referrals, audiences, jtis, events, digests, envelopes, states, actors []string
 	var subjects, purposes, urgencies, services, areas, onwards []string
 	var holders, names, sealed, copies []string
-	var consents []*string
+	var consents, overrides []*string
 	var expires []time.Time
 	var entries []audit.EntryID
 	var macs [][]byte
@@ -126,18 +126,15 @@ func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedA
 		actors = append(actors, p.Act)
 		subjects, purposes, urgencies = append(subjects, p.Subject), append(purposes, p.Purpose), append(urgencies, p.Urgency)
 		services, areas, onwards = append(services, p.Service), append(areas, p.Area), append(onwards, p.OnwardFrom)
-		var basis *string
-		if p.Basis != nil {
-			basis = &p.Basis.Consent
-		}
-		consents = append(consents, basis)
+		given, taken := basisColumns(p.Basis)
+		consents, overrides = append(consents, given), append(overrides, taken)
 		for _, name := range p.Names() {
 			jwe, own := p.Sealed(name)
 			holders, names, sealed, copies = append(holders, p.Digest()), append(names, name), append(sealed, jwe), append(copies, own)
 		}
 	}
 	args = pgx.StrictNamedArgs{"issuer": l.issuer, "now": l.now, "referrals": referrals, "audiences": audiences,
-		"jtis": jtis, "events": events, "digests": digests, "envelopes": envelopes, "consents": consents, "states": states,
+		"jtis": jtis, "events": events, "digests": digests, "envelopes": envelopes, "consents": consents, "overrides": overrides, "states": states,
 		"expires": expires, "entries": entries, "actors": actors, "macs": macs, "holders": holders, "names": names, "sealed": sealed}
 	if slices.ContainsFunc(copies, func(own string) bool { return own != "" }) {
 		args["copies"], copying = copies, insertCopies

@@ -53,6 +53,20 @@ func queueOnward(b *pgx.Batch, group []*arrival) onwards {
 		})
 		return err
 	})
+	// Of what was shared without her agreement she said nothing: who took it asks her.
+	b.Queue(`
+		SELECT r.id, r.recipient, o.valid_from
+		FROM referral r JOIN packet p ON p.referral = r.seq AND p.digest = r.id JOIN consent_override o ON o.id = p.override_id
+		WHERE r.id = ANY ($1)`, from).Query(func(rows pgx.Rows) error {
+		var id string
+		o := onward{said: []string{"ask-each-time"}, shown: true}
+		_, err := pgx.ForEachRow(rows, []any{&id, &o.recipient, &o.given}, func() error {
+			read := o
+			found[id] = &read
+			return nil
+		})
+		return err
+	})
 	return found
 }
 

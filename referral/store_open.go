@@ -38,8 +38,7 @@ type held struct {
 	digest           string
 	issuer, audience string
 	envelope         string
-	basis            string // consent id; sections are never stored without one
-	digestOfBasis    string
+	basis            packet.Basis // sections are never stored without one
 	expires, changed time.Time
 	now              time.Time
 	names            []string      // of the sections asked for, those that are there
@@ -90,7 +89,7 @@ func (s *Store) release(ctx context.Context, c partners.Caller, id string, o Ope
 	read := &pgx.Batch{}
 	to := partners.Asked{To: partners.ID(h.audience)}
 	terms := s.partners.LockTerms(read, partners.ID(h.issuer), to)
-	grants := consent.Lock(read, h.basis)
+	grants := lockBases(read, h.basis)
 	var r row
 	queueRow(read, id, "FOR SHARE", &r)
 	queueNames(read, h, own, o.Sections)
@@ -107,7 +106,7 @@ func (s *Store) release(ctx context.Context, c partners.Caller, id string, o Ope
 			return nil, ErrNoSection
 		}
 		if !own {
-			if err := h.releasable(r, terms.For(to), grants.Of(h.basis)); err != nil {
+			if err := h.releasable(r, terms.For(to), grants); err != nil {
 				return nil, err
 			}
 		}
@@ -131,12 +130,14 @@ func (s *Store) find(ctx context.Context, c partners.Caller, id string, o Openin
 	h := &held{}
 	b := &pgx.Batch{}
 	b.Queue(`
-		SELECT p.seq, p.digest, p.issuer, p.audience, p.envelope, coalesce(p.consent::text, ''), coalesce(c.digest, ''), p.expires_at
-		FROM referral r JOIN packet p ON p.referral = r.seq LEFT JOIN consent c ON c.id = p.consent
+		SELECT p.seq, p.digest, p.issuer, p.audience, p.envelope, coalesce(p.consent::text, ''), coalesce(p.override_id::text, ''),
+		       coalesce(c.digest, o.digest, ''), p.expires_at
+		FROM referral r JOIN packet p ON p.referral = r.seq
+		LEFT JOIN consent c ON c.id = p.consent LEFT JOIN consent_override o ON o.id = p.override_id
 		WHERE r.id = $1 AND p.digest = coalesce(nullif($2, ''), r.id)`, id, o.Envelope).
 		Query(func(rows pgx.Rows) error {
-			_, err := pgx.ForEachRow(rows, []any{&h.seq, &h.digest, &h.issuer, &h.audience, &h.envelope, &h.basis,
-				&h.digestOfBasis, &h.expires}, func() error { return nil })
+			_, err := pgx.ForEachRow(rows, []any{&h.seq, &h.digest, &h.issuer, &h.audience, &h.envelope, &h.basis.Consent,
+				&h.basis.Override, &h.basis.Digest, &h.expires}, func() error { return nil })
 			return err
 		})
 	err := pg.Decide(ctx, s.pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, nil })
@@ -146,7 +147,7 @@ func (s *Store) find(ctx context.Context, c partners.Caller, id string, o Openin
 	if h.digest == "" {
 		return nil, ErrNotThere
 	}
-	if h.basis == "" {
+	if h.basis.Consent+h.basis.Override == "" {
 		return nil, ErrNoSection // a packet without content
 	}
 	if slices.ContainsFunc(o.Sections, codes.IsAttachment) {
@@ -179,7 +180,7 @@ func sectionTable(own bool) string {
 }
 
 // releasable decides whether the recipient may be given the sections now.
-func (h *held) releasable(r row, terms *partners.Terms, grant *consent.Grant) error {
+func (h *held) releasable(r row, terms *partners.Terms, grants *consent.Grants) error {
 	over := State(r.state) == Cancelled || (State(r.state).Final() && h.now.After(h.changed.Add(Grace)))
 	if over {
 		return ErrOver
@@ -191,7 +192,7 @@ func (h *held) releasable(r row, terms *partners.Terms, grant *consent.Grant) er
 	if err := terms.Permit(partners.Passage{Purpose: r.purpose, Classes: classes}); err != nil {
 		return err
 	}
-	return grant.Covers(h.digestOfBasis, record.Passage{
+	return covers(grants, h.basis, record.Passage{
 		Subject: r.subject, Purpose: r.purpose, Sender: h.issuer, Recipient: h.audience,
 		Category: string(terms.RecipientCategory()), Area: r.area, Opens: h.digest == r.id, Classes: classes, Now: h.now,
 	})
@@ -202,7 +203,8 @@ func (h *held) releasable(r row, terms *partners.Terms, grant *consent.Grant) er
 func (h *held) queueRelease(b *pgx.Batch, c partners.Caller, r row, o Opening, act string, own bool, into map[string]string) (audit.EntryID, error) {
 	e := c.Entry(act)
 	e.Time, e.Other, e.Referral, e.Envelope = h.now, h.issuer, r.id, h.digest
-	e.Consent, e.Sections, e.Reason = h.basis, slices.Sorted(slices.Values(o.Sections)), o.Reason
+	e.Consent, e.Override = h.basis.Consent, h.basis.Override
+	e.Sections, e.Reason = slices.Sorted(slices.Values(o.Sections)), o.Reason
 	if own {
 		e.Other = h.audience
 	}

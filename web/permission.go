@@ -126,7 +126,7 @@ func wordsOf(s partners.Scope) string {
 	case partners.ConsentsWrite:
 		return "record what a woman agrees to, and when she changes her mind"
 	case partners.ConsentsOverride:
-		return "share without her agreement, where the law allows it"
+		return "propose to share without her agreement, where the law allows it, or decide what a colleague proposed"
 	case partners.ServicesWrite:
 		return "change what your agency offers"
 	case partners.AuditRead:

@@ -53,7 +53,8 @@ type Entry struct {
 	Envelope string    `json:"envelope,omitempty"` // base64url SHA-256 of the envelope
 	State    string    `json:"state,omitempty"`    // the referral's state afterwards
 	Consent  string    `json:"consent,omitempty"`  // id of the consent record relied on
-	Digest   string    `json:"digest,omitempty"`   // of a consent record, a key, an agreement
+	Override string    `json:"override,omitempty"` // id of the override relied on, in the place of a consent record
+	Digest   string    `json:"digest,omitempty"`   // of a consent record, an override, a key, an agreement
 	Sections []string  `json:"sections,omitempty"` // names of the sections concerned
 	Reason   string    `json:"reason,omitempty"`   // coded
 	Outcome  string    `json:"outcome,omitempty"`  // of a refusal: the problem's code

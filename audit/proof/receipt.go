@@ -21,6 +21,7 @@ type Receipt struct {
 	Envelope  string    `json:"envelope,omitempty"` // base64url SHA-256
 	State     string    `json:"state,omitempty"`
 	Consent   string    `json:"consent,omitempty"`
+	Override  string    `json:"override,omitempty"`
 	Time      time.Time `json:"time"`
 	Entry     string    `json:"entry"` // base64url of the canonical bytes
 	Salt      string    `json:"salt"`  // base64url of 32 bytes
@@ -46,6 +47,7 @@ func ReceiptOf(e Entry, body []byte, salt [32]byte, proof string) Receipt {
 		Envelope:  e.Envelope,
 		State:     e.State,
 		Consent:   e.Consent,
+		Override:  e.Override,
 		Time:      e.Time,
 		Entry:     base64.RawURLEncoding.EncodeToString(body),
 		Salt:      base64.RawURLEncoding.EncodeToString(salt[:]),

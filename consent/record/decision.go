@@ -12,17 +12,22 @@ const (
 	ReviewType   = "handover-review+jwt"
 )
 
-// DecisionClaims are what a manager states about what somebody else has put before her: an
-// override, or a consent record that is in doubt. She names the exact text, by its digest, so
-// that her yes cannot be laid under another.
-type DecisionClaims struct {
+// Said is what everything has in which a person says something about what is there already.
+// It names the exact text, by its digest, so that her yes cannot be laid under another.
+type Said struct {
 	Hub      string `json:"hub"`
 	Issuer   string `json:"iss"` // the partner of both people
 	ID       string `json:"jti"` // UUIDv7
 	IssuedAt int64  `json:"iat"`
-	Act      string `json:"act"`      // who decided, by opaque id
-	Of       string `json:"of"`       // id of what is decided
-	Digest   string `json:"digest"`   // of what is decided
+	Act      string `json:"act"`    // who says it, by opaque id
+	Of       string `json:"of"`     // id of what it is about
+	Digest   string `json:"digest"` // of what it is about
+}
+
+// DecisionClaims are what a manager states about what somebody else has put before her: an
+// override, or a consent record that is in doubt.
+type DecisionClaims struct {
+	Said
 	Decision string `json:"decision"` // one of Decisions
 }
 
@@ -84,7 +89,7 @@ func (d DecisionClaims) Sign(key jose.SigningKey) (string, error) {
 }
 
 func (d DecisionClaims) fault() string {
-	if name := said(d.Hub, d.Issuer, d.ID, d.IssuedAt, d.Act, d.Of, d.Digest); name != "" {
+	if name := d.Said.fault(); name != "" {
 		return name
 	}
 	if !Decisions().Has(d.Decision) {
@@ -93,23 +98,21 @@ func (d DecisionClaims) fault() string {
 	return ""
 }
 
-// said checks the claims that everything has in which a person says something about what is
-// there already.
-func said(hub, issuer, id string, issued int64, act, of, digest string) string {
+func (s Said) fault() string {
 	switch {
-	case hub == "":
+	case s.Hub == "":
 		return "hub"
-	case !ids.IsName(issuer):
+	case !ids.IsName(s.Issuer):
 		return "iss"
-	case !ids.IsUUIDv7(id):
+	case !ids.IsUUIDv7(s.ID):
 		return "jti"
-	case issued <= 0:
+	case s.IssuedAt <= 0:
 		return "iat"
-	case !ids.IsUser(act):
+	case !ids.IsUser(s.Act):
 		return "act"
-	case !ids.IsUUIDv7(of):
+	case !ids.IsUUIDv7(s.Of):
 		return "of"
-	case !ids.IsDigest(digest):
+	case !ids.IsDigest(s.Digest):
 		return "digest"
 	}
 	return ""
@@ -118,13 +121,7 @@ func said(hub, issuer, id string, issued int64, act, of, digest string) string {
 // ReviewClaims are what a manager states who has looked at an override again: that it goes on
 // and when to look next, or that it is over.
 type ReviewClaims struct {
-	Hub      string `json:"hub"`
-	Issuer   string `json:"iss"`
-	ID       string `json:"jti"` // UUIDv7
-	IssuedAt int64  `json:"iat"`
-	Act      string `json:"act"`
-	Of       string `json:"of"`
-	Digest   string `json:"digest"`
+	Said
 	Outcome  string `json:"outcome"`             // one of Reviews
 	ReviewAt int64  `json:"review_at,omitempty"` // when to look again, if it continues
 }
@@ -184,7 +181,7 @@ func (r ReviewClaims) Sign(key jose.SigningKey) (string, error) {
 }
 
 func (r ReviewClaims) fault() string {
-	if name := said(r.Hub, r.Issuer, r.ID, r.IssuedAt, r.Act, r.Of, r.Digest); name != "" {
+	if name := r.Said.fault(); name != "" {
 		return name
 	}
 	switch {

@@ -11,15 +11,17 @@ import (
 	"handover/keys/jose"
 )
 
+func ofManager() record.Said {
+	return record.Said{Hub: hub, Issuer: "charity", ID: jti, IssuedAt: now.Unix(), Act: "user-9", Of: consent, Digest: digestOf("what was proposed")}
+}
+
 // decided and reviewed are the claims of an honest decision and review.
 func decided() record.DecisionClaims {
-	return record.DecisionClaims{Hub: hub, Issuer: "charity", ID: jti, IssuedAt: now.Unix(), Act: "user-9", Of: consent,
-		Digest: digestOf("what was proposed"), Decision: "approved"}
+	return record.DecisionClaims{Said: ofManager(), Decision: "approved"}
 }
 
 func reviewed() record.ReviewClaims {
-	return record.ReviewClaims{Hub: hub, Issuer: "charity", ID: jti, IssuedAt: now.Unix(), Act: "user-9", Of: consent,
-		Digest: digestOf("what was proposed"), Outcome: "continues", ReviewAt: now.Unix() + 7*day}
+	return record.ReviewClaims{Said: ofManager(), Outcome: "continues", ReviewAt: now.Unix() + 7*day}
 }
 
 func decisionOf(t testing.TB, m members) error {

@@ -81,6 +81,12 @@ const access = `
 	GET  /v1/consents/{consent}                   any
 	POST /v1/consents                             consents:write
 	POST /v1/consents/{consent}/withdraw          consents:write
+	POST /v1/consents/{consent}/review            consents:override
+	POST /v1/overrides                            consents:override
+	GET  /v1/overrides                            audit:read
+	GET  /v1/overrides/{override}                 any
+	POST /v1/overrides/{override}/decision        consents:override
+	POST /v1/overrides/{override}/review          consents:override
 	POST /v1/referrals                            referrals:send
 	GET  /v1/referrals                            referrals:send referrals:receive
 	GET  /v1/inbox                                referrals:receive

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/gorilla/mux"
 
+	"handover/consent/record"
 	"handover/internal/hubtest"
 	"handover/internal/ids"
 	"handover/partners"
@@ -50,7 +51,9 @@ func (r route) call(ids map[string]string) hubtest.Call {
 	case r.method == "PUT":
 		c.Type, c.Body = "application/jose", []byte("e30....")
 	case r.method != "POST":
-	case strings.HasPrefix(r.path, "/v1/consents"), r.path == "/v1/keys":
+	case r.path == "/v1/overrides":
+		c.Type, c.Body = record.OverrideMedia, []byte(`{"override":"","sealed":{}}`)
+	case strings.HasPrefix(r.path, "/v1/consents"), strings.HasPrefix(r.path, "/v1/overrides"), r.path == "/v1/keys":
 		c.Type, c.Body = "application/jose", []byte("e30.e30.e30")
 	case strings.HasSuffix(r.path, "/open"):
 		c.Type, c.Body = "application/json", []byte(`{"sections":["need"],"reason":"triage"}`)
@@ -64,8 +67,22 @@ func (r route) call(ids map[string]string) hubtest.Call {
 
 // nothing are ids under which there is nothing.
 func nothing() map[string]string {
-	return map[string]string{"partner": "nobody", "consent": uuid.NewString(), "referral": ids.Digest("nothing"),
+	return map[string]string{"partner": "nobody", "consent": uuid.Must(uuid.NewV7()).String(), "override": uuid.Must(uuid.NewV7()).String(), "referral": ids.Digest("nothing"),
 		"code": "unheard-of", "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x"), "move": uuid.NewString(), "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString()}
+}
+
+// ofPeople reports whether no system by itself has the right to the route.
+func (r route) ofPeople() bool { return slices.Contains(r.who, string(partners.ConsentsOverride)) }
+
+// overridden is the id of an override that the first agency of the pair has made.
+func overridden(t *testing.T, h *hubtest.Hub, p hubtest.Pair) string {
+	t.Helper()
+	worker := h.Person(t, p.From.ID, partners.Caseworker)
+	o := p.From.Override(t, worker.ID, p.To, hubtest.Subject(), hubtest.Emergency)
+	if a := worker.Propose(t, o); a.Status != http.StatusCreated {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	return o.ID
 }
 
 // described are the routes of programs, which docs/openapi.json describes.
@@ -136,7 +153,7 @@ func TestAStrangerIsTurnedAwayEverywhereButAtThePublicRoutes(t *testing.T) {
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
-	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "referral": s.Digest, "code": "firewall", "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
+	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "referral": s.Digest, "code": "firewall", "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
 	stolen := p.To.Token(t)
 	for _, r := range ofAPI() {
 		c := r.call(there)
@@ -226,7 +243,7 @@ func TestATokenWithoutTheScopeIsTurnedAway(t *testing.T) {
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
-	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "referral": s.Digest, "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
+	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "referral": s.Digest, "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
 	for _, r := range ofAPI() {
 		for _, scope := range partners.SystemScopes() {
 			c := r.call(there)
@@ -261,15 +278,26 @@ func TestWhatIsOfOthersIsAnsweredLikeWhatIsNot(t *testing.T) {
 	p, third := h.Pair(t, partners.BoroughOutreach), h.Agency(t, "the-third", partners.Housing)
 	s := p.Sent(t)
 	entry := hubtest.Value[string](t, h, `SELECT id::text FROM audit_entry WHERE act = 'referral.request'`)
-	others := map[string]string{"consent": p.Consent.ID, "referral": s.Digest}
+	others := map[string]string{"consent": p.Consent.ID, "override": overridden(t, h, p), "referral": s.Digest}
+	manager := h.Person(t, third.ID, partners.Manager)
 	for _, r := range routes() {
-		if !strings.Contains(r.path, "{consent}") && !strings.Contains(r.path, "{referral}") {
+		if !strings.Contains(r.path, "{consent}") && !strings.Contains(r.path, "{override}") && !strings.Contains(r.path, "{referral}") {
 			continue
 		}
 		mine := func(ids map[string]string) hubtest.Call {
 			c := r.call(ids)
 			switch {
 			case r.managed():
+			case strings.HasSuffix(r.path, "{override}/review"):
+				o := hubtest.Override{Digest: p.Consent.Digest}
+				o.ID = ids["override"]
+				c.Body = []byte(third.Review(t, manager.ID, o, 0))
+			case strings.HasSuffix(r.path, "/decision"), strings.HasSuffix(r.path, "/review"):
+				id := ids["consent"]
+				if strings.Contains(r.path, "{override}") {
+					id = ids["override"]
+				}
+				c.Body = []byte(third.Decision(t, manager.ID, id, p.Consent.Digest, record.Approved))
 			case strings.HasSuffix(r.path, "/withdraw"):
 				consent := p.Consent
 				consent.ID = ids["consent"]
@@ -279,7 +307,11 @@ func TestWhatIsOfOthersIsAnsweredLikeWhatIsNot(t *testing.T) {
 			}
 			return c
 		}
-		a, none := third.Do(t, mine(others)), third.Do(t, mine(nothing()))
+		do := third.Do
+		if r.ofPeople() {
+			do = manager.Do
+		}
+		a, none := do(t, mine(others)), do(t, mine(nothing()))
 		unseen := a.Status == 404 && strings.HasSuffix(a.Problem().Code, "-not-found")
 		if !unseen && (!r.managed() || a.Problem().Code != "person-needed") {
 			t.Errorf("%s about what is of others: %d %s, want 404", r, a.Status, a.Body)
@@ -311,9 +343,9 @@ func TestNothingThatIsPutIntoAnAddressFailsTheHub(t *testing.T) {
 		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", ids.Digest("x") + "%00",
 		ids.Digest("x")[:42] + "%0A"} {
 		for _, r := range routes() {
-			ids := map[string]string{"partner": odd, "consent": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "move": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "packet": odd, "section": odd, "number": odd, "describes": odd, "version": odd}
+			ids := map[string]string{"partner": odd, "consent": odd, "override": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "move": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "packet": odd, "section": odd, "number": odd, "describes": odd, "version": odd, "recall": odd}
 			a := p.From.Do(t, r.call(ids))
-			if a.Status >= 500 || strings.Contains(r.path, "{consent}") && !r.managed() && a.Status != 404 {
+			if a.Status >= 500 || strings.Contains(r.path, "{consent}") && !r.managed() && !r.ofPeople() && a.Status != 404 {
 				t.Errorf("%s with %.60s: %d %s", r, odd, a.Status, a.Body)
 			}
 		}

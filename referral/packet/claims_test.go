@@ -275,7 +275,13 @@ func TestBasisIsThereExactlyWhenContentIs(t *testing.T) {
 		{"consent": strings.ToUpper(consent), "digest": digest},
 		{"consent": consent, "digest": digest + "\n"},
 		{"consent": consent, "digest": digest[1:]},
+		{"override": consent}, {"override": "", "digest": digest}, {"override": strings.ToUpper(consent), "digest": digest},
+		{"consent": consent, "override": consent, "digest": digest}, // one of the two, or which of them counts is anybody's guess
+		{"consent": consent[:18], "override": consent[18:], "digest": digest},
 	} {
 		refused(t, honest(t, "request").with("basis", bad).parse(t), packet.ErrClaim, "claim", "basis")
+	}
+	if err := honest(t, "request").with("basis", members{"override": consent, "digest": digest}).parse(t); err != nil {
+		t.Errorf("an override: %v", err)
 	}
 }

@@ -49,10 +49,17 @@ type Claims struct {
 	OnwardFrom string             `json:"onward_from,omitempty"`
 }
 
-// Basis binds the exact consent record that a packet relies on.
+// Basis binds the exact statement that a packet relies on: a consent record, or an override
+// in its place.
 type Basis struct {
-	Consent string `json:"consent"`
-	Digest  string `json:"digest"`
+	Consent  string `json:"consent,omitempty"`
+	Override string `json:"override,omitempty"`
+	Digest   string `json:"digest"`
+}
+
+// whole reports whether it names exactly one statement, exactly.
+func (b Basis) whole() bool {
+	return (b.Consent == "") != (b.Override == "") && ids.IsUUID(b.Consent+b.Override) && ids.IsDigest(b.Digest)
 }
 
 // Sealing is a section's line in the manifest.
@@ -281,7 +288,7 @@ func (c Claims) manifest(r rule) string {
 	if (c.Basis == nil) != (len(c.Sections) == 0) {
 		return "basis"
 	}
-	if c.Basis != nil && (!ids.IsUUID(c.Basis.Consent) || !ids.IsDigest(c.Basis.Digest)) {
+	if c.Basis != nil && !c.Basis.whole() {
 		return "basis"
 	}
 	return ""
