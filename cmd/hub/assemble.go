@@ -29,6 +29,7 @@ type hub struct {
 	log       *audit.Log
 	oauth     *oauth.Store
 	people    *signin.Store
+	consents  *consent.Store
 	referrals *referral.Store
 	aftermath *referral.Aftermath
 	server    *httpd.Server
@@ -128,12 +129,12 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	(&docs.Handler{}).Mount(h.routes)
 	(&referral.Documents{}).Mount(h.routes)
 	(&partners.Handler{Gate: gate, Store: registry, Issuer: cfg.Issuer, Keys: store, Wait: cfg.ReceiptWait}).Mount(h.routes)
-	consents := &consent.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}
+	h.consents = &consent.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}
 	h.referrals = referral.NewStore(pool, registry, h.log, cfg.Issuer)
 	h.aftermath = referral.NewAftermath(h.referrals, store, h.logger)
-	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: consents, Withdrawn: h.aftermath.Kick}).Mount(h.routes)
+	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: h.consents, Withdrawn: h.aftermath.Kick}).Mount(h.routes)
 	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: h.referrals}).Mount(h.routes)
-	(&managed.Handler{Gate: gate, Desk: &managed.Desk{Pool: pool, Keys: store, Partners: registry, Consents: consents,
+	(&managed.Handler{Gate: gate, Desk: &managed.Desk{Pool: pool, Keys: store, Partners: registry, Consents: h.consents,
 		Referrals: h.referrals, Log: h.log, Hub: cfg.Issuer, Wait: cfg.ReceiptWait}}).Mount(h.routes)
 	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf}).Mount(h.routes)
 	if err := h.mountPages(settings, pool, authorization); err != nil {

@@ -96,6 +96,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, started func(conte
 	group.Go(func() error { return h.prune(ctx) })
 	group.Go(func() error { return h.forget(ctx) })
 	group.Go(func() error { return h.aftermath.Run(ctx) })
+	group.Go(func() error { return h.lapse(ctx) })
 	group.Go(func() error { return started(ctx, cfg, address) })
 	err = group.Wait()
 	if errors.Is(err, context.Canceled) {
@@ -191,6 +192,24 @@ func (h *hub) forget(ctx context.Context) error {
 		case <-tick.C:
 			if err := h.referrals.ForgetUnnamed(ctx); err != nil && ctx.Err() == nil {
 				h.logger.ErrorContext(ctx, "forgetting attachments without a packet failed", "error", err)
+			}
+			h.log.Kick()
+		}
+	}
+}
+
+// lapse notices, every minute, emergency overrides that nobody approved in time: for the
+// auditors. That nothing more is shared on them does not wait for it.
+func (h *hub) lapse(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := h.consents.Lapse(ctx); err != nil && ctx.Err() == nil {
+				h.logger.ErrorContext(ctx, "noticing lapsed overrides failed", "error", err)
 			}
 			h.log.Kick()
 		}
