@@ -28,6 +28,8 @@ type Bundle struct {
 	Partners map[string]BundlePartner `json:"partners"`
 	Events   []BundleEvent            `json:"events"` // oldest first
 	Consents []BundleConsent          `json:"consents,omitempty"`
+
+	Overrides []BundleOverride `json:"overrides,omitempty"`
 }
 
 // BundlePartner is what the bundle says of a partner.
@@ -51,6 +53,14 @@ type BundleConsent struct {
 	Receipt    Receipt `json:"receipt"`
 }
 
+// BundleOverride is one override that a step rests on, with the decision and reviews of it.
+// The receipt is of the newest of them.
+type BundleOverride struct {
+	Override string   `json:"override"`
+	Steps    []string `json:"steps"`
+	Receipt  Receipt  `json:"receipt"`
+}
+
 // Bundle collects the bundle of a referral that you sent or received. It is verified
 // on the way, as History is.
 func (c *Client) Bundle(ctx context.Context, id string) (Bundle, error) {
@@ -60,7 +70,7 @@ func (c *Client) Bundle(ctx context.Context, id string) (Bundle, error) {
 	}
 	b := Bundle{V: 1, Hub: c.hub, LogKey: c.LogKey().String(), Successions: c.LogKey().Successions(), Referral: id, Partners: map[string]BundlePartner{}}
 	signers := []string{events[0].Claims.Issuer, events[0].Claims.Audience}
-	var relied []string
+	var relied, overrides []string
 	for _, e := range events {
 		if e.ByHub != "" {
 			if b.HubKeys, err = c.HubKeys(ctx); err != nil {
@@ -71,8 +81,10 @@ func (c *Client) Bundle(ctx context.Context, id string) (Bundle, error) {
 			}
 		}
 		b.Events = append(b.Events, BundleEvent{Envelope: e.Envelope, Receipt: *e.Receipt})
-		if e.Claims.Basis != nil && !slices.Contains(relied, e.Claims.Basis.Consent) {
-			relied = append(relied, e.Claims.Basis.Consent)
+		if basis := e.Claims.Basis; basis != nil && basis.Consent != "" && !slices.Contains(relied, basis.Consent) {
+			relied = append(relied, basis.Consent)
+		} else if basis != nil && basis.Override != "" && !slices.Contains(overrides, basis.Override) {
+			overrides = append(overrides, basis.Override)
 		}
 	}
 	for _, id := range relied {
@@ -88,6 +100,17 @@ func (c *Client) Bundle(ctx context.Context, id string) (Bundle, error) {
 		if w, err := record.ParseWithdrawal(stored.Withdrawal); err == nil {
 			signers = append(signers, w.Unverified().Issuer)
 		}
+	}
+	for _, id := range overrides {
+		stored, err := c.Override(ctx, id)
+		if Code(err) == "override-not-found" {
+			continue
+		}
+		if err != nil {
+			return Bundle{}, err
+		}
+		b.Overrides = append(b.Overrides, BundleOverride{stored.Override, stored.Steps, stored.Receipt})
+		signers = append(signers, stored.Claims.Issuer)
 	}
 	return b, c.addPartners(ctx, &b, signers)
 }

@@ -35,6 +35,7 @@ func difference(entry, expected proof.Entry) string {
 		{"envelope", entry.Envelope, expected.Envelope},
 		{"state", entry.State, expected.State},
 		{"consent", entry.Consent, expected.Consent},
+		{"override", entry.Override, expected.Override},
 		{"digest", entry.Digest, expected.Digest},
 		{"reason", entry.Reason, expected.Reason},
 	} {

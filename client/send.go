@@ -19,9 +19,10 @@ import (
 type Request struct {
 	To       string // the recipient's partner id
 	Consent  string // id of the consent record it rests on; it gives the subject too
+	Override string // or of the override, in its place
 	Service  string // id of the recipient's service
 	Area     string // GSS code of the authority she asks for
-	Purpose  string // coded; default the consent's
+	Purpose  string // coded; default that of the consent or override
 	Urgency  string // emergency, urgent or routine
 	Sections map[string]Content
 
@@ -48,11 +49,11 @@ func (c *Client) Seal(ctx context.Context, q Request) ([]byte, error) {
 	if err != nil {
 		return nil, local(err)
 	}
-	stored, err := c.Consent(ctx, q.Consent)
+	on, err := c.restsOn(ctx, q.Consent, q.Override)
 	if err != nil {
 		return nil, err
 	}
-	purpose := cmp.Or(q.Purpose, stored.Claims.Purpose)
+	purpose := cmp.Or(q.Purpose, on.purpose)
 	if err := schema.Require(purpose, whole); err != nil {
 		return nil, local(err)
 	}
@@ -60,10 +61,10 @@ func (c *Client) Seal(ctx context.Context, q Request) ([]byte, error) {
 		return nil, err
 	}
 	claims := packet.Claims{
-		Event: packet.Request, ID: q.ID, Subject: stored.Claims.Subject,
+		Event: packet.Request, ID: q.ID, Subject: on.subject,
 		Purpose: purpose, Urgency: q.Urgency,
 		Service: q.Service, Area: q.Area, OnwardFrom: q.OnwardFrom, Act: q.Act, Audience: q.To,
-		Basis: &packet.Basis{Consent: stored.ID, Digest: stored.Digest},
+		Basis: &on.basis,
 	}
 	if !q.Expires.IsZero() {
 		claims.Expires = q.Expires.Unix()
@@ -105,7 +106,8 @@ func (c *Client) seal(ctx context.Context, claims packet.Claims, sections map[st
 // Files are sealed and put as they are read, in constant memory; whoever must be able to go
 // on after an interruption keeps them with SealAttachment instead. Codes of refusal,
 // besides those of the packet's form and of attachments:
-// no-consent, consent-withdrawn, consent-expired, not-covered, firewall,
+// no-consent, consent-withdrawn, consent-expired, not-covered, firewall, and of an override
+// no-override, override-not-approved, override-lapsed, override-not-covered and the like;
 // no-agreement, recipient-inactive, service-unavailable-for-referral.
 func (c *Client) Send(ctx context.Context, q Request, files ...Attachment) (_ Receipt, err error) {
 	if q.ID, err = newID(q.ID); err != nil {
@@ -156,7 +158,7 @@ func entryOf(claims packet.Claims, digest, referral string) proof.Entry {
 		e.Partner = "" // nobody's step but the hub's
 	}
 	if claims.Basis != nil {
-		e.Consent, e.Digest = claims.Basis.Consent, claims.Basis.Digest
+		e.Consent, e.Override, e.Digest = claims.Basis.Consent, claims.Basis.Override, claims.Basis.Digest
 	}
 	return e
 }

@@ -22,6 +22,7 @@ type Step struct {
 	// has sections needs her consent to the other side reading them.
 	Sections map[string]Content
 	Consent  string
+	Override string // or what your agency shares without her agreement
 
 	Attachments []SealedAttachment // of an answer, attachment-1 the first
 
@@ -61,11 +62,11 @@ func (c *Client) SealStep(ctx context.Context, s Step) ([]byte, error) {
 		claims.Expires = s.Expires.Unix()
 	}
 	if len(s.Sections)+len(s.Attachments) > 0 {
-		stored, err := c.Consent(ctx, s.Consent)
+		on, err := c.restsOn(ctx, s.Consent, s.Override)
 		if err != nil {
 			return nil, err
 		}
-		claims.Basis = &packet.Basis{Consent: stored.ID, Digest: stored.Digest}
+		claims.Basis = &on.basis
 	}
 	if err := c.guardSafeContact(ctx, claims.Audience, r.Purpose, whole); err != nil {
 		return nil, err

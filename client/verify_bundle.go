@@ -41,6 +41,9 @@ func (b Bundle) Verify(logKey LogKey) (Findings, error) {
 	for _, c := range b.Consents {
 		x.consent(c)
 	}
+	for _, o := range b.Overrides {
+		x.override(o)
+	}
 	x.missing()
 	x.limit(limitKeys)
 	x.limit(limitView)
@@ -257,8 +260,17 @@ func (x *examination) missing() {
 			has[stated.Unverified().ID] = true
 		}
 	}
+	for _, o := range x.bundle.Overrides {
+		if stated, err := record.ParseOverride(o.Override); err == nil {
+			has[stated.Unverified().ID] = true
+		}
+	}
 	for i, e := range x.held.links {
-		if e.Basis != nil && !has[e.Basis.Consent] {
+		switch {
+		case e.Basis == nil:
+		case e.Basis.Override != "" && !has[e.Basis.Override]:
+			x.limit("Step %d rests on the override %s, which is not in the bundle: whoever made it may not read it.", i+1, e.Basis.Override)
+		case e.Basis.Consent != "" && !has[e.Basis.Consent]:
 			x.limit("Step %d rests on the consent %s, which is not in the bundle: whoever made it may not read it.", i+1, e.Basis.Consent)
 		}
 		if e.ByHub() && !has[x.logged[i].consent] {
