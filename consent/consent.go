@@ -35,6 +35,12 @@ var (
 		"A later record has taken the place of this one already. Supersede the newest.")
 	ErrSuccessor = fault.New(fault.Unprocessable, "consent-of-another", fault.Sender,
 		"A record supersedes only one about the same subject reference. Use the sub of the earlier record.")
+	ErrNeverNotThere = fault.New(fault.NotFound, "never-not-found", fault.Sender,
+		"There is no such statement of yours, or not with this digest. Check the id.")
+	ErrNeverConflict = fault.New(fault.Conflict, "never-conflict", fault.Sender,
+		"A different statement with this id is stored already. Choose a new id and sign again.")
+	ErrNeverLifted = fault.New(fault.Conflict, "never-lifted", fault.Sender,
+		"This was lifted before. If she wants it back, record it anew.")
 	ErrIssuer = fault.New(fault.Forbidden, "issuer-not-caller", fault.Sender,
 		"The record names another partner as its issuer. Sign it as the partner your token is for.")
 	ErrKey = fault.New(fault.Unprocessable, "signing-key-unknown", fault.Sender,
@@ -48,6 +54,21 @@ var (
 type Grants struct {
 	byID      map[string]*Grant
 	overrides map[string]*Warrant
+	nevers    map[Reliance]bool // with whom nothing may be shared
+}
+
+// Reliance is the id of a record, or of an override, and the partner that something is to be
+// shared with on it.
+type Reliance struct{ Basis, Recipient string }
+
+// Stops returns record.ErrNotCovered if she never wants anything shared with that partner.
+// It is asked last: what would be refused without it is refused as it would be, so that only
+// what she agreed to is refused for it, as not covered, like anything else that is not.
+func (g *Grants) Stops(on Reliance) error {
+	if asked, ok := g.nevers[on]; !ok || asked {
+		return record.ErrNotCovered
+	}
+	return nil
 }
 
 // Of returns the grant of a record. One that was not found covers nothing.

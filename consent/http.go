@@ -30,6 +30,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/consents", h.Gate.Allow(partners.ConsentsWrite, h.record)).Methods("POST")
 	r.Handle("/v1/consents/{consent}", h.Gate.Allow("", h.read)).Methods("GET")
 	r.Handle("/v1/keys/{kid}/consents", h.Gate.Allow(partners.PartnerAdmin, h.signedBy)).Methods("GET")
+	h.mountNevers(r)
 	r.Handle("/v1/consents/{consent}/withdraw", h.Gate.Allow(partners.ConsentsWrite, h.withdraw)).Methods("POST")
 	h.mountOverrides(r)
 }

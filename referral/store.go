@@ -187,7 +187,7 @@ func (s *Store) look(group []*arrival) *look {
 	first := group[0].claims()
 	l := &look{issuer: first.Issuer, batch: &pgx.Batch{}}
 	var kids, jtis []string
-	var bases []packet.Basis
+	var bases []reliance
 	var addressed []partners.ID
 	var asked []partners.Asked
 	for _, a := range group {
@@ -195,7 +195,7 @@ func (s *Store) look(group []*arrival) *look {
 		kids, jtis, addressed = append(kids, a.u.KeyID()), append(jtis, c.ID), append(addressed, partners.ID(c.Audience))
 		asked = append(asked, askedFor(c))
 		if c.Basis != nil {
-			bases = append(bases, *c.Basis)
+			bases = append(bases, reliance{*c.Basis, c.Audience})
 		}
 	}
 	l.keys = s.partners.QueueKeys(l.batch, partners.ID(l.issuer), kids, addressed)

@@ -89,7 +89,7 @@ func (s *Store) release(ctx context.Context, c partners.Caller, id string, o Ope
 	read := &pgx.Batch{}
 	to := partners.Asked{To: partners.ID(h.audience)}
 	terms := s.partners.LockTerms(read, partners.ID(h.issuer), to)
-	grants := lockBases(read, h.basis)
+	grants := lockBases(read, reliance{h.basis, h.audience})
 	var r row
 	queueRow(read, id, "FOR SHARE", &r)
 	queueNames(read, h, own, o.Sections)

@@ -64,6 +64,8 @@ func whys() map[string]string {
 		"art6":      "Say on which lawful basis you keep it. Her consent (a) is none any more: she took it back.",
 		"provision": "Bases c and e need the law that you act under, such as ‘Care Act 2014 s42’. Write the Act, its year and the section, and nothing else.",
 		"because":   "Say why it must be kept: legal-obligation, public-task, health-record, safeguarding, legal-claims or law-enforcement.",
+		"subjects":  "Name her by the references that you have of her: at least one, at most 64, each once.",
+		"never":     "Name the statement by its id.",
 
 		"consent": "Name the consent record by its id.",
 		"digest":  "Name exactly the record, by its digest. Read it again.",

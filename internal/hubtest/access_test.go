@@ -80,6 +80,9 @@ const access = `
 	POST /v1/recalls/{recall}/answer              referrals:receive referrals:send
 	GET  /v1/consents/{consent}                   any
 	POST /v1/consents                             consents:write
+	GET  /v1/nevers                               consents:write
+	POST /v1/nevers                               consents:write
+	POST /v1/nevers/{never}/lift                  consents:write
 	POST /v1/consents/{consent}/withdraw          consents:write
 	POST /v1/consents/{consent}/review            consents:override
 	POST /v1/overrides                            consents:override

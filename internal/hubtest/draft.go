@@ -150,6 +150,34 @@ func (a *Agency) Withdraw(t testing.TB, c Consent) Answer {
 		Body: []byte(a.Withdrawal(t, c))})
 }
 
+// Never records, as the agency, with whom nothing may ever be shared about the subjects, and
+// returns its id.
+func (a *Agency) Never(t testing.TB, subjects []string, recipients ...string) (id, digest string) {
+	t.Helper()
+	n := record.NeverClaims{Hub: a.hub.issuer, Issuer: string(a.ID), ID: uuid.Must(uuid.NewV7()).String(), IssuedAt: a.hub.Now().Unix(),
+		Subjects: subjects, Recipients: recipients}
+	token, err := n.Sign(a.Signing.Signer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := a.Do(t, Call{Method: http.MethodPost, Path: "/v1/nevers", Type: "application/jose", Body: []byte(token)})
+	if answer.Status != http.StatusCreated {
+		t.Fatalf("recording a never: %d %s", answer.Status, answer.Body)
+	}
+	return n.ID, ids.Digest(token)
+}
+
+// Lift records, as the agency, that she has changed her mind about a never.
+func (a *Agency) Lift(t testing.TB, id, digest string) Answer {
+	t.Helper()
+	token, err := record.LiftClaims{Hub: a.hub.issuer, Issuer: string(a.ID), ID: uuid.Must(uuid.NewV7()).String(), IssuedAt: a.hub.Now().Unix(),
+		Never: id, Digest: digest}.Sign(a.Signing.Signer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Do(t, Call{Method: http.MethodPost, Path: "/v1/nevers/" + id + "/lift", Type: "application/jose", Body: []byte(token)})
+}
+
 // Draft is a packet in the making, in which all is right until a test spoils it.
 type Draft struct {
 	packet.Claims

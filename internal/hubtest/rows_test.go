@@ -60,6 +60,9 @@ const granted = `
 	client_invitation: INSERT SELECT UPDATE(used_at)
 	consent: INSERT SELECT
 	consent_aftermath: SELECT
+	consent_never: INSERT SELECT
+	consent_never_line: INSERT SELECT
+	consent_never_state: INSERT SELECT UPDATE(lift,lift_digest,lifted_at,log_entry)
 	consent_override: INSERT SELECT
 	consent_override_private: INSERT SELECT
 	consent_override_state: INSERT SELECT UPDATE(decided_at,decision,ended_at,lapsed_at,log_entry,review_at)
@@ -175,6 +178,8 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 	p.To.Record(t, hubtest.Subject(), p.Named())
 	decide(t, h, p.From, p.To)
 	decide(t, h, p.To, p.From)
+	p.From.Never(t, []string{hubtest.Subject()}, "category:police")
+	p.To.Never(t, []string{hubtest.Subject()}, "category:police")
 	for _, a := range []*hubtest.Agency{p.From, p.To} {
 		u, b := h.Joined(t, a.ID, "A worker", partners.Caseworker)                                                                             // with a passkey
 		b.Post(t, "/sign-in/passkeys", map[string]any{"credential": h.Browser().Device.Create(b.Options(t, "/sign-in/passkeys", struct{}{}))}) // a notice
@@ -295,6 +300,7 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 	third := h.Agency(t, "the-third", partners.BoroughOutreach)
 	authors := map[string]string{"custody_move": "partner", "managed_key": "partner", "oauth_notice": "partner", "oauth_passkey": "partner", "oauth_provider": "partner", "oauth_provider_user": "partner",
 		"agreement": "sender", "consent": "recorder", "consent_private": "recorder", "consent_review": "recorder",
+		"consent_never": "recorder", "consent_never_line": "recorder", "consent_never_state": "recorder",
 		"consent_override": "recorder", "consent_override_state": "recorder", "consent_override_step": "recorder", "consent_override_private": "recorder", "delivery": "issuer", "packet": "issuer",
 		"partner_user": "partner", "recall": "recorder", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
 	for _, table := range divided(t, h) {
