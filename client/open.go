@@ -11,7 +11,6 @@ import (
 	"handover/internal/codes"
 	"handover/internal/strict"
 	"handover/referral/packet"
-	"handover/referral/packet/schema"
 )
 
 // Opening says what to open and why.
@@ -34,6 +33,7 @@ type Opened struct {
 	SignedFor   string             `json:"signed_for,omitempty"`  // that the hub signed it, and for whom; "" where its sender did
 	Unfit       []Misfit           `json:"unfit,omitempty"`       // what is not as its schema says: shown all the same, to be read with care
 	Stale       bool               `json:"stale,omitempty"`       // safe-contact counts no more: she is asked again before anything else
+	Outside     bool               `json:"outside,omitempty"`     // now is outside the times that she said are safe: nobody calls
 	Receipt     Receipt            `json:"receipt"`
 }
 
@@ -78,11 +78,8 @@ func (c *Client) Open(ctx context.Context, o Opening) (Opened, error) {
 		if opened.Sections[name], err = c.unseal(event.opened, name, sealed[name]); err != nil {
 			return Opened{}, local(err)
 		}
-		opened.Unfit = append(opened.Unfit, schema.Misfits(name, opened.Sections[name])...)
 	}
-	if safe, there := opened.Sections["safe-contact"]; there {
-		opened.Stale = schema.Stale(safe, c.now())
-	}
+	opened.judge(c.now())
 	return opened, nil
 }
 

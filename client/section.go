@@ -2,6 +2,10 @@ package client
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"time"
+	_ "time/tzdata" // London's clock, also where the machine has none
 
 	"handover/referral/packet/schema"
 )
@@ -44,6 +48,36 @@ func Advise(purpose string, sections map[string]Content) []string {
 
 // RightToRegister returns the letter for the desk of a GP practice. It names nobody.
 func RightToRegister() string { return schema.RightToRegister() }
+
+// complete holds sections to their schemas before they are sealed, and adds what must not be
+// left to a reader's guess. A child is referred by nobody here.
+func (c *Client) complete(sections map[string]Content) (map[string]Content, error) {
+	whole, err := schema.CompleteAll(sections)
+	if err == nil {
+		err = schema.Adult(whole, c.now())
+	}
+	return whole, local(err)
+}
+
+// judge says what to know of the sections before they are relied on.
+func (o *Opened) judge(now time.Time) {
+	for _, name := range slices.Sorted(maps.Keys(o.Sections)) {
+		o.Unfit = append(o.Unfit, schema.Misfits(name, o.Sections[name])...)
+	}
+	if safe, there := o.Sections["safe-contact"]; there {
+		o.Stale = schema.Stale(safe, inLondon(now))
+		o.Outside = schema.Outside(safe, inLondon(now))
+	}
+}
+
+// inLondon is the time on the clock by which she said what is safe.
+func inLondon(t time.Time) time.Time {
+	london, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		panic("time zones are built in: " + err.Error())
+	}
+	return t.In(london)
+}
 
 // forPolice is the purpose for which alone police are sent anything (the firewall).
 const forPolice = "protect-from-harm"

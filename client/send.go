@@ -43,11 +43,11 @@ type Request struct {
 //
 // The sections are held to their schemas first, and given their schema's name and the
 // defaults of what must not be guessed; nobody can look once they are sealed. Codes of
-// refusal found here: section-unfit, pathway-incomplete, safe-contact-for-police.
+// refusal found here: section-unfit, under-eighteen, pathway-incomplete, safe-contact-for-police.
 func (c *Client) Seal(ctx context.Context, q Request) ([]byte, error) {
-	whole, err := schema.CompleteAll(q.Sections)
+	whole, err := c.complete(q.Sections)
 	if err != nil {
-		return nil, local(err)
+		return nil, err
 	}
 	on, err := c.restsOn(ctx, q.Consent, q.Override)
 	if err != nil {

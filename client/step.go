@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"handover/referral/packet"
-	"handover/referral/packet/schema"
 )
 
 // Step is the next step of a referral, by either side.
@@ -38,9 +37,9 @@ type Step struct {
 // SealStep makes the packet of a step: it holds the sections to their schemas as Seal does,
 // reads the referral, whose chain it verifies, seals and signs. Nothing is sent; save the packet, then Post it.
 func (c *Client) SealStep(ctx context.Context, s Step) ([]byte, error) {
-	whole, err := schema.CompleteAll(s.Sections)
+	whole, err := c.complete(s.Sections)
 	if err != nil {
-		return nil, local(err)
+		return nil, err
 	}
 	r, err := c.Referral(ctx, s.Referral)
 	if err != nil {

@@ -97,6 +97,9 @@ func (a *app) caution(opened client.Opened) {
 	if opened.Stale {
 		a.say("warning: what she said about safe contact is out of date: ask her again, through her worker, before you do anything else")
 	}
+	if opened.Outside {
+		a.say("warning: it is outside the days and hours at which she said it is safe to reach her: do not call or write now")
+	}
 	for _, m := range opened.Unfit {
 		a.say("warning: not as its schema says, so read it with care: %s", m)
 	}

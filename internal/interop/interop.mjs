@@ -143,10 +143,10 @@ assert.equal(sender.verify(recorded.body).act, 'consent.record')
 const basis = { consent: consentID, digest: digest(record) }
 
 // The referral, and the same bytes again.
-const need = { text: 'somewhere to live' }
+const need = { schema: 'need/1', summary: 'somewhere to live' }
 const request = await sender.seal({
   aud: recipient.id, event: 'request', sub, purpose: 'housing', urgency: 'urgent', service: process.env.SERVICE, area: 'E09000007', basis,
-}, { need, 'safe-contact': { channel: 'via-worker' } })
+}, { need, 'safe-contact': { schema: 'safe-contact/1', channel: 'via-worker', voicemail: false, text: false, last_confirmed: new Date().toISOString().slice(0, 10) } })
 const sent = await sender.post('/v1/referrals', request)
 assert.equal(sender.verify(sent).act, 'referral.request')
 assert.equal(sent.referral, digest(request.envelope))
@@ -155,7 +155,7 @@ assert.deepEqual(await sender.post('/v1/referrals', request), sent, 'the same by
 // What she did not agree to is refused.
 const refused = await sender.post('/v1/referrals', await sender.seal({
   aud: recipient.id, event: 'request', sub, purpose: 'housing', urgency: 'urgent', service: process.env.SERVICE, area: 'E09000007', basis,
-}, { location: { text: 'a street' } }), 403)
+}, { location: { schema: 'location/1', place: 'a street' } }), 403)
 assert.equal(refused.code, 'not-covered')
 
 // The other side.
@@ -170,7 +170,7 @@ assert.deepEqual(await recipient.unseal(referral.chain[0].envelope, 'need', open
 
 const accepted = await recipient.post(`/v1/referrals/${sent.referral}/events`, await recipient.seal({
   aud: sender.id, event: 'accept', re: sent.referral, prev: listed.head, basis,
-}, { note: { text: 'we can see her tomorrow' } }))
+}, { note: { schema: 'note/1', text: 'we can see her tomorrow' } }))
 assert.equal(recipient.verify(accepted).state, 'accepted')
 
 // The answer reaches the sender.
@@ -180,7 +180,7 @@ for (const e of history.events) assert.equal(sender.verify(e.receipt).envelope, 
 const note = await sender.call('POST', `/v1/referrals/${sent.referral}/open`,
   JSON.stringify({ envelope: accepted.envelope, sections: ['note'], reason: 'provide-service' }), 'application/json')
 assert.equal(note.status, 200, JSON.stringify(note.body))
-assert.deepEqual(await sender.unseal(history.events[1].envelope, 'note', note.body.sections.note), { text: 'we can see her tomorrow' })
+assert.deepEqual(await sender.unseal(history.events[1].envelope, 'note', note.body.sections.note), { schema: 'note/1', text: 'we can see her tomorrow' })
 
 // An attachment: chunks first, then the packet that names them; refused until all are there.
 assert.ok(await runVectors(new URL('../../referral/packet/attachment/testdata/vectors.json', import.meta.url)) > 20)

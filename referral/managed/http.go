@@ -125,7 +125,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, c partners.Caller
 	w.Header().Set("Cache-Control", "no-store")
 	unfit := append([]schema.Misfit{}, opened.Unfit...) // a list, also when it is empty
 	httpd.JSON(w, http.StatusOK, map[string]any{"sections": sections, "signed": opened.Signed, "receipt": opened.Receipt,
-		"unfit": unfit, "stale": opened.Stale})
+		"unfit": unfit, "stale": opened.Stale, "outside": opened.Outside})
 	return nil
 }
 

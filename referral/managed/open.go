@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	_ "time/tzdata" // London's clock, also where the machine has none
 
 	"github.com/go-json-experiment/json"
 
@@ -26,7 +27,17 @@ type Opened struct {
 	Signed  Signature
 	Unfit   []schema.Misfit // what is not as its schema says: shown all the same, to be read with care
 	Stale   bool            // safe-contact counts no more: she is asked again before anything else
+	Outside bool            // now is outside the times that she said are safe: nobody calls
 	Receipt proof.Receipt   // of the opening
+}
+
+// inLondon is the time on the clock by which she said what is safe.
+func inLondon(t time.Time) time.Time {
+	london, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		panic("time zones are built in: " + err.Error())
+	}
+	return t.In(london)
 }
 
 // judge holds what was opened to its schemas. Whoever was sent it must read it, whatever program
@@ -36,7 +47,7 @@ func (o *Opened) judge(now time.Time) {
 		o.Unfit = append(o.Unfit, schema.Misfits(name, o.Content[name])...)
 	}
 	if safe, there := o.Content["safe-contact"]; there {
-		o.Stale = schema.Stale(safe, now)
+		o.Stale, o.Outside = schema.Stale(safe, now), schema.Outside(safe, now)
 	}
 }
 
@@ -85,7 +96,7 @@ func (d *Desk) Open(ctx context.Context, c partners.Caller, id string, o referra
 	e := u.envelope
 	opened := Opened{Content: content, Receipt: receipt, Signed: Signature{Partner: e.Issuer, Key: u.signed.KeyID(), Custody: u.signed.Custody,
 		Act: e.Act, Counts: u.signed.ValidAt(time.Unix(e.IssuedAt, 0))}}
-	opened.judge(l.now)
+	opened.judge(inLondon(l.now))
 	return opened, nil
 }
 

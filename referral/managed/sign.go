@@ -3,6 +3,7 @@ package managed
 import (
 	"context"
 	"errors"
+	"time"
 
 	"handover/audit"
 	"handover/consent"
@@ -19,7 +20,7 @@ import (
 // Refer composes, seals and signs a request for the caller, and files it. Sections are
 // sealed to the recipient's newest key and copied to the hub-held one of her agency. The
 // same request again returns the entry it had; another under its id is
-// referral.ErrConflict. Besides: schema.ErrUnfit, schema.ErrIncomplete, schema.ErrHersForPolice,
+// referral.ErrConflict. Besides: schema.ErrUnfit, schema.ErrUnderEighteen, schema.ErrIncomplete, schema.ErrHersForPolice,
 // and what packet.Seal and referral.Store.Receive refuse.
 func (d *Desk) Refer(ctx context.Context, c partners.Caller, r Request) (audit.EntryID, error) {
 	defer wipe(r.Content)
@@ -84,7 +85,7 @@ func (d *Desk) compose(ctx context.Context, c partners.Caller, p composition, re
 	if err := p.complete(c, l); err != nil {
 		return audit.EntryID{}, err
 	}
-	if p.content, err = d.fit(ctx, p); err != nil {
+	if p.content, err = d.fit(ctx, p, l.now); err != nil {
 		return audit.EntryID{}, err
 	}
 	defer wipe(p.content)
@@ -130,13 +131,16 @@ func (p *composition) complete(c partners.Caller, l look) error {
 	return nil
 }
 
-// fit holds content to its schemas, and a request to what its pathway cannot be without, as a
+// fit holds content to its schemas, her to be an adult, and a request to what its pathway cannot be without, as a
 // client does before it seals: this is the one place where the hub sees content on its way,
 // and after it nobody can look. Of what was written it repeats nothing. What it returns is to
 // be wiped like what it was given.
-func (d *Desk) fit(ctx context.Context, p composition) (map[string]packet.Content, error) {
+func (d *Desk) fit(ctx context.Context, p composition, now time.Time) (map[string]packet.Content, error) {
 	whole, err := schema.CompleteAll(p.content)
 	if err != nil {
+		return nil, err
+	}
+	if err := schema.Adult(whole, now); err != nil {
 		return nil, err
 	}
 	if p.claims.Event == packet.Request {

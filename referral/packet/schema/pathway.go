@@ -127,6 +127,7 @@ func has[T ~[]byte](sections map[string]T) map[string]bool {
 		for name := range maps.Keys(members) {
 			here[section+"/"+name] = true
 		}
+		clearAll(members)
 	}
 	return here
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,9 @@ func safeRules(object map[string]any) (found []Misfit) {
 	expires, there := day(object["expires"])
 	if ok && there && (expires.Before(confirmed) || expires.After(confirmed.Add(SafeFor))) {
 		found = append(found, Misfit{safeContact, "/expires", "must be within 14 days after last_confirmed: after that she is asked again"})
+	}
+	if from, to := object["safe_from"], object["safe_to"]; from != nil && from == to {
+		found = append(found, Misfit{safeContact, "/safe_to", "must not be safe_from: leave both out if the whole day is safe"})
 	}
 	return found
 }
@@ -79,6 +83,29 @@ func Stale(data []byte, now time.Time) bool {
 		until = limit
 	}
 	return !now.Before(until.AddDate(0, 0, 1)) // it counts for the whole of its last day
+}
+
+// Outside reports whether a time, on the clock of London, is outside the days and hours at which
+// she has said that it is safe to reach her: nobody calls then. An end before the beginning
+// is on the next day. What cannot be read is outside.
+func Outside(data []byte, at time.Time) bool {
+	var said struct {
+		Days []string `json:"safe_days"`
+		From string   `json:"safe_from"`
+		To   string   `json:"safe_to"`
+	}
+	if json.Unmarshal(data, &said) != nil {
+		return true
+	}
+	safe := func(day time.Weekday) bool {
+		return len(said.Days) == 0 || slices.Contains(said.Days, strings.ToLower(day.String()))
+	}
+	from, to, now := cmp.Or(said.From, "00:00"), cmp.Or(said.To, "24:00"), at.Format("15:04")
+	if from < to {
+		return !safe(at.Weekday()) || now < from || now >= to
+	}
+	evening, morning := safe(at.Weekday()) && now >= from, safe(at.AddDate(0, 0, -1).Weekday()) && now < to
+	return !evening && !morning
 }
 
 // ErrHersForPolice is safe contact of hers on its way to police.

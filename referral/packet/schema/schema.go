@@ -138,6 +138,7 @@ func complete(section string, data []byte) ([]byte, bool) {
 	value := jsontext.Value(data)
 	var has map[string]jsontext.Value
 	d, known := Newest(section)
+	defer func() { clearAll(has) }()
 	if !known || strict.Unmarshal(data, &has) != nil {
 		return nil, false
 	}
@@ -169,6 +170,14 @@ func complete(section string, data []byte) ([]byte, bool) {
 	}
 	whole := append([]byte{'{'}, b.Bytes()[1:]...)
 	return append(whole, rest...), true
+}
+
+// clearAll overwrites what was taken apart: in the hub's memory content stays no longer than it
+// must, as far as that can be reached.
+func clearAll(members map[string]jsontext.Value) {
+	for _, value := range members {
+		clear(value)
+	}
 }
 
 // schemaMember is where a section names its schema.

@@ -73,6 +73,7 @@ func unfit() []struct{ section, content, member, says string } {
 		{"safe-contact", `{"schema":"safe-contact/1","channel":"none","last_confirmed":"2026-11-20","expires":"2026-12-05"}`, "/expires", "within 14 days"},
 		{"safe-contact", `{"schema":"safe-contact/1","channel":"none","last_confirmed":"2026-11-20","expires":"2026-11-19"}`, "/expires", "within 14 days"},
 		{"safe-contact", `{"schema":"safe-contact/1","channel":"none","safe_from":"5pm","last_confirmed":"2026-11-20"}`, "/safe_from", "time of day"},
+		{"safe-contact", `{"schema":"safe-contact/1","channel":"none","safe_from":"17:00","safe_to":"17:00","last_confirmed":"2026-11-20"}`, "/safe_to", "must not be safe_from"},
 		{"safe-contact", `{"schema":"safe-contact/1","channel":"none","safe_days":["Monday"],"last_confirmed":"2026-11-20"}`, "/safe_days/0", "choose one of monday"},
 		{"gp-refusal", `{"schema":"gp-refusal/1","id":"0190a1b2-0000-7000-8000-000000000001","practice":"A1B2C","refused_on":"2026-11-02","reason":"other","written_due":"2026-11-17"}`, "/written_due", "14 days"},
 		{"gp-refusal", `{"schema":"gp-refusal/1","id":"0190a1b2-0000-7000-8000-000000000001","practice":"A1B2C","refused_on":"2026-11-02","reason":"other","written_due":"2026-11-16","written_received":"2026-11-01"}`, "/written_received", "before the refusal"},
