@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"handover/internal/ids"
 	"handover/referral/packet/schema"
 )
 
@@ -174,4 +175,27 @@ func listOfPathways() string {
 		fmt.Fprintf(&b, "- Nobody may ask for: %s.\n", strings.Join(p.NotNeeded, "; "))
 	}
 	return b.String()
+}
+
+// TestAVersionThatWasServedDoesNotChange: what was sealed by need/1 is read by need/1 for good,
+// so a change is another version. -update is for a new document, and for the time before a
+// first release.
+func TestAVersionThatWasServedDoesNotChange(t *testing.T) {
+	const served = "testdata/served.txt"
+	var want strings.Builder
+	for _, d := range schema.All() {
+		fmt.Fprintf(&want, "%s %s\n", d.Name, ids.DigestOf(d.Text))
+	}
+	if *update {
+		if err := os.WriteFile(served, []byte(want.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(served)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.String(), string(got)); diff != "" {
+		t.Errorf("the digests of the documents (-now +served):\n%s", diff)
+	}
 }

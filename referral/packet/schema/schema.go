@@ -106,7 +106,10 @@ func Complete(section string, data []byte) ([]byte, error) {
 	if _, known := Newest(section); !known {
 		return data, nil
 	}
-	whole, ok := complete(section, data)
+	whole, ok := data, len(data) <= mostBytes
+	if ok {
+		whole, ok = complete(section, data)
+	}
 	if !ok {
 		whole = data
 	}
@@ -190,6 +193,9 @@ func Misfits(section string, data []byte) []Misfit {
 	if _, known := Newest(section); !known {
 		return nil
 	}
+	if len(data) > mostBytes {
+		return says("is too large for a section: send it as an attachment")
+	}
 	var value any
 	if err := json.Unmarshal(data, &value); err != nil {
 		return says("write one JSON object, no member twice")
@@ -209,6 +215,10 @@ func Misfits(section string, data []byte) []Misfit {
 	found := d.misfits(value)
 	return append(found, rules(section, object)...)
 }
+
+// mostBytes is the most that a section has room for once it is sealed; what is longer is not
+// taken apart.
+const mostBytes = 256 << 10
 
 // misfits validates a value by the document.
 func (d Document) misfits(value any) []Misfit {

@@ -61,6 +61,10 @@ func misfitsOf(err error) []Misfit {
 	return nil
 }
 
+// mostMisfits is how many are told: whoever has more to put right is told the rest next time,
+// and a list of thousands of wrong items makes no answer of thousands of sentences.
+const mostMisfits = 20
+
 // inWords says what the validator has found, one thing for each member.
 func inWords(d Document, wrong *jsonschema.ValidationError) []Misfit {
 	var found []Misfit
@@ -69,7 +73,7 @@ func inWords(d Document, wrong *jsonschema.ValidationError) []Misfit {
 		for _, step := range place {
 			m.Member += "/" + step
 		}
-		if !slices.ContainsFunc(found, func(f Misfit) bool { return f.Member == m.Member }) {
+		if len(found) < mostMisfits && !slices.ContainsFunc(found, func(f Misfit) bool { return f.Member == m.Member }) {
 			found = append(found, m)
 		}
 	}
