@@ -35,6 +35,29 @@ func QueueBasis(b *pgx.Batch, id string) *Basis {
 	return found
 }
 
+// NeverSaid is what is never to be shared, as its recorder needs it who says it again or lifts
+// it. Until its batch has run there is none.
+type NeverSaid struct {
+	Statement, Digest string        // "" if there is none of hers
+	Lift              string        // the signed end; "" while it stands
+	Entry, Lifted     audit.EntryID // of it, and of its end if there is one
+}
+
+// QueueNeverSaid queues the reading of it, into a batch that is bound to the recorder's partner.
+func QueueNeverSaid(b *pgx.Batch, id string) *NeverSaid {
+	found := &NeverSaid{}
+	if !isID(id) {
+		return found
+	}
+	b.Queue(`
+		SELECT n.token, n.digest, coalesce(s.lift, ''), n.log_entry, s.log_entry
+		FROM consent_never n JOIN consent_never_state s ON s.id = n.id WHERE n.id = $1`, id).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&found.Statement, &found.Digest, &found.Lift, &found.Entry, &found.Lifted}, func() error { return nil })
+		return err
+	})
+	return found
+}
+
 // SaysAgain reports whether what is stored says what claims say, signed at whatever time.
 // A subject that claims leave out is whoever the stored record is about.
 func (b *Basis) SaysAgain(claims record.Claims) bool {

@@ -51,6 +51,9 @@ func TestNobodyElseHasTheHubActForHer(t *testing.T) {
 		},
 		"refer":  func(by doer) hubtest.Answer { return by.Do(t, call("/v1/managed/referrals", s.request(consent))) },
 		"record": func(by doer) hubtest.Answer { return by.Do(t, call("/v1/managed/consents", s.spoken())) },
+		"never": func(by doer) hubtest.Answer {
+			return by.Do(t, call("/v1/managed/nevers", members{"jti": newID(), "subjects": []string{hubtest.Subject()}, "recipients": []string{"category:police"}}))
+		},
 		"withdraw": func(by doer) hubtest.Answer {
 			return by.Do(t, call("/v1/managed/consents/"+consent+"/withdraw", members{"jti": newID()}))
 		},

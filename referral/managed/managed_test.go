@@ -167,6 +167,33 @@ func TestAWithdrawalIsSignedForWhoWasTold(t *testing.T) {
 	s.refer(t, request) // what was done stays done: the same request finds its receipt
 }
 
+// TestWhatIsNeverToBeSharedIsRecordedForHer: an agency with no IT can stop somebody too.
+func TestWhatIsNeverToBeSharedIsRecordedForHer(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	consent := s.consent(t)
+	s.refer(t, s.request(consent))
+	said := members{"jti": newID(), "subjects": []string{hubtest.Value[string](t, s.hub, `SELECT subject FROM consent WHERE id = $1`, consent)},
+		"recipients": []string{string(s.own.ID)}}
+	never := func(int) hubtest.Answer { return s.worker.Post(t, "/v1/managed/nevers", said) }
+	s.sameReceipt(t, []hubtest.Answer{never(0), never(1)}, "never.record")
+	if a := s.worker.Post(t, "/v1/managed/nevers", said.with(members{"recipients": []string{"category:police"}})); a.Problem().Code != "never-conflict" {
+		t.Errorf("another under the id: %d %s", a.Status, a.Body)
+	}
+	if a := s.worker.Post(t, "/v1/managed/referrals", s.request(consent)); a.Problem().Code != "not-covered" {
+		t.Errorf("what is never to be shared: %d %s", a.Status, a.Body)
+	}
+	if a := s.worker.Post(t, "/v1/managed/nevers/"+newID()+"/lift", members{"jti": newID()}); a.Problem().Code != "never-not-found" {
+		t.Errorf("a lift of nothing: %d %s", a.Status, a.Body)
+	}
+	change := members{"jti": newID()}
+	lift := func(int) hubtest.Answer {
+		return s.worker.Post(t, "/v1/managed/nevers/"+said["jti"].(string)+"/lift", change)
+	}
+	s.sameReceipt(t, []hubtest.Answer{lift(0), lift(1)}, "never.lift")
+	s.refer(t, s.request(consent))
+}
+
 // TestTheSameRequestFindsItsReceipt: no two seals and no two signatures are the same bytes,
 // yet who asks again because the answer was lost must not refer somebody twice.
 func TestTheSameRequestFindsItsReceipt(t *testing.T) {

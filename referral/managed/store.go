@@ -44,6 +44,7 @@ type look struct {
 	filed   *referral.Filed
 	parties *referral.Parties
 	basis   *consent.Basis
+	never   *consent.NeverSaid
 }
 
 // asked says what to look for besides the keys that the hub holds.
@@ -51,11 +52,12 @@ type asked struct {
 	packet   string      // an id of a packet
 	referral string      // whose parties are wanted
 	consent  string      // a record's id
+	never    string      // id of what is never to be shared
 	to       partners.ID // whose encryption keys are wanted
 }
 
 func (d *Desk) look(ctx context.Context, c partners.Caller, a asked) (look, error) {
-	l := look{ring: &partners.Ring{}, filed: &referral.Filed{}, parties: &referral.Parties{}, basis: &consent.Basis{}}
+	l := look{ring: &partners.Ring{}, filed: &referral.Filed{}, parties: &referral.Parties{}, basis: &consent.Basis{}, never: &consent.NeverSaid{}}
 	var b pgx.Batch
 	pg.Bind(&b, string(c.Partner()))
 	b.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&l.now) })
@@ -68,6 +70,9 @@ func (d *Desk) look(ctx context.Context, c partners.Caller, a asked) (look, erro
 	}
 	if a.consent != "" {
 		l.basis = consent.QueueBasis(&b, a.consent)
+	}
+	if a.never != "" {
+		l.never = consent.QueueNeverSaid(&b, a.never)
 	}
 	if a.to.Valid() {
 		l.ring = d.Partners.QueueKeys(&b, a.to, nil, []partners.ID{a.to})
