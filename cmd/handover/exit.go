@@ -174,6 +174,8 @@ func remedies() map[string]string {
 		"consent-superseded":     "handover consent show ID, and supersede the newest",
 		"consent-withdrawn":      "ask her; if she agrees again: handover consent new",
 		"consent-not-found":      "check the id: handover consent new printed it, and receipts/ in the profile has it",
+		"never-not-found":        "handover never list",
+		"never-lifted":           "handover never new, if she wants it back",
 		"section-unfit":          "handover schema NAME, which describes the section; put it right in the file",
 		"pathway-incomplete":     "handover pathway NAME, which says what it needs and where it goes",
 		"firewall":               "take the section out of the file and send again",
