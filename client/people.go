@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -99,9 +100,16 @@ func (c *Client) HeldBy(ctx context.Context, user string) iter.Seq2[Held, error]
 
 // pages asks for one page after the other, as the loop over what is in them goes on.
 func pages[P, T any](ctx context.Context, c *Client, path string, in func(P) []T) iter.Seq2[T, error] {
+	return pagesOf(ctx, c, path, nil, in)
+}
+
+// pagesOf is pages of what a query picks.
+func pagesOf[P, T any](ctx context.Context, c *Client, path string, picked url.Values, in func(P) []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		for q := (url.Values{}); ; {
+		q := url.Values{}
+		maps.Copy(q, picked)
+		for {
 			r, err := c.do(ctx, call{method: http.MethodGet, path: path, query: q})
 			if err != nil {
 				yield(none, err)

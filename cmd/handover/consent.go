@@ -15,7 +15,7 @@ import (
 
 func (a *app) consentCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "consent", Short: "Record, show and withdraw what she agreed to"}
-	cmd.AddCommand(a.consentNewCommand(), &cobra.Command{
+	cmd.AddCommand(a.consentNewCommand(), a.holdersCommand(), a.endingCommand(), &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show a consent record that you made or are named in",
 		Example: "  handover consent show 0190a1b2-…",

@@ -100,7 +100,7 @@ func codeOfProblem(p *client.Problem) int {
 	case p.Status == 401, p.Code == "insufficient-scope", p.Code == "invalid_client", p.Code == "invalid_dpop_proof",
 		p.Code == "invalid_grant", p.Code == "access_denied", p.Code == "invalid_scope":
 		return exitAuth
-	case p.Code == "list-query-invalid", p.Code == "service-query-invalid", p.Code == "open-malformed":
+	case p.Code == "list-query-invalid", p.Code == "recall-query-invalid", p.Code == "service-query-invalid", p.Code == "open-malformed":
 		return exitUsage // a flag's value that only the hub could judge
 	case p.Status == 404:
 		return exitNotFound

@@ -53,7 +53,9 @@ func (a *app) listCommand(list func(*client.Client, context.Context, client.Filt
 					break
 				}
 			}
-			return a.show(map[string]any{"referrals": found}, func(w io.Writer) { writeList(w, found, c.PartnerID()) })
+			err := a.show(map[string]any{"referrals": found}, func(w io.Writer) { writeList(w, found, c.PartnerID()) })
+			a.remindOfRecalls(ctx, c)
+			return err
 		}),
 	}
 	cmd.Flags().StringVar(&l.filter.State, "state", "", "one state, or all (default all that are open)")

@@ -28,6 +28,7 @@ import (
 //	exits CODE COMMAND…      run a command that must end with this exit code
 //	let VAR PATH             take a member out of the JSON on the last stdout, as referrals.0.id
 //	tamper FILE MEMBER       change one character of a member of a JSON file
+//	until TEXT COMMAND…      run a command again until its stdout has the text
 //	expired FILE             wait until the packet in a JSON file may not be opened any more
 func TestScripts(t *testing.T) {
 	if testing.Short() {
@@ -64,7 +65,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"starthub": startHub, "stophub": stopHub, "exits": exits, "let": let, "tamper": tamper, "expired": expired,
+			"starthub": startHub, "stophub": stopHub, "exits": exits, "until": until, "let": let, "tamper": tamper, "expired": expired,
 		},
 	})
 }
@@ -190,6 +191,18 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// until repeats a command until its standard output has a text. Nothing is timed: what never
+// comes ends with the script's deadline.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	for {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
 }
 
