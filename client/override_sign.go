@@ -16,10 +16,16 @@ import (
 
 // The codes of an override, with the words for each: what to choose from.
 var (
+	Agreements     = record.Agreements // agreed is the first, and none of an override's
 	Reasons        = record.Reasons
 	AtRisks        = record.AtRisks
 	NotToldReasons = record.NotToldReasons
+	Articles6      = record.Articles6 // consent is the first, and none of an override's
 )
+
+// Passable returns gate-not-passable for a purpose or a statutory gate that needs her own
+// agreement by law, before anybody writes down why it should be overridden.
+func Passable(purpose, pathway string) error { return local(record.Passable(purpose, pathway)) }
 
 // SignOverride fills in and signs an override without sending it. PostOverride sends it. Who
 // proposes it, if Act does not say so, the hub is asked.
@@ -133,6 +139,12 @@ func (c *Client) signReview(ctx context.Context, o StoredOverride, next time.Tim
 	}
 	token, err := r.Sign(c.keys.Signing)
 	return token, local(err)
+}
+
+// PurposeOf returns the purpose of the consent record or the override of that id: one of the two.
+func (c *Client) PurposeOf(ctx context.Context, consent, override string) (string, error) {
+	on, err := c.restsOn(ctx, consent, override)
+	return on.purpose, err
 }
 
 // reliance is the statement that a packet rests on.

@@ -15,7 +15,7 @@ import (
 
 func (a *app) consentCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "consent", Short: "Record, show and withdraw what she agreed to"}
-	cmd.AddCommand(a.consentNewCommand(), a.holdersCommand(), a.endingCommand(), &cobra.Command{
+	cmd.AddCommand(a.consentNewCommand(), a.consentReviewCommand(), a.holdersCommand(), a.endingCommand(), &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show a consent record that you made or are named in",
 		Example: "  handover consent show 0190a1b2-…",
@@ -69,7 +69,7 @@ func writeConsent(w io.Writer, s client.StoredConsent) {
 func (a *app) showReceipt(r client.Receipt) error {
 	return a.show(r, func(w io.Writer) {
 		for _, line := range [][2]string{{"referral", r.Reference}, {"id", r.Referral}, {"event", r.Event},
-			{"consent", r.Consent}, {"state", r.State}, {"logged", when(r.Time)}} {
+			{"consent", r.Consent}, {"override", r.Override}, {"state", r.State}, {"logged", when(r.Time)}} {
 			if line[1] != "" {
 				fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
 			}

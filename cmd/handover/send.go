@@ -59,6 +59,7 @@ handover resend sends the same bytes again, and nothing happens twice.`,
 	f := cmd.Flags()
 	f.StringVar(&s.request.To, "to", "", "the recipient's partner id")
 	f.StringVar(&s.request.Consent, "consent", "", "the id of her consent, as handover consent new printed it")
+	f.StringVar(&s.request.Override, "override", "", "or the id of an override, where she has not agreed")
 	f.StringVar(&s.request.Service, "service", "", "the id of the recipient's service (default the one that takes this, if there is one)")
 	f.StringVar(&s.request.Area, "area", "", "the authority she asks for, as a GSS code such as E09000007")
 	f.StringVar(&s.request.Purpose, "purpose", "", "why (default the consent's purpose)")
@@ -78,7 +79,7 @@ handover resend sends the same bytes again, and nothing happens twice.`,
 
 // send seals, keeps, posts.
 func (a *app) send(ctx context.Context, s sending) error {
-	for _, need := range []struct{ value, flag string }{{s.request.To, "--to"}, {s.request.Consent, "--consent"},
+	for _, need := range []struct{ value, flag string }{{s.request.To, "--to"}, {s.request.Consent + s.request.Override, "--consent"},
 		{s.request.Area, "--area"}, {s.request.Urgency, "--urgency"}} {
 		if need.value == "" {
 			return usage("%s is missing", need.flag)
@@ -93,11 +94,9 @@ func (a *app) send(ctx context.Context, s sending) error {
 		return err
 	}
 	if s.request.Purpose == "" {
-		stored, err := c.Consent(ctx, s.request.Consent)
-		if err != nil {
+		if s.request.Purpose, err = c.PurposeOf(ctx, s.request.Consent, s.request.Override); err != nil {
 			return err
 		}
-		s.request.Purpose = stored.Claims.Purpose
 	}
 	if s.request.Service == "" {
 		if s.request.Service, err = a.service(ctx, c, s.request); err != nil {

@@ -79,6 +79,7 @@ func (a *app) stepCommand(k stepKind) *cobra.Command {
 	if !k.noNote {
 		f.StringVar(&s.note, "note", "", "a file with a note, as text or a JSON object; \"-\" is standard input")
 		f.StringVar(&s.step.Consent, "consent", "", "the id of the consent that a note rests on")
+		f.StringVar(&s.step.Override, "override", "", "or the id of an override of yours, where she has not agreed")
 	}
 	if k.sections {
 		f.StringVar(&s.sections, "sections", "", "a file with more sections, as for handover send")
@@ -112,9 +113,9 @@ func (k stepKind) check(s stepping) error {
 		return usage("say what came of it: --outcome %s", k.outcomes)
 	case k.note && s.note == "":
 		return usage("there is nothing to say: --note FILE, or --note - for standard input")
-	case (s.note != "" || s.sections != "") && s.step.Consent == "":
+	case (s.note != "" || s.sections != "") && s.step.Consent+s.step.Override == "":
 		return usage("a note about her rests on her consent: --consent ID")
-	case s.note == "" && s.sections == "" && s.step.Consent != "":
+	case s.note == "" && s.sections == "" && s.step.Consent+s.step.Override != "":
 		return usage("--consent is for a note, and there is none")
 	}
 	return nil

@@ -149,13 +149,21 @@ func (o OverrideClaims) Covers(p Passage) error {
 // check refuses an override that is not as it must be. The gates that need her agreement come
 // first, since no change to the rest would let it through.
 func (o OverrideClaims) check() error {
-	if NeedsAgreement(o.Gate.Pathway) || slices.Contains(purposesThatNeedAgreement(), o.Purpose) {
-		return ErrGate
+	if err := Passable(o.Purpose, o.Gate.Pathway); err != nil {
+		return err
 	}
 	for _, find := range []func() string{o.form, o.reach, o.grounds, o.time} {
 		if name := find(); name != "" {
 			return badOverride(name)
 		}
+	}
+	return nil
+}
+
+// Passable returns ErrGate for a purpose or pathway that needs her own agreement.
+func Passable(purpose, pathway string) error {
+	if NeedsAgreement(pathway) || slices.Contains(purposesThatNeedAgreement(), purpose) {
+		return ErrGate
 	}
 	return nil
 }
