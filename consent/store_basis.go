@@ -80,3 +80,42 @@ func (b *Basis) TakenBackBy(claims record.WithdrawalClaims) bool {
 	before.IssuedAt = claims.IssuedAt
 	return before == claims
 }
+
+// OverrideSaid is an override as its own agency needs it that proposes it again, relies on it
+// or decides it. Until its batch has run there is none.
+type OverrideSaid struct {
+	Statement, Digest, Subject string            // "" if there is none of hers
+	Sealed                     map[string]string // its texts
+	Entry                      audit.EntryID     // of the proposal
+	Steps                      map[string]OverrideStep
+}
+
+// OverrideStep is a decision or a review of an override, kept by the id of its statement.
+type OverrideStep struct {
+	Token string
+	Entry audit.EntryID
+}
+
+// QueueOverrideSaid queues the reading of it, into a batch that is bound to its agency.
+func QueueOverrideSaid(b *pgx.Batch, id string) *OverrideSaid {
+	found := &OverrideSaid{Steps: map[string]OverrideStep{}}
+	if !isID(id) {
+		return found
+	}
+	b.Queue(`
+		SELECT o.token, o.digest, o.subject, p.sealed, o.log_entry
+		FROM consent_override o JOIN consent_override_private p ON p.id = o.id WHERE o.id = $1`, id).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&found.Statement, &found.Digest, &found.Subject, &found.Sealed, &found.Entry}, func() error { return nil })
+		return err
+	})
+	b.Queue(`SELECT id::text, token, log_entry FROM consent_override_step WHERE override = $1`, id).Query(func(rows pgx.Rows) error {
+		var jti string
+		var s OverrideStep
+		_, err := pgx.ForEachRow(rows, []any{&jti, &s.Token, &s.Entry}, func() error {
+			found.Steps[jti] = s
+			return nil
+		})
+		return err
+	})
+	return found
+}

@@ -26,7 +26,8 @@ type StoredOverride struct {
 	Steps      []string          `json:"steps"`            // the signed decision and reviews, the oldest first
 	Sealed     map[string]string `json:"sealed,omitempty"` // the texts, for the agency that wrote them
 	Receipt    any               `json:"receipt,omitempty"`
-	Entry      audit.EntryID     `json:"-"`
+	Entry      audit.EntryID     `json:"-"` // of its newest step
+	Reading    audit.EntryID     `json:"-"` // of this reading
 }
 
 // ReadOverride returns an override that the caller's agency made, or is the recipient of, and
@@ -58,7 +59,8 @@ func (s *Store) ReadOverride(ctx context.Context, c partners.Caller, id string) 
 		write := &pgx.Batch{}
 		e := c.Entry("override.read")
 		e.Time, e.Override, e.Digest = now, id, st.Digest
-		_, err := audit.Queue(write, e)
+		var err error
+		st.Reading, err = audit.Queue(write, e)
 		return write, err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -125,3 +125,18 @@ func queueReview(b *pgx.Batch, c partners.Caller, m managers, decision string, n
 		m.Of, c.Partner(), m.fingerprint, m.token, now, entry)
 	return entry, nil
 }
+
+// ReviewMade returns a manager's signed decision about a record of the caller's agency, with
+// its entry; "" if there is none.
+func (s *Store) ReviewMade(ctx context.Context, c partners.Caller, id string) (token string, entry audit.EntryID, err error) {
+	if !isID(id) {
+		return "", entry, ErrNotThere
+	}
+	read := &pgx.Batch{}
+	read.Queue(`SELECT token, log_entry FROM consent_review WHERE id = $1`, id).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&token, &entry}, func() error { return nil })
+		return err
+	})
+	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) { return nil, nil })
+	return token, entry, err
+}

@@ -113,4 +113,9 @@ const access = `
 	POST /v1/managed/nevers                       consents:write
 	POST /v1/managed/nevers/{never}/lift          consents:write
 	POST /v1/managed/consents/{consent}/withdraw  consents:write
+	POST /v1/managed/consents/{consent}/review    consents:override
+	POST /v1/managed/overrides                    consents:override
+	POST /v1/managed/overrides/{override}/open      consents:override
+	POST /v1/managed/overrides/{override}/decision  consents:override
+	POST /v1/managed/overrides/{override}/review    consents:override
 `

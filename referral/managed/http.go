@@ -33,6 +33,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/managed/nevers", h.Gate.Allow(partners.ConsentsWrite, h.never)).Methods("POST")
 	r.Handle("/v1/managed/nevers/{never}/lift", h.Gate.Allow(partners.ConsentsWrite, h.lift)).Methods("POST")
 	r.Handle("/v1/managed/consents/{consent}/withdraw", h.Gate.Allow(partners.ConsentsWrite, h.withdraw)).Methods("POST")
+	h.mountOverrides(r)
 }
 
 // smallLimit is the most bytes of a request without content.

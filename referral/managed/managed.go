@@ -30,7 +30,8 @@ import (
 type Request struct {
 	ID         string      `json:"jti"` // UUIDv7, chosen by who asks: the same request again finds its receipt
 	To         partners.ID `json:"to"`
-	Consent    string      `json:"consent"` // id of the record it rests on, which also says whom it is about
+	Consent    string      `json:"consent,omitempty"`  // id of the record it rests on, which also says whom it is about
+	Override   string      `json:"override,omitempty"` // or of an override of her agency
 	Purpose    string      `json:"purpose"`
 	Urgency    string      `json:"urgency"`
 	Service    string      `json:"service"`
@@ -49,6 +50,8 @@ type Step struct {
 	Reason  string       `json:"reason,omitempty"`
 	Outcome string       `json:"outcome,omitempty"`
 	Service string       `json:"service,omitempty"` // of another partner; for redirect
+
+	Override string `json:"override,omitempty"` // in the place of a record
 
 	Content map[string]packet.Content `json:"-"`
 }

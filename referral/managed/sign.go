@@ -25,7 +25,7 @@ import (
 func (d *Desk) Refer(ctx context.Context, c partners.Caller, r Request) (audit.EntryID, error) {
 	defer wipe(r.Content)
 	p := composition{
-		asked: asked{packet: r.ID, consent: r.Consent, to: r.To},
+		asked: asked{packet: r.ID, consent: r.Consent, override: r.Override, to: r.To},
 		claims: packet.Claims{ID: r.ID, Event: packet.Request, Audience: string(r.To), Purpose: r.Purpose, Urgency: r.Urgency,
 			Service: r.Service, Area: r.Area, OnwardFrom: r.OnwardFrom},
 		content: r.Content,
@@ -43,7 +43,7 @@ func (d *Desk) Step(ctx context.Context, c partners.Caller, id string, s Step) (
 		return audit.EntryID{}, referral.ErrWrongEndpoint
 	}
 	p := composition{
-		asked:   asked{packet: s.ID, consent: s.Consent, referral: id},
+		asked:   asked{packet: s.ID, consent: s.Consent, override: s.Override, referral: id},
 		claims:  packet.Claims{ID: s.ID, Event: s.Event, Referral: id, Prev: s.Prev, Reason: s.Reason, Outcome: s.Outcome, Service: s.Service},
 		content: s.Content,
 	}
@@ -118,15 +118,24 @@ func (p *composition) complete(c partners.Caller, l look) error {
 		}
 		p.claims.Audience = string(other)
 	}
-	if p.asked.consent == "" {
+	subject := l.basis.Subject
+	switch {
+	case p.asked.consent != "" && p.asked.override != "":
+		return packet.ErrClaim.With("claim", "basis")
+	case p.asked.override != "" && l.override.Statement == "":
+		return consent.ErrNoOverride
+	case p.asked.override != "":
+		p.claims.Basis = &packet.Basis{Override: p.asked.override, Digest: l.override.Digest}
+		subject = l.override.Subject
+	case p.asked.consent == "":
 		return nil
-	}
-	if l.basis.Record == "" {
+	case l.basis.Record == "":
 		return consent.ErrUnknown
+	default:
+		p.claims.Basis = &packet.Basis{Consent: p.asked.consent, Digest: l.basis.Digest}
 	}
-	p.claims.Basis = &packet.Basis{Consent: p.asked.consent, Digest: l.basis.Digest}
 	if p.claims.Event == packet.Request {
-		p.claims.Subject = l.basis.Subject
+		p.claims.Subject = subject
 	}
 	return nil
 }

@@ -38,13 +38,14 @@ type Desk struct {
 // look is what an act rests on, read in one round trip in a session of the caller's
 // partner. Each part is there if it was asked for.
 type look struct {
-	now     time.Time
-	held    *partners.Held
-	ring    *partners.Ring
-	filed   *referral.Filed
-	parties *referral.Parties
-	basis   *consent.Basis
-	never   *consent.NeverSaid
+	now      time.Time
+	held     *partners.Held
+	ring     *partners.Ring
+	filed    *referral.Filed
+	parties  *referral.Parties
+	basis    *consent.Basis
+	never    *consent.NeverSaid
+	override *consent.OverrideSaid
 }
 
 // asked says what to look for besides the keys that the hub holds.
@@ -53,11 +54,12 @@ type asked struct {
 	referral string      // whose parties are wanted
 	consent  string      // a record's id
 	never    string      // id of what is never to be shared
+	override string      // an override's id
 	to       partners.ID // whose encryption keys are wanted
 }
 
 func (d *Desk) look(ctx context.Context, c partners.Caller, a asked) (look, error) {
-	l := look{ring: &partners.Ring{}, filed: &referral.Filed{}, parties: &referral.Parties{}, basis: &consent.Basis{}, never: &consent.NeverSaid{}}
+	l := look{ring: &partners.Ring{}, filed: &referral.Filed{}, parties: &referral.Parties{}, basis: &consent.Basis{}, never: &consent.NeverSaid{}, override: &consent.OverrideSaid{}}
 	var b pgx.Batch
 	pg.Bind(&b, string(c.Partner()))
 	b.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&l.now) })
@@ -73,6 +75,9 @@ func (d *Desk) look(ctx context.Context, c partners.Caller, a asked) (look, erro
 	}
 	if a.never != "" {
 		l.never = consent.QueueNeverSaid(&b, a.never)
+	}
+	if a.override != "" {
+		l.override = consent.QueueOverrideSaid(&b, a.override)
 	}
 	if a.to.Valid() {
 		l.ring = d.Partners.QueueKeys(&b, a.to, nil, []partners.ID{a.to})
