@@ -12,6 +12,7 @@ import (
 
 	"handover/audit"
 	"handover/consent"
+	"handover/consent/police"
 	"handover/docs"
 	"handover/internal/httpd"
 	"handover/internal/pg"
@@ -133,6 +134,8 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 	h.referrals = referral.NewStore(pool, registry, h.log, cfg.Issuer)
 	h.aftermath = referral.NewAftermath(h.referrals, store, h.logger)
 	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: h.consents, Withdrawn: h.aftermath.Kick}).Mount(h.routes)
+	(&police.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait,
+		Store: &police.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}}).Mount(h.routes)
 	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: h.referrals}).Mount(h.routes)
 	(&managed.Handler{Gate: gate, Desk: &managed.Desk{Pool: pool, Keys: store, Partners: registry, Consents: h.consents,
 		Referrals: h.referrals, Log: h.log, Hub: cfg.Issuer, Wait: cfg.ReceiptWait}}).Mount(h.routes)

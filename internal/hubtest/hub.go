@@ -22,6 +22,7 @@ import (
 
 	"handover/audit"
 	"handover/consent"
+	"handover/consent/police"
 	"handover/docs"
 	"handover/internal/httpd"
 	"handover/internal/pg"
@@ -202,6 +203,7 @@ func (h *Hub) mount(t testing.TB) {
 	(&referral.Documents{}).Mount(h.Routes)
 	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: h.issuer, Keys: h.keys, Wait: wait}).Mount(h.Routes)
 	(&consent.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Consents}).Mount(h.Routes)
+	(&police.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: &police.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: h.issuer}}).Mount(h.Routes)
 	(&referral.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Referrals}).Mount(h.Routes)
 	h.Desk = &managed.Desk{Pool: h.DB.Hub, Keys: h.keys, Partners: h.Registry, Consents: h.Consents, Referrals: h.Referrals,
 		Log: h.Log, Hub: h.issuer, Wait: wait}
