@@ -90,7 +90,7 @@ func (a *asking) read(s *Store, c partners.Caller) *pgx.Batch {
 	claims, b := a.stated.Unverified(), &pgx.Batch{}
 	b.Queue(`
 		SELECT now(), EXISTS (SELECT FROM partner WHERE id = $1 AND status = 'active'),
-		       EXISTS (SELECT FROM partner_user WHERE id = $2 AND partner = $3 AND status = 'active')`,
+		       EXISTS (SELECT FROM partner_user WHERE id::text = $2 AND partner = $3 AND status = 'active')`,
 		claims.Audience, claims.Senior.Act, c.Partner()).QueryRow(func(row pgx.Row) error { return row.Scan(&a.now, &a.active, &a.senior) })
 	a.ring = s.Partners.QueueKeys(b, c.Partner(), []string{a.stated.KeyID()}, []partners.ID{partners.ID(claims.Audience)})
 	b.Queue(`SELECT digest, log_entry FROM police_request WHERE id = $1`, claims.ID).Query(func(rows pgx.Rows) error {
@@ -184,15 +184,14 @@ func (s *Store) Open(ctx context.Context, c partners.Caller, id string) (sealed 
 // consent.ErrKey, ErrNotThere, ErrDecided, ErrUnread, and the refusals of
 // record.ReadInquiryDecision, VerifyInquiryDecision and Answers.
 func (s *Store) Decide(ctx context.Context, c partners.Caller, id string, body []byte) (audit.EntryID, error) {
+	stated, posted, err := record.ReadInquiryDecision(body)
 	switch {
+	case err != nil:
+		return audit.EntryID{}, err
 	case c.User() == "":
 		return audit.EntryID{}, ErrByPerson
 	case c.Role() != partners.Manager:
 		return audit.EntryID{}, consent.ErrManager
-	}
-	stated, posted, err := record.ReadInquiryDecision(body)
-	if err != nil {
-		return audit.EntryID{}, err
 	}
 	d := stated.Unverified()
 	if d.Issuer != string(c.Partner()) {

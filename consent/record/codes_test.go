@@ -33,7 +33,16 @@ func TestCodesOfARecord(t *testing.T) {
 		"capacity":             {record.Capacities(), []string{"presumed", "has", "doubt", "lacks"}},
 		"answers":              {record.RecallAnswers(), []string{"deleted", "kept", "goes-on", "ends"}},
 		"kept because":         {record.KeepReasons(), []string{"legal-obligation", "public-task", "health-record", "safeguarding", "legal-claims", "law-enforcement"}},
-		"sealed":               {record.SealedParts(), []string{"her-words", "capacity", "circumstances"}},
+		"lines of enquiry":     {record.Enquiries(), []string{"what-happened", "who-did-it", "where-and-when", "other-victims", "points-away", "prevent-crime"}},
+		"police need it":       {record.Necessities(), []string{"not-elsewhere", "she-cannot-say", "decides-the-enquiry", "risk-to-life", "probative"}},
+		"ranks":                {record.Ranks(), []string{"inspector", "chief-inspector", "superintendent", "chief-officer", "equivalent"}},
+		"notice":               {record.InquiryNotices(), []string{"given", "to-be-given", "withheld"}},
+		"notice withheld":      {record.WithheldReasons(), []string{"not-practicable", "would-interfere", "serious-harm", "distress"}},
+		"yes to the police":    {record.InquiryReasons(), []string{"tests-met", "she-agrees", "life-at-risk", "obliged"}},
+		"no to the police": {record.NoReasons(), []string{"no-such-person", "not-held", "no-line-of-enquiry", "not-necessary", "less-intrusive",
+			"counselling", "she-objects", "safety", "no-notice", "not-checked"}},
+		"not told of a no": {record.InquiryNotToldReasons(), append(record.NotToldReasons().Codes(), "nobody-to-tell")},
+		"sealed":           {record.SealedParts(), []string{"her-words", "capacity", "circumstances"}},
 	} {
 		if !slices.Equal(row.list.Codes(), row.want) {
 			t.Errorf("%s: %v, want %v", name, row.list.Codes(), row.want)

@@ -90,6 +90,11 @@ const access = `
 	GET  /v1/overrides/{override}                 any
 	POST /v1/overrides/{override}/decision        consents:override
 	POST /v1/overrides/{override}/review          consents:override
+	POST /v1/police-requests                      referrals:send
+	GET  /v1/police-requests                      referrals:send referrals:receive audit:read
+	GET  /v1/police-requests/{request}            referrals:send referrals:receive audit:read
+	POST /v1/police-requests/{request}/open       referrals:receive
+	POST /v1/police-requests/{request}/decision   consents:override
 	POST /v1/referrals                            referrals:send
 	GET  /v1/referrals                            referrals:send referrals:receive
 	GET  /v1/inbox                                referrals:receive

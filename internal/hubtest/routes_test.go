@@ -44,13 +44,21 @@ func (r route) call(ids map[string]string) hubtest.Call {
 		c.Path = strings.NewReplacer("{"+name+"}", id, "{"+name+":.+}", id).Replace(c.Path)
 	}
 	c.Path = strings.NewReplacer("{packet}", uuid.Must(uuid.NewV7()).String(), "{section}", "attachment-1", "{number}", "0", "{describes}", "need", "{version}", "1").Replace(c.Path)
-	if r.path == "/v1/referrals" && r.method == "GET" {
+	switch {
+	case r.path == "/v1/referrals" && r.method == "GET":
 		c.Path += "?role=sent"
+	case r.path == "/v1/police-requests" && r.method == "GET":
+		c.Path += "?role=received"
 	}
 	switch {
 	case r.method == "PUT":
 		c.Type, c.Body = "application/jose", []byte("e30....")
 	case r.method != "POST":
+	case r.path == "/v1/police-requests":
+		c.Type, c.Body = record.InquiryMedia, []byte(`{"request":"","sealed":""}`)
+	case r.path == "/v1/police-requests/{request}/decision":
+		c.Type, c.Body = record.InquiryDecisionMedia, []byte(`{"decision":"","sealed":""}`)
+	case r.path == "/v1/police-requests/{request}/open":
 	case r.path == "/v1/overrides":
 		c.Type, c.Body = record.OverrideMedia, []byte(`{"override":"","sealed":{}}`)
 	case strings.HasPrefix(r.path, "/v1/consents"), strings.HasPrefix(r.path, "/v1/overrides"), r.path == "/v1/keys":
@@ -67,7 +75,7 @@ func (r route) call(ids map[string]string) hubtest.Call {
 
 // nothing are ids under which there is nothing.
 func nothing() map[string]string {
-	return map[string]string{"partner": "nobody", "consent": uuid.Must(uuid.NewV7()).String(), "override": uuid.Must(uuid.NewV7()).String(), "referral": ids.Digest("nothing"),
+	return map[string]string{"partner": "nobody", "consent": uuid.Must(uuid.NewV7()).String(), "override": uuid.Must(uuid.NewV7()).String(), "request": uuid.Must(uuid.NewV7()).String(), "referral": ids.Digest("nothing"),
 		"code": "unheard-of", "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x"), "move": uuid.NewString(), "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString()}
 }
 
@@ -83,6 +91,18 @@ func overridden(t *testing.T, h *hubtest.Hub, p hubtest.Pair) string {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
 	return o.ID
+}
+
+// inquired is the id of what the police ask of the agency.
+func inquired(t *testing.T, h *hubtest.Hub, holder *hubtest.Agency) string {
+	t.Helper()
+	force := h.Agency(t, "the-force", partners.Police)
+	officer := h.Person(t, force.ID, partners.Caseworker)
+	q := force.Inquiry(t, officer.ID, holder)
+	if a := officer.Asks(t, q); a.Status != http.StatusCreated {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	return q.ID
 }
 
 // described are the routes of programs, which docs/openapi.json describes.
@@ -153,7 +173,7 @@ func TestAStrangerIsTurnedAwayEverywhereButAtThePublicRoutes(t *testing.T) {
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
-	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "referral": s.Digest, "code": "firewall", "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
+	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest, "code": "firewall", "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
 	stolen := p.To.Token(t)
 	for _, r := range ofAPI() {
 		c := r.call(there)
@@ -243,7 +263,7 @@ func TestATokenWithoutTheScopeIsTurnedAway(t *testing.T) {
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
-	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "referral": s.Digest, "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
+	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest, "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
 	for _, r := range ofAPI() {
 		for _, scope := range partners.SystemScopes() {
 			c := r.call(there)
@@ -278,16 +298,20 @@ func TestWhatIsOfOthersIsAnsweredLikeWhatIsNot(t *testing.T) {
 	p, third := h.Pair(t, partners.BoroughOutreach), h.Agency(t, "the-third", partners.Housing)
 	s := p.Sent(t)
 	entry := hubtest.Value[string](t, h, `SELECT id::text FROM audit_entry WHERE act = 'referral.request'`)
-	others := map[string]string{"consent": p.Consent.ID, "override": overridden(t, h, p), "referral": s.Digest}
+	others := map[string]string{"consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest}
 	manager := h.Person(t, third.ID, partners.Manager)
 	for _, r := range routes() {
-		if !strings.Contains(r.path, "{consent}") && !strings.Contains(r.path, "{override}") && !strings.Contains(r.path, "{referral}") {
+		if !strings.Contains(r.path, "{request}") && !strings.Contains(r.path, "{consent}") && !strings.Contains(r.path, "{override}") && !strings.Contains(r.path, "{referral}") {
 			continue
 		}
 		mine := func(ids map[string]string) hubtest.Call {
 			c := r.call(ids)
 			switch {
 			case r.managed():
+			case strings.HasSuffix(r.path, "{request}/decision"):
+				q := hubtest.Inquiry{Digest: p.Consent.Digest}
+				q.ID = ids["request"]
+				c.Body = third.Answer(t, manager.ID, q, record.Refused)
 			case strings.HasSuffix(r.path, "{override}/review"):
 				o := hubtest.Override{Digest: p.Consent.Digest}
 				o.ID = ids["override"]
@@ -343,7 +367,7 @@ func TestNothingThatIsPutIntoAnAddressFailsTheHub(t *testing.T) {
 		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", ids.Digest("x") + "%00",
 		ids.Digest("x")[:42] + "%0A"} {
 		for _, r := range routes() {
-			ids := map[string]string{"partner": odd, "consent": odd, "override": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "move": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "packet": odd, "section": odd, "number": odd, "describes": odd, "version": odd, "recall": odd}
+			ids := map[string]string{"partner": odd, "consent": odd, "override": odd, "request": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "move": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "packet": odd, "section": odd, "number": odd, "describes": odd, "version": odd, "recall": odd}
 			a := p.From.Do(t, r.call(ids))
 			if a.Status >= 500 || strings.Contains(r.path, "{consent}") && !r.managed() && !r.ofPeople() && a.Status != 404 {
 				t.Errorf("%s with %.60s: %d %s", r, odd, a.Status, a.Body)

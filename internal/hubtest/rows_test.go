@@ -95,6 +95,11 @@ const granted = `
 	partner_key: INSERT SELECT UPDATE(log_entry,not_after,revoked_at)
 	partner_key_change: INSERT SELECT
 	partner_user: INSERT SELECT UPDATE(log_entry,role,signed_out_at,status)
+	police_decision: INSERT SELECT
+	police_opening: INSERT SELECT
+	police_reason: INSERT SELECT
+	police_request: INSERT SELECT
+	police_text: INSERT SELECT
 	recall: SELECT UPDATE(answer,answered_at,log_entry,statement,statement_digest)
 	referral: INSERT SELECT UPDATE(asked,changed_at,head,state)
 	release: INSERT SELECT
@@ -180,7 +185,9 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 	decide(t, h, p.To, p.From)
 	p.From.Never(t, []string{hubtest.Subject()}, "category:police")
 	p.To.Never(t, []string{hubtest.Subject()}, "category:police")
+	force := h.Agency(t, "the-force", partners.Police)
 	for _, a := range []*hubtest.Agency{p.From, p.To} {
+		inquire(t, h, force, a)
 		u, b := h.Joined(t, a.ID, "A worker", partners.Caseworker)                                                                             // with a passkey
 		b.Post(t, "/sign-in/passkeys", map[string]any{"credential": h.Browser().Device.Create(b.Options(t, "/sign-in/passkeys", struct{}{}))}) // a notice
 		h.Exec(t, `INSERT INTO oauth_provider (partner, issuer, client_id, secret, domains, claim, roles, acr, log_entry)
@@ -209,6 +216,18 @@ func decide(t *testing.T, h *hubtest.Hub, a, to *hubtest.Agency) {
 	a.PostConsent(t, c)
 	if answer := manager.Says(t, "/v1/consents/"+c.ID+"/review", a.Decision(t, manager.ID, c.ID, c.Digest, record.Approved)); answer.Status != 201 {
 		t.Fatalf("%d %s", answer.Status, answer.Body)
+	}
+}
+
+// inquire has the police ask the agency, which opens the request and says no.
+func inquire(t *testing.T, h *hubtest.Hub, force, holder *hubtest.Agency) {
+	t.Helper()
+	officer, manager := h.Person(t, force.ID, partners.Caseworker), h.Person(t, holder.ID, partners.Manager)
+	q := force.Inquiry(t, officer.ID, holder)
+	for _, a := range []hubtest.Answer{officer.Asks(t, q), manager.Opens(t, q.ID), manager.Answers(t, q.ID, holder.Answer(t, manager.ID, q, record.Refused))} {
+		if a.Status/100 != 2 {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
 	}
 }
 
@@ -302,6 +321,7 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 		"agreement": "sender", "consent": "recorder", "consent_private": "recorder", "consent_review": "recorder",
 		"consent_never": "recorder", "consent_never_line": "recorder", "consent_never_state": "recorder",
 		"consent_override": "recorder", "consent_override_state": "recorder", "consent_override_step": "recorder", "consent_override_private": "recorder", "delivery": "issuer", "packet": "issuer",
+		"police_request": "issuer", "police_text": "issuer", "police_opening": "holder", "police_decision": "holder", "police_reason": "holder",
 		"partner_user": "partner", "recall": "recorder", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
 	for _, table := range divided(t, h) {
 		author, ok := authors[table]
@@ -318,7 +338,11 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 			continue
 		}
 		of := `SELECT to_jsonb(x)::text FROM ` + table + ` x WHERE ` + author + ` = $1 LIMIT 1`
-		made := any(string(p.From.ID))
+		by := p.From.ID
+		if table == "police_request" || table == "police_text" {
+			by = "the-force"
+		}
+		made := any(string(by))
 		if table == "consent_state" {
 			of, made = `SELECT to_jsonb(x)::text FROM consent_state x WHERE id = (SELECT id FROM consent WHERE recorder = $1 LIMIT 1)`, string(p.From.ID)
 		}
@@ -328,15 +352,15 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 		if table == "consent_state" {
 			writers = writers[:2] // there is one row for each record, which its parties see
 		}
-		for _, by := range writers {
-			if _, state := as(t, h, by, insert, row); state != forbidden {
-				t.Errorf("%s: %q inserts a row of %s: state %q, want %s", table, by, p.From.ID, state, forbidden)
+		for _, other := range writers {
+			if _, state := as(t, h, other, insert, row); state != forbidden {
+				t.Errorf("%s: %q inserts a row of %s: state %q, want %s", table, other, by, state, forbidden)
 			}
 		}
 		// What the operator alone makes, or the hub of itself, the author does not make either.
 		operators := []string{"agreement", "partner_user", "oauth_provider", "recall", "consent_aftermath"}
 		// Its author is stopped only because it is there already, so the test can fail.
-		if _, state := as(t, h, p.From.ID, insert, row); state != "23505" && !slices.Contains(operators, table) {
+		if _, state := as(t, h, by, insert, row); state != "23505" && !slices.Contains(operators, table) {
 			t.Errorf("%s: its author is refused with state %q, want 23505", table, state)
 		}
 	}

@@ -132,11 +132,11 @@ func TestEveryRouteToEveryCallerByEveryWay(t *testing.T) {
 	s := d.Seal(t)
 	p.From.Sent(t, s)
 	victim := h.Person(t, p.From.ID, partners.Caseworker)
-	there := map[string]string{"partner": string(p.From.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "referral": s.Digest, "tile": "0/000.p/1",
+	there := map[string]string{"partner": string(p.From.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest, "tile": "0/000.p/1",
 		"user": victim.ID, "client": "idle.system", "kid": p.From.Signing.KeyID()}
 	h.Exec(t, `INSERT INTO partner_client SELECT 'idle.system', partner, scopes, true, log_entry, name, grant_types, redirect_uris, since
 		FROM partner_client WHERE id = $1`, p.From.Client)
-	hers := []string{p.Consent.ID, there["override"], s.Digest, victim.ID}
+	hers := []string{p.Consent.ID, there["override"], there["request"], s.Digest, victim.ID}
 	all := append(walkers(t, h, third, false), walkers(t, h, p.From, true)...)
 	for _, r := range ofAPI() {
 		if r.who[0] == "public" {
@@ -203,7 +203,7 @@ func (r route) managed() bool { return strings.HasPrefix(r.path, "/v1/managed/")
 
 // names reports whether the route is about one thing of an agency's own.
 func (r route) names() bool {
-	return strings.Contains(r.path, "{consent}") || strings.Contains(r.path, "{override}") || strings.Contains(r.path, "{referral}") || strings.Contains(r.path, "{user}") ||
+	return strings.Contains(r.path, "{request}") || strings.Contains(r.path, "{consent}") || strings.Contains(r.path, "{override}") || strings.Contains(r.path, "{referral}") || strings.Contains(r.path, "{user}") ||
 		strings.Contains(r.path, "{client}") || strings.Contains(r.path, "{kid}")
 }
 
