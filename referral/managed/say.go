@@ -88,10 +88,7 @@ func (d *Desk) write(ctx context.Context, c partners.Caller, said Saying, own jo
 			return p, claims, err
 		}
 	}
-	if said.How == nil {
-		return p, claims, nil
-	}
-	for part, text := range record.EveryPart(claims.Agreement, said.Words) {
+	for part, text := range said.Words {
 		jwe, err := record.SealText(claims.Issuer, claims.ID, part, text, own)
 		if err != nil {
 			return p, claims, err
