@@ -82,6 +82,7 @@ type StoredConsent struct {
 	Receipt     Receipt       `json:"receipt"`              // of the newest step
 	Claims      record.Claims `json:"claims"`               // what the record states
 
+	SupersededBy  string            `json:"superseded_by,omitempty"` // the record that took its place, if you are shown it
 	Circumstances string            `json:"circumstances,omitempty"` // shown to its recorder alone
 	Sealed        map[string]string `json:"sealed,omitempty"`
 }

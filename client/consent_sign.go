@@ -33,13 +33,11 @@ func (c *Client) SignConsent(o Consent) (RecordedConsent, error) {
 			return RecordedConsent{}, local(err)
 		}
 	}
-	for part, text := range o.Words {
+	out.Sealed, claims.Sealed = map[string]string{}, map[string]string{}
+	for part, text := range record.EveryPart(claims.Agreement, o.Words) {
 		jwe, err := record.SealText(c.partner, claims.ID, part, text, c.keys.Encryption[0].Public())
 		if err != nil {
 			return RecordedConsent{}, local(err)
-		}
-		if out.Sealed == nil {
-			out.Sealed, claims.Sealed = map[string]string{}, map[string]string{}
 		}
 		out.Sealed[part], claims.Sealed[part] = jwe, ids.Digest(jwe)
 	}
@@ -83,8 +81,8 @@ func (c *Client) claims(o Consent) (record.Claims, error) {
 	return claims, nil
 }
 
-// OpenWords decrypts what the consent has sealed to your own agency's key, by part. Only a
-// consent that you recorded has any.
+// OpenWords decrypts what the consent has sealed to your own agency's key, by part; "" where
+// nothing was written. Only a consent that you recorded has any.
 func (c *Client) OpenWords(stored StoredConsent) (map[string]string, error) {
 	words := map[string]string{}
 	for part, jwe := range stored.Sealed {

@@ -186,6 +186,9 @@ type Stored struct {
 	WithdrawnAt *time.Time `json:"withdrawn_at,omitempty"`
 	Withdrawal  string     `json:"withdrawal,omitempty"` // the signed withdrawal
 
+	// The record that took its place. Who is not named in it any more is not told.
+	SupersededBy string `json:"superseded_by,omitempty"`
+
 	// Only its recorder is shown these two (record.Posted).
 	Circumstances string            `json:"circumstances,omitempty"`
 	Sealed        map[string]string `json:"sealed,omitempty"`
@@ -213,11 +216,12 @@ func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Stored,
 	read := &pgx.Batch{}
 	read.Queue(`
 		SELECT c.token, c.digest, c.agreement, s.review, c.recorded_at, s.withdrawn_at, coalesce(s.withdrawal, ''),
-		       coalesce(p.circumstances, ''), p.sealed, s.successors, s.log_entry, c.expires_at, now()
+		       coalesce(p.circumstances, ''), p.sealed, s.successors, s.log_entry, c.expires_at, now(),
+		       coalesce((SELECT n.id::text FROM consent n WHERE n.chain = c.chain AND n.place = c.place + 1), '')
 		FROM consent c JOIN consent_state s ON s.id = c.id LEFT JOIN consent_private p ON p.id = c.id WHERE c.id = $1`, id).
 		QueryRow(func(row pgx.Row) error {
 			return row.Scan(&st.Record, &st.Digest, &st.State, &st.Review, &st.RecordedAt, &st.WithdrawnAt, &st.Withdrawal,
-				&st.Circumstances, &st.Sealed, &successors, &st.Entry, &expires, &now)
+				&st.Circumstances, &st.Sealed, &successors, &st.Entry, &expires, &now, &st.SupersededBy)
 		})
 	err := pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		switch {

@@ -72,16 +72,3 @@ func (a *app) code(what, given string) (string, error) {
 	}
 	return line, nil
 }
-
-// ask asks somebody at a terminal for one line.
-func (a *app) ask(question string) (string, error) {
-	if a.lines == nil {
-		a.lines = bufio.NewReader(a.in)
-	}
-	_, _ = fmt.Fprintf(a.talk, "%s: ", plain(question))
-	line, err := a.lines.ReadString('\n')
-	if line = strings.TrimSpace(line); line == "" && err != nil {
-		return "", usage("%s is missing", question)
-	}
-	return line, nil
-}

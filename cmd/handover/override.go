@@ -267,11 +267,15 @@ yourself, another manager decides.`,
 			if err != nil {
 				return err
 			}
+			words, err := c.OpenWords(stored)
+			if err != nil {
+				return err
+			}
 			question := "does it stand, so that what she agreed to is shared? (yes/no)"
 			if fails {
 				question = "is nothing ever to be shared on it? (yes/no)"
 			}
-			if err := a.confirm(func(w io.Writer) { writeConsent(w, stored) }, question, yes); err != nil {
+			if err := a.confirm(func(w io.Writer) { writeConsent(w, stored, words) }, question, yes); err != nil {
 				return err
 			}
 			receipt, err := c.ReviewConsent(ctx, args[0], standing)

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -103,6 +104,22 @@ func schedulesOf() map[string][]string {
 	return map[string][]string{"g": {"6", "10", "17", "18"}, "h": {"2"}, "i": {"3"}, "j": {"4"}}
 }
 
+// SchedulesFor lists the paragraphs of Schedule 1 of which a condition of Article 9 and a
+// ground of Article 10 need one; none if they need none.
+func SchedulesFor(article9, article10 string) []string {
+	paragraphs := slices.Clone(schedulesOf()[article9])
+	if article10 == "schedule-1" {
+		paragraphs = append(paragraphs, "6", "10", "17", "18", "29", "30", "33")
+	}
+	slices.SortFunc(paragraphs, func(a, b string) int { return cmp.Or(len(a)-len(b), cmp.Compare(a, b)) })
+	return slices.Compact(paragraphs)
+}
+
+// NeedsPolicy reports whether a paragraph of Schedule 1 needs an appropriate policy document.
+func NeedsPolicy(paragraph string) bool {
+	return paragraph != "" && !slices.Contains(noPolicy(), paragraph)
+}
+
 // noPolicy are the paragraphs that need no appropriate policy document (Schedule 1 Part 1
 // paras 2 to 4, and Part 3).
 func noPolicy() []string { return []string{"2", "3", "4", "29", "30", "33"} }
@@ -128,6 +145,13 @@ var (
 	policyPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$`)
 )
 
+// IsProvision reports whether s names a law as a basis states it: the Act or instrument, its
+// year, and where in it.
+func IsProvision(s string) bool { return provisionPattern.MatchString(s) }
+
+// IsPolicy reports whether s has the form of the reference of a policy document.
+func IsPolicy(s string) bool { return policyPattern.MatchString(s) }
+
 // fault names the first member that is not as it must be, for what is shared.
 func (b Basis) fault(sections []string) string {
 	switch {
@@ -137,7 +161,7 @@ func (b Basis) fault(sections []string) string {
 		return "basis.art6"
 	case (b.Article6 == "ea") != (b.Condition != ""), b.Condition != "" && !Recognised().Has(b.Condition):
 		return "basis.ea_condition"
-	case slices.Contains([]string{"c", "e"}, b.Article6) && b.Provision == "", b.Provision != "" && !provisionPattern.MatchString(b.Provision):
+	case slices.Contains([]string{"c", "e"}, b.Article6) && b.Provision == "", b.Provision != "" && !IsProvision(b.Provision):
 		return "basis.provision"
 	}
 	if b.Article6 == "le-part3" {
@@ -168,10 +192,7 @@ func (b Basis) enforcement() string {
 // category checks the conditions for special category data and data about offences, and
 // the paragraph of Schedule 1 that they need.
 func (b Basis) category() string {
-	paragraphs := schedulesOf()[b.Article9]
-	if b.Article10 == "schedule-1" {
-		paragraphs = append(slices.Clone(paragraphs), "6", "10", "17", "18", "29", "30", "33")
-	}
+	paragraphs := SchedulesFor(b.Article9, b.Article10)
 	switch {
 	case b.Article9 != "" && !Articles9().Has(b.Article9):
 		return "basis.art9"
@@ -181,7 +202,7 @@ func (b Basis) category() string {
 		return "basis.schedule1"
 	case (b.Schedule1 == "18") != (b.Safeguarding != ""), b.Safeguarding != "" && !Safeguardings().Has(b.Safeguarding):
 		return "basis.schedule1_18_reason"
-	case b.Schedule1 != "" && !slices.Contains(noPolicy(), b.Schedule1) && b.Policy == "", b.Policy != "" && !policyPattern.MatchString(b.Policy):
+	case NeedsPolicy(b.Schedule1) && b.Policy == "", b.Policy != "" && !IsPolicy(b.Policy):
 		return "basis.policy"
 	}
 	return ""

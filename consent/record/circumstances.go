@@ -95,7 +95,7 @@ func (c Circumstances) fault() string {
 		return "circumstances.coercion"
 	case !Interpreters().Has(c.Interpreter):
 		return "circumstances.interpreter"
-	case !isLanguage(c.Language):
+	case !IsLanguage(c.Language):
 		return "circumstances.language"
 	case !Capacities().Has(c.Capacity):
 		return "circumstances.capacity"

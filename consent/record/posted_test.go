@@ -3,6 +3,8 @@ package record_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +82,23 @@ func TestWhatComesBesideARecordIsWhatItBinds(t *testing.T) {
 	for _, of := range [][3]string{{"borough", jti, "her-words"}, {"charity", consent, "her-words"}, {"charity", jti, "capacity"}} {
 		_, err := record.OpenText(of[0], of[1], of[2], good.Sealed["her-words"], own)
 		refused(t, err, record.ErrClaim, "claim", "sealed")
+	}
+}
+
+// Which parts are sealed says nothing: they are there whether or not somebody wrote anything.
+func TestWhatIsSealedTellsNobodyWhetherThereIsAnything(t *testing.T) {
+	plain := record.EveryPart("agreed", nil)
+	pressed := record.EveryPart("agreed", map[string]string{"circumstances": "he waited outside"})
+	if got := slices.Sorted(maps.Keys(plain)); !slices.Equal(got, slices.Sorted(maps.Keys(pressed))) || len(got) != len(record.SealedParts()) {
+		t.Errorf("the parts are %v with nothing to say, and %v with something", got, slices.Sorted(maps.Keys(pressed)))
+	}
+	if pressed["circumstances"] != "he waited outside" {
+		t.Errorf("what was written became %q", pressed["circumstances"])
+	}
+	for text, want := range map[string]bool{"": false, "assessed by a nurse": true} {
+		if _, there := record.EveryPart(record.BestInterests, map[string]string{"capacity": text})["capacity"]; there != want {
+			t.Errorf("a decision made for her with the text %q: there is a part, %v", text, there)
+		}
 	}
 }
 

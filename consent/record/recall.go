@@ -131,7 +131,7 @@ func (r RecallClaims) keeping() string {
 	switch {
 	case r.Article6 == "a" || !Articles6().Has(r.Article6):
 		return "art6"
-	case slices.Contains([]string{"c", "e"}, r.Article6) && r.Provision == "", r.Provision != "" && !provisionPattern.MatchString(r.Provision):
+	case slices.Contains([]string{"c", "e"}, r.Article6) && r.Provision == "", r.Provision != "" && !IsProvision(r.Provision):
 		return "provision"
 	case !KeepReasons().Has(r.Because):
 		return "because"

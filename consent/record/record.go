@@ -250,7 +250,7 @@ func (c Claims) fault() string {
 func (c Claims) asking() string {
 	asked := c.Agreement == "agreed" || c.Agreement == "refused"
 	n := c.Notice
-	told := n.Version != "" && len(n.Version) <= 40 && ids.IsDigest(n.Digest) && isLanguage(n.Language)
+	told := n.Version != "" && len(n.Version) <= 40 && ids.IsDigest(n.Digest) && IsLanguage(n.Language)
 	switch {
 	case asked && !Methods().Has(c.Method), !asked && c.Method != "":
 		return "method"
@@ -322,8 +322,8 @@ func hasTwice(list []string) bool {
 // languagePattern is subtags of letters and digits joined by hyphens.
 var languagePattern = regexp.MustCompile(`^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$`)
 
-// isLanguage reports whether s has the form of a BCP 47 tag (RFC 5646 §2.1).
-func isLanguage(s string) bool {
+// IsLanguage reports whether s has the form of a BCP 47 tag (RFC 5646 §2.1).
+func IsLanguage(s string) bool {
 	return len(s) >= 2 && len(s) <= 35 && languagePattern.MatchString(s)
 }
 

@@ -3,6 +3,7 @@ package record
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"maps"
 
 	"handover/internal/ids"
 	"handover/internal/strict"
@@ -17,6 +18,22 @@ type confided struct {
 	Part   string `json:"part"`
 	Salt   string `json:"salt"`
 	Text   string `json:"text"`
+}
+
+// EveryPart is the texts of a record with an empty one for each part that has none. Who is
+// named in a record reads which parts are sealed: were they only there when there is
+// something to say, a recipient would learn from a name alone that somebody else was in the
+// room. What a decision made for her needs is not filled in: without it the record is refused.
+func EveryPart(agreement string, texts map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, part := range SealedParts() {
+		all[part.Code] = ""
+	}
+	maps.Copy(all, texts)
+	if agreement == BestInterests && all["capacity"] == "" {
+		delete(all, "capacity")
+	}
+	return all
 }
 
 // SealText seals a text of a statement to its issuer's own key and returns the JWE, whose

@@ -88,7 +88,10 @@ func (d *Desk) write(ctx context.Context, c partners.Caller, said Saying, own jo
 			return p, claims, err
 		}
 	}
-	for part, text := range said.Words {
+	if said.How == nil {
+		return p, claims, nil
+	}
+	for part, text := range record.EveryPart(claims.Agreement, said.Words) {
 		jwe, err := record.SealText(claims.Issuer, claims.ID, part, text, own)
 		if err != nil {
 			return p, claims, err
