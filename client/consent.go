@@ -74,8 +74,7 @@ type StoredConsent struct {
 	ID          string        `json:"id"`
 	Record      string        `json:"record"` // the signed record
 	Digest      string        `json:"digest"`
-	State       string        `json:"state"`  // what she said, or withdrawn, expired, superseded
-	Review      string        `json:"review"` // whether a manager has to look at it: not-needed, awaited, stands, does-not-stand
+	State       string        `json:"state"` // what she said, or withdrawn, expired, superseded
 	RecordedAt  time.Time     `json:"recorded_at"`
 	WithdrawnAt time.Time     `json:"withdrawn_at,omitzero"`
 	Withdrawal  string        `json:"withdrawal,omitempty"` // the signed withdrawal
@@ -83,6 +82,7 @@ type StoredConsent struct {
 	Claims      record.Claims `json:"claims"`               // what the record states
 
 	SupersededBy  string            `json:"superseded_by,omitempty"` // the record that took its place, if you are shown it
+	Review        string            `json:"review,omitempty"`        // whether a manager has to look at it (not-needed, awaited, stands, does-not-stand): shown to its recorder alone
 	Circumstances string            `json:"circumstances,omitempty"` // shown to its recorder alone
 	Sealed        map[string]string `json:"sealed,omitempty"`
 }

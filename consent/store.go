@@ -180,8 +180,7 @@ type Stored struct {
 	ID          string     `json:"id"`
 	Record      string     `json:"record"` // the signed record
 	Digest      string     `json:"digest"`
-	State       string     `json:"state"`  // what she said (one of record.Agreements), or withdrawn, expired, superseded
-	Review      string     `json:"review"` // not-needed, awaited, stands, does-not-stand
+	State       string     `json:"state"` // what she said (one of record.Agreements), or withdrawn, expired, superseded
 	RecordedAt  time.Time  `json:"recorded_at"`
 	WithdrawnAt *time.Time `json:"withdrawn_at,omitempty"`
 	Withdrawal  string     `json:"withdrawal,omitempty"` // the signed withdrawal
@@ -189,8 +188,9 @@ type Stored struct {
 	// The record that took its place. Who is not named in it any more is not told.
 	SupersededBy string `json:"superseded_by,omitempty"`
 
-	// Only its recorder is shown these two (record.Posted).
-	Circumstances string            `json:"circumstances,omitempty"`
+	// Only its recorder is shown these: that somebody had a doubt is in no recipient's copy.
+	Review        string            `json:"review,omitempty"`        // not-needed, awaited, stands, does-not-stand
+	Circumstances string            `json:"circumstances,omitempty"` // record.Posted
 	Sealed        map[string]string `json:"sealed,omitempty"`
 
 	Receipt any           `json:"receipt,omitempty"` // of the newest step
@@ -215,10 +215,10 @@ func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Stored,
 	var successors int
 	read := &pgx.Batch{}
 	read.Queue(`
-		SELECT c.token, c.digest, c.agreement, s.review, c.recorded_at, s.withdrawn_at, coalesce(s.withdrawal, ''),
+		SELECT c.token, c.digest, c.agreement, CASE WHEN c.recorder = $2 THEN s.review ELSE '' END, c.recorded_at, s.withdrawn_at, coalesce(s.withdrawal, ''),
 		       coalesce(p.circumstances, ''), p.sealed, s.successors, s.log_entry, c.expires_at, now(),
 		       coalesce((SELECT n.id::text FROM consent n WHERE n.chain = c.chain AND n.place = c.place + 1), '')
-		FROM consent c JOIN consent_state s ON s.id = c.id LEFT JOIN consent_private p ON p.id = c.id WHERE c.id = $1`, id).
+		FROM consent c JOIN consent_state s ON s.id = c.id LEFT JOIN consent_private p ON p.id = c.id WHERE c.id = $1`, id, c.Partner()).
 		QueryRow(func(row pgx.Row) error {
 			return row.Scan(&st.Record, &st.Digest, &st.State, &st.Review, &st.RecordedAt, &st.WithdrawnAt, &st.Withdrawal,
 				&st.Circumstances, &st.Sealed, &successors, &st.Entry, &expires, &now, &st.SupersededBy)

@@ -77,7 +77,9 @@ func writeConsent(w io.Writer, s client.StoredConsent, words map[string]string) 
 	if c.Supersedes != "" {
 		fmt.Fprintf(w, "in the place of\t%s\n", c.Supersedes)
 	}
-	fmt.Fprintf(w, "review\t%s\n", reviews().Label(s.Review))
+	if s.Review != "" { // shown to its recorder alone
+		fmt.Fprintf(w, "review\t%s\n", reviews().Label(s.Review))
+	}
 	fmt.Fprintf(w, "recorded by\t%s on %s\n", c.Issuer, when(s.RecordedAt))
 	if c.Act != "" {
 		fmt.Fprintf(w, "asked by\t%s\n", c.Act)
