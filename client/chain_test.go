@@ -48,6 +48,9 @@ func (s *signer) sign(c packet.Claims) packet.Envelope {
 		c.Service = "0190a000-0000-7000-8000-0000000000aa"
 	case packet.Decline, packet.Fail, packet.Withdraw:
 		c.Reason = "other"
+		if c.Issuer == c.Hub {
+			c.Reason = "consent-withdrawn"
+		}
 	case packet.Complete:
 		c.Outcome = "housed"
 	}
@@ -154,6 +157,30 @@ func TestChainTakesWhatIsPossibleAndNothingElse(t *testing.T) {
 	}
 	if seen != len(want) {
 		t.Errorf("tried %d of %d", seen, len(want))
+	}
+}
+
+// TestAHubEndsWhatNobodyHasAcceptedAndNothingElse: of itself, and only toward the recipient.
+func TestAHubEndsWhatNobodyHasAcceptedAndNothingElse(t *testing.T) {
+	s := newSigner(t)
+	for state, c := range map[string]struct {
+		path []packet.Event
+		may  bool
+	}{"requested": {nil, true}, "received": {[]packet.Event{"receive"}, true}, "accepted": {[]packet.Event{"accept"}, false},
+		"in-progress": {[]packet.Event{"accept", "start"}, false}, "rejected": {[]packet.Event{"decline"}, false},
+		"completed": {[]packet.Event{"accept", "complete"}, false}} {
+		for _, to := range []string{"recipient", "sender", "stranger"} {
+			h := s.begun()
+			for _, e := range c.path {
+				if bad := h.add(s.next(h, e, "recipient", "sender")); bad != "" {
+					t.Fatal(bad)
+				}
+			}
+			bad := h.add(s.next(h, packet.Withdraw, "https://hub.example", to))
+			if may := c.may && to == "recipient"; (bad == "") != may || may && h.state != "cancelled" {
+				t.Errorf("%s, to the %s: %q, in the state %s", state, to, bad, h.state)
+			}
+		}
 	}
 }
 

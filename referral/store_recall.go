@@ -42,6 +42,29 @@ func orZero(t *time.Time) time.Time {
 	return *t
 }
 
+// QueueRecall queues the reading of a question, into a batch that is bound to the partner
+// that is asked or told. Until the batch has run there is none.
+func QueueRecall(b *pgx.Batch, id string) *Recall {
+	q := &Recall{}
+	b.Queue(recallColumns+`WHERE id = $1`, id).Query(func(rows pgx.Rows) error {
+		var found Recall
+		return found.scan(rows, func() { *q = found })
+	})
+	return q
+}
+
+// AnsweredBy returns the entry of the answer, if it says what claims say, signed at whatever
+// time.
+func (q *Recall) AnsweredBy(claims record.RecallClaims) (entry audit.EntryID, found bool) {
+	stated, err := record.ParseRecall(q.Statement)
+	if err != nil {
+		return audit.EntryID{}, false
+	}
+	before := stated.Unverified()
+	before.IssuedAt = claims.IssuedAt
+	return q.entry, before == claims
+}
+
 // Recalls returns one page of what the caller's agency is asked because of withdrawals,
 // oldest first, and whether there is more; answered or not as yet. after is the cursor of the
 // page before, 0 for the first.

@@ -114,6 +114,7 @@ const access = `
 	POST /v1/managed/referrals                    referrals:send
 	POST /v1/managed/referrals/{referral}/events  referrals:send referrals:receive
 	POST /v1/managed/referrals/{referral}/open    referrals:send referrals:receive
+	POST /v1/managed/recalls/{recall}/answer      referrals:send referrals:receive
 	POST /v1/managed/consents                     consents:write
 	POST /v1/managed/nevers                       consents:write
 	POST /v1/managed/nevers/{never}/lift          consents:write

@@ -61,7 +61,7 @@ func (r route) call(ids map[string]string) hubtest.Call {
 	case r.path == "/v1/police-requests/{request}/open":
 	case r.path == "/v1/overrides":
 		c.Type, c.Body = record.OverrideMedia, []byte(`{"override":"","sealed":{}}`)
-	case strings.HasPrefix(r.path, "/v1/consents"), strings.HasPrefix(r.path, "/v1/overrides"), r.path == "/v1/keys":
+	case strings.HasPrefix(r.path, "/v1/consents"), strings.HasPrefix(r.path, "/v1/overrides"), strings.HasPrefix(r.path, "/v1/recalls"), r.path == "/v1/keys":
 		c.Type, c.Body = "application/jose", []byte("e30.e30.e30")
 	case strings.HasSuffix(r.path, "{referral}/open"):
 		c.Type, c.Body = "application/json", []byte(`{"sections":["need"],"reason":"triage"}`)
@@ -75,7 +75,7 @@ func (r route) call(ids map[string]string) hubtest.Call {
 
 // nothing are ids under which there is nothing.
 func nothing() map[string]string {
-	return map[string]string{"partner": "nobody", "consent": uuid.Must(uuid.NewV7()).String(), "override": uuid.Must(uuid.NewV7()).String(), "request": uuid.Must(uuid.NewV7()).String(), "referral": ids.Digest("nothing"),
+	return map[string]string{"partner": "nobody", "consent": uuid.Must(uuid.NewV7()).String(), "override": uuid.Must(uuid.NewV7()).String(), "request": uuid.Must(uuid.NewV7()).String(), "recall": uuid.Must(uuid.NewV7()).String(), "referral": ids.Digest("nothing"),
 		"code": "unheard-of", "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x"), "move": uuid.NewString(), "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString()}
 }
 

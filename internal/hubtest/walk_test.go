@@ -15,6 +15,7 @@ import (
 	"handover/internal/hubtest"
 	"handover/keys/jose"
 	"handover/partners"
+	"handover/referral/packet"
 )
 
 // walker is one kind of caller on the walk: a system, or a person in one role who acts
@@ -132,11 +133,11 @@ func TestEveryRouteToEveryCallerByEveryWay(t *testing.T) {
 	s := d.Seal(t)
 	p.From.Sent(t, s)
 	victim := h.Person(t, p.From.ID, partners.Caseworker)
-	there := map[string]string{"partner": string(p.From.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest, "tile": "0/000.p/1",
+	there := map[string]string{"partner": string(p.From.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "recall": recalled(t, h, p), "referral": s.Digest, "tile": "0/000.p/1",
 		"user": victim.ID, "client": "idle.system", "kid": p.From.Signing.KeyID()}
 	h.Exec(t, `INSERT INTO partner_client SELECT 'idle.system', partner, scopes, true, log_entry, name, grant_types, redirect_uris, since
 		FROM partner_client WHERE id = $1`, p.From.Client)
-	hers := []string{p.Consent.ID, there["override"], there["request"], s.Digest, victim.ID}
+	hers := []string{p.Consent.ID, there["override"], there["request"], there["recall"], s.Digest, victim.ID}
 	all := append(walkers(t, h, third, false), walkers(t, h, p.From, true)...)
 	for _, r := range ofAPI() {
 		if r.who[0] == "public" {
@@ -161,6 +162,21 @@ func TestEveryRouteToEveryCallerByEveryWay(t *testing.T) {
 			}
 		}
 	}
+}
+
+// recalled is what the pair's sender is asked, since a woman took back a consent on which a
+// referral was accepted.
+func recalled(t *testing.T, h *hubtest.Hub, p hubtest.Pair) string {
+	t.Helper()
+	c := p.From.Record(t, hubtest.Subject(), p.Named())
+	s := p.From.Request(p.To, p.Service, c).Seal(t)
+	p.From.Sent(t, s)
+	p.To.Sent(t, p.To.Event(p.From, packet.Accept, s.Digest, s.Digest).Seal(t))
+	p.From.Withdraw(t, c)
+	if err := h.Aftermath.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return hubtest.Value[string](t, h, `SELECT id::text FROM recall WHERE partner = $1`, string(p.From.ID))
 }
 
 // walk asks one route with the right credentials.
@@ -203,7 +219,7 @@ func (r route) managed() bool { return strings.HasPrefix(r.path, "/v1/managed/")
 
 // names reports whether the route is about one thing of an agency's own.
 func (r route) names() bool {
-	return strings.Contains(r.path, "{request}") || strings.Contains(r.path, "{consent}") || strings.Contains(r.path, "{override}") || strings.Contains(r.path, "{referral}") || strings.Contains(r.path, "{user}") ||
+	return strings.Contains(r.path, "{request}") || strings.Contains(r.path, "{consent}") || strings.Contains(r.path, "{override}") || strings.Contains(r.path, "{recall}") || strings.Contains(r.path, "{referral}") || strings.Contains(r.path, "{user}") ||
 		strings.Contains(r.path, "{client}") || strings.Contains(r.path, "{kid}")
 }
 

@@ -29,6 +29,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/managed/referrals", h.Gate.Allow(partners.ReferralsSend, h.refer)).Methods("POST")
 	r.Handle("/v1/managed/referrals/{referral}/events", h.Gate.Allow("", h.step)).Methods("POST")
 	r.Handle("/v1/managed/referrals/{referral}/open", h.Gate.Allow("", h.open)).Methods("POST")
+	r.Handle("/v1/managed/recalls/{recall}/answer", h.Gate.Allow("", h.answer)).Methods("POST")
 	r.Handle("/v1/managed/consents", h.Gate.Allow(partners.ConsentsWrite, h.record)).Methods("POST")
 	r.Handle("/v1/managed/nevers", h.Gate.Allow(partners.ConsentsWrite, h.never)).Methods("POST")
 	r.Handle("/v1/managed/nevers/{never}/lift", h.Gate.Allow(partners.ConsentsWrite, h.lift)).Methods("POST")

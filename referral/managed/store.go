@@ -14,6 +14,7 @@ import (
 
 	"handover/audit"
 	"handover/consent"
+	"handover/internal/ids"
 	"handover/internal/pg"
 	"handover/keys"
 	"handover/partners"
@@ -46,6 +47,7 @@ type look struct {
 	basis    *consent.Basis
 	never    *consent.NeverSaid
 	override *consent.OverrideSaid
+	recall   *referral.Recall
 }
 
 // asked says what to look for besides the keys that the hub holds.
@@ -53,13 +55,14 @@ type asked struct {
 	packet   string      // an id of a packet
 	referral string      // whose parties are wanted
 	consent  string      // a record's id
+	recall   string      // id of what the agency is asked
 	never    string      // id of what is never to be shared
 	override string      // an override's id
 	to       partners.ID // whose encryption keys are wanted
 }
 
 func (d *Desk) look(ctx context.Context, c partners.Caller, a asked) (look, error) {
-	l := look{ring: &partners.Ring{}, filed: &referral.Filed{}, parties: &referral.Parties{}, basis: &consent.Basis{}, never: &consent.NeverSaid{}, override: &consent.OverrideSaid{}}
+	l := look{ring: &partners.Ring{}, filed: &referral.Filed{}, parties: &referral.Parties{}, basis: &consent.Basis{}, never: &consent.NeverSaid{}, override: &consent.OverrideSaid{}, recall: &referral.Recall{}}
 	var b pgx.Batch
 	pg.Bind(&b, string(c.Partner()))
 	b.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&l.now) })
@@ -78,6 +81,9 @@ func (d *Desk) look(ctx context.Context, c partners.Caller, a asked) (look, erro
 	}
 	if a.override != "" {
 		l.override = consent.QueueOverrideSaid(&b, a.override)
+	}
+	if ids.IsUUID(a.recall) {
+		l.recall = referral.QueueRecall(&b, a.recall)
 	}
 	if a.to.Valid() {
 		l.ring = d.Partners.QueueKeys(&b, a.to, nil, []partners.ID{a.to})
