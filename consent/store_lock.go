@@ -12,7 +12,8 @@ const grantColumns = `c.id::text, c.recorder, c.subject, c.agreement, c.purpose,
 
 // Lock queues the reading of records, with their state rows locked FOR SHARE, into
 // the transaction that batch runs in. Row-level security hides a record from a
-// partner that neither made it nor is named in it: to her it is not there.
+// partner that neither made it nor is named in it: to her it is not there. Of a chain the
+// oldest is locked first, as a later record locks it, or the two could wait for each other.
 //
 // The later records of their chains are read, and locked, by a statement of their own: a
 // statement sees what was committed when it began, and the first may have waited for a
@@ -22,7 +23,7 @@ func Lock(batch *pgx.Batch, ids ...string) *Grants {
 	batch.Queue(`
 		SELECT `+grantColumns+`, c.id::text
 		FROM consent c JOIN consent_state s ON s.id = c.id
-		WHERE c.id = ANY ($1::text[]::uuid[]) FOR SHARE OF s`, ids).Query(func(rows pgx.Rows) error {
+		WHERE c.id = ANY ($1::text[]::uuid[]) ORDER BY c.chain, c.place FOR SHARE OF s`, ids).Query(func(rows pgx.Rows) error {
 		return scanGrants(rows, func(g Grant, of string) { all.byID[of] = &g })
 	})
 	batch.Queue(`

@@ -5,13 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/anishathalye/porcupine"
 	"github.com/google/uuid"
 
 	"handover/consent/record"
 	"handover/internal/hubtest"
 	"handover/partners"
-	"handover/referral/packet"
 )
 
 // TestWhatIsNeverToBeSharedIsNot: whatever she agreed to, nothing about her goes to whom she
@@ -136,73 +134,5 @@ func TestWhoMayRecordAndLiftWhat(t *testing.T) {
 		if row.answer.Problem().Code != row.code {
 			t.Errorf("%s: %d %s, want %s", name, row.answer.Status, row.answer.Body, row.code)
 		}
-	}
-}
-
-// stopping is what she said and what was shared.
-type stopping struct {
-	stopped bool
-	shared  int
-}
-
-// stoppings is the specification of a never: something is shared exactly if it has not been
-// recorded yet.
-func stoppings() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return stopping{} },
-		Step: func(s, in, out any) (bool, any) {
-			now := s.(stopping)
-			switch in {
-			case "never":
-				return out == "ok", stopping{true, now.shared}
-			case "count":
-				return out == now.shared, now
-			}
-			if now.stopped {
-				return out == "not-covered", now
-			}
-			return out == "ok", stopping{false, now.shared + 1}
-		},
-	}
-}
-
-// TestOnceANeverIsRecordedNothingPassesIt sends while it is recorded, and counts what was
-// shared before and after.
-func TestOnceANeverIsRecordedNothingPassesIt(t *testing.T) {
-	t.Parallel()
-	h := hubtest.New(t)
-	p := h.Pair(t, partners.Housing)
-	sender := p.From.Caller(t)
-	outcomes := map[any]int{}
-	for range histories() / 2 {
-		c := p.From.Record(t, hubtest.Subject(), p.Named())
-		send := func() operation {
-			u, err := packet.Read(p.From.Request(p.To, p.Service, c, "need").Seal(t).Body)
-			do(t, err)
-			return operation{"send", func() any {
-				_, err := h.Referrals.Receive(t.Context(), sender, u, "")
-				return code(err)
-			}}
-		}
-		count := operation{"count", func() any {
-			return hubtest.Value[int](t, h, `SELECT count(*)::int FROM packet WHERE consent = $1`, c.ID)
-		}}
-		token, err := record.NeverClaims{Hub: hubtest.Issuer, Issuer: string(p.From.ID), ID: uuid.Must(uuid.NewV7()).String(),
-			IssuedAt: h.Now().Unix(), Subjects: []string{c.Subject}, Recipients: []string{string(p.To.ID)}}.Sign(p.From.Signing.Signer())
-		do(t, err)
-		never := operation{"never", func() any {
-			_, err := h.Consents.Never(t.Context(), sender, token)
-			return code(err)
-		}}
-		history := run([]operation{send(), send()}, []operation{send(), send()}, []operation{count, never, count})
-		if !porcupine.CheckOperations(stoppings(), history) {
-			t.Fatalf("no order of these explains what each saw:\n%+v", history)
-		}
-		for _, op := range history {
-			outcomes[op.Output]++
-		}
-	}
-	if outcomes["ok"] == 0 || outcomes["not-covered"] == 0 {
-		t.Errorf("it never fell among the others: %v", outcomes)
 	}
 }

@@ -201,6 +201,7 @@ func (s *Store) look(group []*arrival) *look {
 	l.keys = s.partners.QueueKeys(l.batch, partners.ID(l.issuer), kids, addressed)
 	if len(bases) > 0 {
 		l.terms = s.partners.LockTerms(l.batch, partners.ID(l.issuer), asked...)
+		l.onward = queueOnward(l.batch, group)
 		l.grants = lockBases(l.batch, bases...)
 	}
 	if first.Event != packet.Request {
@@ -211,7 +212,6 @@ func (s *Store) look(group []*arrival) *look {
 		}
 	}
 	l.parts = queueUploads(l.batch, l.issuer, group)
-	l.onward = queueOnward(l.batch, group)
 	// Last, because it is decided first: whoever has waited for the lock behind the same
 	// bytes must find them stored, not be told that the referral has moved.
 	l.before = queueStored(l.batch, l.issuer, jtis, &l.now)

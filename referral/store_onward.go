@@ -25,20 +25,29 @@ type onward struct {
 
 // queueOnward queues the reading of the referrals that the group continues, with the record
 // of each locked FOR SHARE, so that no later record can say "to nobody else" until this
-// transaction has ended.
+// transaction has ended. What the requests rest on is locked with them, the oldest record of a
+// chain first, as a later record locks it: two records of one chain locked one after the other
+// could be the wrong way round, and the two would wait for each other.
 func queueOnward(b *pgx.Batch, group []*arrival) onwards {
 	found := onwards{}
-	var from []string
+	var from, on []string
 	for _, a := range group {
-		if id := a.claims().OnwardFrom; id != "" {
-			from = append(from, id)
+		c := a.claims()
+		if c.OnwardFrom != "" {
+			from = append(from, c.OnwardFrom)
+		}
+		if c.Basis != nil && c.Basis.Consent != "" {
+			on = append(on, c.Basis.Consent)
 		}
 	}
 	if len(from) == 0 {
 		return found
 	}
 	const record = `referral r JOIN packet p ON p.referral = r.seq AND p.digest = r.id JOIN consent_state s ON s.id = p.consent`
-	b.Queue(`SELECT s.id FROM `+record+` WHERE r.id = ANY ($1) FOR SHARE OF s`, from)
+	b.Queue(`
+		SELECT s.id FROM consent c JOIN consent_state s ON s.id = c.id
+		WHERE c.id = ANY (ARRAY(SELECT s.id FROM `+record+` WHERE r.id = ANY ($1)) || $2::text[]::uuid[])
+		ORDER BY c.chain, c.place FOR SHARE OF s`, from, on)
 	// A statement of its own: the one before may have waited for a later record.
 	b.Queue(`
 		SELECT r.id, r.recipient, c.given_at, 1 + s.successors = count(n.id), array_agg(n.onward)
