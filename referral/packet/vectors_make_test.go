@@ -74,6 +74,8 @@ func accepted(t testing.TB) []made {
 	anonymous.Act = ""
 	edge := claimsOf("accept")
 	edge.IssuedAt, edge.Expires = now.Unix()+60, now.Unix()+60+90*24*60*60
+	byHub := claimsOf("withdraw")
+	byHub.Issuer, byHub.Act, byHub.Reason = hub, "", "consent-withdrawn"
 	old := claimsOf("accept")
 	old.IssuedAt, old.Expires = now.Unix()-24*60*60, now.Unix()+1
 	all := []made{
@@ -95,6 +97,7 @@ func accepted(t testing.TB) []made {
 		ok(t, "complete", "Completed, with a coded outcome and a sealed note.", withBasis("complete"), note, ec, recipientX25519(), none),
 		ok(t, "fail", "Ended without its outcome, with a coded reason.", claimsOf("fail"), nil, ed, none, none),
 		ok(t, "withdraw", "Taken back by its sender, with a coded reason.", claimsOf("withdraw"), nil, ec, none, none),
+		ok(t, "withdraw-by-hub", "Cancelled by the hub itself, since she withdrew her consent: all that it may sign.", byHub, nil, ed, none, none),
 		ok(t, "message", "A note between workers.", withBasis("message"), note, ed, recipientX25519(), none),
 		ok(t, "time-latest", "iat 60 s ahead of the clock, exp 90 days after iat: the last that is accepted.", edge, nil, ed, none, none),
 		ok(t, "time-earliest", "iat 24 h ago, exp one second away: the first that is accepted.", old, nil, ec, none, none),
@@ -220,6 +223,26 @@ func misclaimed(t testing.TB) []made {
 	}
 	wrong := func(claimed string, event packet.Event, what, why string, value any) {
 		all = append(all, claim(claimed, what, why, honest(t, event).with(claimed, value)))
+	}
+	for _, h := range []struct {
+		claim, what, why string
+		event            packet.Event
+		change           members
+	}{
+		{"event", "by-hub-accept", "A hub accepts in nobody's place.", "accept", members{"act": nil}},
+		{"event", "by-hub-decline", "A hub declines in nobody's place.", "decline", members{"act": nil}},
+		{"reason", "by-hub", "A hub ends a referral for one reason only: she withdrew her consent.", "withdraw", members{"act": nil, "reason": "sent-in-error"}},
+		{"act", "by-hub", "No worker takes the hub's step.", "withdraw", members{"reason": "consent-withdrawn"}},
+		{"sections", "by-hub", "The hub has no word about her.", "withdraw", members{"act": nil, "reason": "consent-withdrawn", "basis": basisOf(),
+			"sections": members{"note": members{"ct": ids.Digest("c"), "pt": ids.Digest("p")}}}},
+		{"basis", "by-hub", "The hub's step carries nothing, so it rests on nothing.", "withdraw", members{"act": nil, "reason": "consent-withdrawn", "basis": basisOf()}},
+		{"iss", "another-hub", "No hub but the one that is named takes a step of its own.", "withdraw", members{"act": nil, "reason": "consent-withdrawn", "iss": "https://other.example"}},
+	} {
+		m := honest(t, h.event).with("iss", hub)
+		for name, value := range h.change {
+			m = m.with(name, value)
+		}
+		all = append(all, claim(h.claim, h.what, h.why, m))
 	}
 	wrong("re", "request", "foreign", "A request opens a referral, so it names none.", ids.Digest("x"))
 	wrong("prev", "request", "foreign", "A request is the first of its chain.", ids.Digest("x"))
