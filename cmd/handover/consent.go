@@ -17,7 +17,9 @@ func (a *app) consentCommand() *cobra.Command {
 			Use:   "withdraw ID",
 			Short: "Record that she takes a consent back",
 			Long: `Record that she takes a consent back. She needs no reason. When it is done, nothing
-more can be shared on that consent; what was opened before, its reader has.`,
+more can be shared on that consent. What nobody has opened is destroyed, what nobody has
+accepted is cancelled, and whoever has opened something is asked whether it is deleted:
+handover consent holders ID shows the answers.`,
 			Args: cobra.ExactArgs(1),
 			RunE: a.does(func(cmd *cobra.Command, args []string) error {
 				p, c, err := a.client(cmd.Context())

@@ -70,6 +70,7 @@ func (a *app) watch(ctx context.Context, w watching) error {
 	if err != nil {
 		return err
 	}
+	a.remindOfRecalls(ctx, c)
 	r := &watcher{app: a, client: c, watching: w, left: w.count, path: filepath.Join(p.Dir(), toldFile)}
 	if r.seen, err = readTold(r.path); err != nil {
 		return err
