@@ -83,7 +83,7 @@ func (h *victim) takeIn(t *testing.T, r running, id string) *heldByHub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begun, err := system.BeginSignIn(ctx, "http://127.0.0.1:4711/callback", "referrals:send", "referrals:receive", "consents:write")
+	begun, err := system.BeginSignIn(ctx, "http://127.0.0.1:4711/callback", "referrals:send", "referrals:receive", "consents:write", "consents:override")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,8 +177,8 @@ func (p *heldByHub) post(t *testing.T, address string, v any, status int) []byte
 }
 
 // passOnByTheHub has an agency refer somebody to the one whose keys the hub holds; the hub
-// opens what was sealed, and seals and signs the answer, for its person.
-func (h *victim) passOnByTheHub(t *testing.T, r running) {
+// opens what was sealed, and seals and signs the answer, for its person, who is returned.
+func (h *victim) passOnByTheHub(t *testing.T, r running) *heldByHub {
 	t.Helper()
 	ctx := t.Context()
 	p := h.takeIn(t, r, "memory-managed")
@@ -204,6 +204,7 @@ func (h *victim) passOnByTheHub(t *testing.T, r running) {
 	}
 	p.post(t, at+"/events", map[string]any{"jti": uuid.Must(uuid.NewV7()).String(), "event": "accept", "prev": sent.Referral,
 		"consent": consent.ID, "sections": map[string]any{"note": map[string]any{"text": hubsName}}}, http.StatusCreated)
+	return p
 }
 
 // heldKeys are the private encryption keys that the hub holds for agencies. They and what
