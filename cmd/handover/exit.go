@@ -168,7 +168,7 @@ func remedies() map[string]string {
 	look := "handover show ID, then decide again"
 	return map[string]string{
 		"unauthenticated": doctor, "invalid_client": doctor, "invalid_dpop_proof": doctor, "insufficient-scope": doctor,
-		"no-consent": ask, "not-covered": ask, "consent-expired": ask,
+		"no-consent": ask, "not-covered": ask, "consent-expired": "ask her; if she still agrees: handover consent renew ID",
 		"onward-not-allowed": ask, "authority-not-chosen": "send it to the authority that she chose: handover consent show ID",
 		"consent-review-awaited": "ask a manager: handover consent review ID",
 		"gate-not-passable":      ask,
@@ -179,6 +179,8 @@ func remedies() map[string]string {
 		"second-person-needed":   "ask another manager",
 		"manager-needed":         "ask a manager",
 		"consent-superseded":     "handover consent show ID, and supersede the newest",
+		"consent-of-another":     "handover consent show ID, which names the subject of the earlier record",
+		"consent-conflict":       "record it without --id",
 		"consent-withdrawn":      "ask her; if she agrees again: handover consent new",
 		"consent-not-found":      "check the id: handover consent new printed it, and receipts/ in the profile has it",
 		"never-not-found":        "handover never list",
