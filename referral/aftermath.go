@@ -41,8 +41,12 @@ func NewAftermath(referrals *Store, k keys.Store, logger *slog.Logger) *Aftermat
 	return &Aftermath{Referrals: referrals, Keys: k, Logger: logger, kick: make(chan struct{}, 1)}
 }
 
-// aftermathPoll is how often withdrawals that another hub took are looked for.
-const aftermathPoll = time.Second
+// aftermathPoll is how often withdrawals that another hub took are looked for, aftermathPause
+// how long is waited when something failed.
+const (
+	aftermathPoll  = time.Second
+	aftermathPause = 10 * time.Second
+)
 
 // Kick has the worker look at once. It never waits.
 func (a *Aftermath) Kick() {
@@ -55,16 +59,16 @@ func (a *Aftermath) Kick() {
 // Run works until ctx ends. What fails is tried again: a key store that is away, a database
 // that restarts, must not leave a withdrawal without what follows from it.
 func (a *Aftermath) Run(ctx context.Context) error {
-	tick := time.NewTicker(aftermathPoll)
-	defer tick.Stop()
 	for {
+		pause := aftermathPoll
 		if err := a.Round(ctx); err != nil && ctx.Err() == nil {
 			a.Logger.ErrorContext(ctx, "following a withdrawal failed", "error", err)
+			pause = aftermathPause
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-a.kick:
 		}
 	}

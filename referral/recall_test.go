@@ -311,3 +311,23 @@ func TestTheEndOfAConsentCancelsNothingAndARenewalLetsItGoOn(t *testing.T) {
 	}
 	refusedWith(t, "a state that is none", p.From.Get(t, "/v1/recalls?state=all"), http.StatusBadRequest, "recall-query-invalid")
 }
+
+// TestWhoReadsHerOwnCopiesIsNotAskedAndWhoReadsTheOthersWordsIs: what a sender sealed to
+// itself is its own; what the recipient wrote to it about her it holds like anybody.
+func TestWhoReadsHerOwnCopiesIsNotAskedAndWhoReadsTheOthersWordsIs(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.BoroughOutreach)
+	copies, words := tell(t, p, referral.Accepted), tell(t, p, referral.Requested)
+	opened(t, p.From, copies.sent.Digest, "", "need")
+	note := words.Step(t, p.To, packet.Message, words.sent.Digest, words.sent.Digest)
+	opened(t, p.From, words.sent.Digest, note.Digest, "note")
+	copies.takeBack(t, h)
+	words.takeBack(t, h)
+	if left := copies.left(t, h); left["recalls"] != "does-help-go-on/"+string(p.From.ID)+"/" {
+		t.Errorf("of her own copies: %s", left["recalls"])
+	}
+	if left := words.left(t, h); left["recalls"] != "still-held/"+string(p.From.ID)+"/note" {
+		t.Errorf("of what the recipient wrote: %s", left["recalls"])
+	}
+}
