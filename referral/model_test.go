@@ -64,6 +64,7 @@ type passage struct {
 	said                   *word    // that it rests on,
 	over                   *warrant // or the override
 	misbound               bool     // it names the digest of another
+	step                   bool     // it is a later step of a referral; its area is that of the request
 	continues              *passage // the request that it goes on from
 }
 
@@ -151,7 +152,8 @@ func (s *word) short(p passage) (rules []string) {
 		// or anybody of a category could send on what a woman told one of them.
 		{"sender", s.recorder != p.from.id && !slices.Contains(s.names, p.from.id)},
 		{"recipient", !s.namesRecipient(p.to)},
-		{"onward", s.recorder != p.from.id && s.onward != "named"},
+		// Who relies on another's record sends her story on, unless she answers that one.
+		{"onward", s.recorder != p.from.id && s.onward != "named" && !(p.step && s.recorder == p.to.id)},
 		// She chooses the authority (Housing Act 1996 s213B(3)).
 		{"authority", s.authority != "" && s.authority != p.area},
 		{"withheld", slices.ContainsFunc(p.classes, func(c string) bool { return slices.Contains(s.withheld, c) })},

@@ -1,11 +1,13 @@
 package referral_test
 
 import (
+	"net/http"
 	"testing"
 
 	"handover/consent/record"
 	"handover/internal/hubtest"
 	"handover/partners"
+	"handover/referral/packet"
 )
 
 // relay is a referral from one agency to a second, and a third that it may travel on to.
@@ -122,5 +124,32 @@ func TestALaterNoEndsTravellingOn(t *testing.T) {
 	later(t, r.pair.From, second, func(c *record.Claims) { c.Onward, c.Recipients = "named", []string{string(r.third.ID)} })
 	if got := r.passes(t, r.pair.To, r.fresh(t, r.pair.To, true), referral); got != "onward-not-allowed" {
 		t.Errorf("named no more: %q", got)
+	}
+}
+
+// Nor by a step of another referral: who passes on what she told somebody else in an answer
+// sends it on as much as who opens a referral with it. Who received it answers whom she told.
+func TestNothingTravelsOnByAStepOfAnotherReferral(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t)
+	second := r.pair.To
+	r.hub.Agree(t, r.third, second)
+	for onward, want := range map[string]string{"none": "onward-not-allowed", "ask-each-time": "onward-not-allowed", "named": ""} {
+		said, referral := r.said(t, onward)
+		own := second.Record(t, said.Subject, []string{string(r.third.ID), string(second.ID)}, func(c *record.Claims) { c.Sections = []string{"need", "note"} })
+		request := second.Request(r.third, r.service, own, "need").Seal(t)
+		second.Sent(t, request)
+		receive := r.third.Event(second, packet.Receive, request.Digest, request.Digest).Seal(t)
+		r.third.Sent(t, receive)
+		ask := r.third.Event(second, packet.Ask, request.Digest, receive.Digest).With(own, "note").Seal(t)
+		r.third.Sent(t, ask)
+		answer := second.Event(r.third, packet.Answer, request.Digest, ask.Digest).With(said, "note", "risk").Seal(t)
+		if got := second.Send(t, answer).Problem().Code; got != want {
+			t.Errorf("onward %s, in an answer: %q, want %q", onward, got, want)
+		}
+		note := second.Event(r.pair.From, packet.Message, referral, referral).With(said, "note").Seal(t)
+		if a := second.Send(t, note); a.Status != http.StatusCreated {
+			t.Errorf("onward %s, to whom she told it: %d %s", onward, a.Status, a.Body)
+		}
 	}
 }

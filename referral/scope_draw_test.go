@@ -23,6 +23,7 @@ type game struct {
 	warrants      []*warrant
 	sent          []*parcel // requests of the sender that were stored
 	earlier       []*parcel // requests of the third
+	written       []*parcel // notes, either way
 	refused       []*parcel
 
 	agreements map[*deal]string

@@ -35,7 +35,7 @@ func (g *game) look() {
 		for _, path := range paths {
 			g.holds(reader, by.Get(g.t, path))
 		}
-		for _, p := range slices.Concat(g.sent, g.earlier) {
+		for _, p := range slices.Concat(g.sent, g.earlier, g.written) {
 			g.lookInto(by, p)
 		}
 	}
@@ -44,7 +44,7 @@ func (g *game) look() {
 // lookInto asks for a section and for a chunk of a packet over the wire, whoever it is.
 func (g *game) lookInto(by *hubtest.Agency, p *parcel) {
 	name := pick(g.rt, "which section", slices.Sorted(maps.Keys(p.class))...)
-	a := by.Open(g.t, p.sealed.Digest, "", name)
+	a := by.Open(g.t, p.at, p.sealed.Digest, name)
 	var chunk hubtest.Answer
 	if p.chunk != "" {
 		chunk = by.Chunk(g.t, p.sealed.Digest, "attachment-1", 0)
@@ -90,7 +90,7 @@ func (g *game) holds(reader string, a hubtest.Answer, allowed ...string) {
 		}
 		g.seen["texts looked for in answers"]++
 	}
-	for _, p := range slices.Concat(g.sent, g.earlier, g.refused) {
+	for _, p := range slices.Concat(g.sent, g.earlier, g.written, g.refused) {
 		for _, jwe := range p.sealed.Sections {
 			look("a section", jwe)
 		}

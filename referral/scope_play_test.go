@@ -1,18 +1,14 @@
 package referral_test
 
 import (
-	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
-	"time"
 
 	"pgregory.net/rapid"
 
 	"handover/consent/record"
 	"handover/internal/hubtest"
 	"handover/internal/ids"
-	"handover/partners"
 	"handover/referral"
 	"handover/referral/packet"
 )
@@ -20,262 +16,11 @@ import (
 // parcel is a packet that was stored, and what class each of its sections is.
 type parcel struct {
 	passage
+	at     string // the referral
 	sealed hubtest.Sealed
 	class  map[string]string
 	chunk  string // of its attachment, if there is one,
 	given  bool   // and whether that was given out
-}
-
-// change lets one thing happen, of those that the case is about.
-func (g *game) change() {
-	happens := map[string]func(){
-		"later": g.supersede, "told": g.tell, "withdrawn": g.withdraw, "runs out": g.runOut, "review": g.review, "agreement": g.breakDeal,
-		"never": g.stopSharing, "lift": g.lift, "proposed": g.propose, "decided": g.decide, "ended": g.end, "a day": g.passDay, "earlier": g.sendEarlier,
-		"aftermath": func() { g.must(g.aftermath.Round(g.t.Context())) },
-	}
-	about := map[string][]string{
-		"said":      {"review", "review", "withdrawn", "runs out", "aftermath", "told"},
-		"later":     {"later", "later", "later", "later", "withdrawn", "runs out", "review"},
-		"override":  {"decided", "decided", "decided", "ended", "a day", "a day", "proposed"},
-		"agreement": {"agreement", "agreement", "told"},
-		"never":     {"never", "never", "lift"},
-		"packet":    {"earlier", "told"},
-		"relay":     {"earlier", "later", "later", "told"},
-		"anything":  slices.Sorted(maps.Keys(happens)),
-	}[g.theme]
-	happens[pick(g.rt, "what happens", about...)]()
-}
-
-// tell has her tell somebody something that stands beside what she said before.
-func (g *game) tell() { g.record(g.drawWord(pick(g.rt, "whom", theSender, theThird), "said"), nil) }
-
-// must ends the case at an error of what has to be possible.
-func (g *game) must(err error) {
-	if err != nil {
-		g.rt.Fatalf("%v\n%s", err, g.told())
-	}
-}
-
-// record has the recorder post what she said, in the place of an earlier record if there is one.
-func (g *game) record(s, before *word) {
-	by := g.agencies[s.recorder]
-	how := hubtest.Asked()
-	how.Coercion, how.Capacity = s.coercion, s.capacity
-	sealed := map[string]string{}
-	c := by.ConsentAsked(g.t, how, s.subject, s.names, func(c *record.Claims) {
-		c.Agreement, c.Purpose, c.Sections, c.Withheld, c.Onward = s.agreement, s.purpose, s.allowed, s.withheld, s.onward
-		c.GivenAt, c.ValidFrom, c.Expires = s.given.Unix(), s.starts.Unix(), s.ends.Unix()
-		if s.agreement != "agreed" && s.agreement != "refused" {
-			c.Method, c.Notice = "", record.Notice{}
-		}
-		if s.authority != "" {
-			c.Gate = record.Gate{Pathway: "duty-to-refer", Agreements: record.DutyAgreements().Codes(), Authority: s.authority}
-		}
-		if s.agreement == record.BestInterests {
-			jwe, err := record.SealText(c.Issuer, c.ID, "capacity", "assessed", by.Sealing.Public())
-			g.must(err)
-			sealed["capacity"], c.Sealed = jwe, map[string]string{"capacity": ids.Digest(jwe)}
-		}
-		if before != nil {
-			c.Supersedes = g.records[before].ID
-		}
-	})
-	var posted record.Posted
-	g.must(json.Unmarshal(c.Body, &posted))
-	posted.Sealed = sealed
-	body, err := json.Marshal(posted)
-	g.must(err)
-	_, err = g.hub.Consents.Record(g.t.Context(), g.callers[s.recorder], body)
-	g.must(err)
-	g.words, g.records[s] = append(g.words, s), c
-	for _, secret := range append(slices.Collect(maps.Values(sealed)), posted.Circumstances) {
-		g.secrets[secret] = s.recorder
-	}
-	if before != nil {
-		before.later = s
-	}
-}
-
-// supersede records another in the place of one that has no later one yet: mostly the newest.
-func (g *game) supersede() {
-	open := slices.DeleteFunc(slices.Clone(g.words), func(s *word) bool { return s.withdrawn || s.later != nil })
-	if len(open) == 0 {
-		return
-	}
-	before := pick(g.rt, "in the place of", open[len(open)-1], pick(g.rt, "or of", open...))
-	if g.theme == "relay" {
-		before = open[0] // the third's
-	}
-	s := g.drawWord(before.recorder, "later")
-	if g.theme == "relay" && pick(g.rt, "the sender is named no more", true, false) {
-		s.onward = "named"
-		s.names = slices.DeleteFunc(s.names, func(n string) bool { return n == theSender || n == "category:vawg-service" })
-	}
-	g.record(s, before)
-}
-
-// withdraw takes one record back: mostly the newest.
-func (g *game) withdraw() {
-	live := slices.DeleteFunc(slices.Clone(g.words), func(s *word) bool { return s.withdrawn })
-	if len(live) == 0 {
-		return
-	}
-	s := pick(g.rt, "taken back", live[len(live)-1], pick(g.rt, "or", live...))
-	by := s.recorder
-	if who := g.someone(); slices.Contains(s.names, who) && pick(g.rt, "to somebody else", true, false) {
-		by = who // as easy as giving: any partner that is named may record it
-	}
-	c := g.records[s]
-	_, err := g.hub.Consents.Withdraw(g.t.Context(), g.callers[by], c.ID, g.agencies[by].Withdrawal(g.t, c))
-	g.must(err)
-	s.withdrawn = true
-}
-
-func (g *game) runOut() {
-	s := pick(g.rt, "which runs out", g.words[len(g.words)-1], pick(g.rt, "or", g.words...))
-	if s.starts.Before(g.began) {
-		g.hub.Exec(g.t, `UPDATE consent SET expires_at = now() WHERE id = $1`, g.records[s].ID)
-		s.ends = g.hub.Now()
-	}
-}
-
-// review has a manager decide about a record that awaits it.
-func (g *game) review() {
-	for _, s := range slices.Backward(g.words) {
-		if (s.agreement == "agreed" || s.agreement == record.BestInterests) && s.doubtful() && s.review == "" && !s.withdrawn {
-			s.review = mostly(g.rt, "review", record.Approved, record.Refused)
-			c, by := g.records[s], g.managers[s.recorder]
-			token := g.agencies[s.recorder].Decision(g.t, by.ID, c.ID, c.Digest, s.review)
-			_, err := g.hub.Consents.ReviewConsent(g.t.Context(), by.Caller(g.t), c.ID, token)
-			g.must(err)
-			return
-		}
-	}
-}
-
-// deal makes the agreement that a passage needs, unless there was one: mostly a good one.
-func (g *game) deal(from, to string) {
-	if slices.ContainsFunc(g.deals, func(d *deal) bool { return d.from == from && d.to == to }) {
-		return
-	}
-	d := deal{from, to, allPurposes(), allSections(), g.began.Add(-time.Hour), g.began.Add(time.Hour)}
-	switch odd(g, "agreement", "agreement", "good", "narrow", "narrow", "purpose", "over", "coming", "none", "two halves") {
-	case "narrow":
-		d.sections = some(g.rt, "agreed", 8, allSections())
-	case "purpose":
-		d.purposes = []string{"outreach", "nrm"}
-	case "over":
-		d.ends = g.began.Add(-time.Second)
-	case "coming":
-		d.starts = g.began.Add(30 * time.Minute)
-	case "none":
-		return
-	case "two halves":
-		half := d
-		d.sections, half.sections = d.sections[:7], d.sections[7:]
-		g.agree(half)
-	}
-	g.agree(d)
-}
-
-func (g *game) agree(d deal) {
-	id := g.hub.Agree(g.t, g.agencies[d.from], g.agencies[d.to], func(a *partners.Agreement) {
-		a.Purposes, a.Sections, a.From, a.To = d.purposes, d.sections, d.starts, d.ends
-	})
-	g.deals, g.agreements[&d] = append(g.deals, &d), id
-}
-
-// breakDeal ends or narrows one agreement.
-func (g *game) breakDeal() {
-	if len(g.deals) == 0 {
-		return
-	}
-	d := pick(g.rt, "which agreement", g.deals...)
-	if pick(g.rt, "narrowed", true, false) {
-		d.sections = some(g.rt, "left", 8, d.sections)
-		g.hub.Exec(g.t, `UPDATE agreement SET sections = $2 WHERE id = $1`, g.agreements[d], d.sections)
-	} else if d.ends.After(g.hub.Now()) {
-		g.must(g.hub.Operator.EndAgreement(g.t.Context(), g.agreements[d]))
-		d.ends = g.hub.Now()
-	}
-}
-
-func (g *game) propose() {
-	o := g.drawWarrant()
-	by := g.workers[o.recorder]
-	made := g.agencies[o.recorder].Override(g.t, by.ID, g.agencies[o.recipient], o.subject, func(c *record.OverrideClaims) {
-		c.Purpose, c.Sections, c.Emergency = o.purpose, o.sections, o.emergency
-		c.ValidFrom, c.Expires, c.ReviewAt = o.starts.Unix(), o.ends.Unix(), o.ends.Unix()
-		c.Gate = record.Gate{Pathway: record.PathwaysFor(o.purpose)[0]}
-	})
-	_, err := g.hub.Consents.Propose(g.t.Context(), by.Caller(g.t), made.Body)
-	g.must(err)
-	g.warrants, g.overrides[o] = append(g.warrants, o), made
-	if pick(g.rt, "decided at once", true, false) {
-		g.decide()
-	}
-}
-
-// undecided is the newest override that can still be decided.
-func (g *game) undecided() *warrant {
-	for _, o := range slices.Backward(g.warrants) {
-		if o.decision == "" && !o.ended {
-			return o
-		}
-	}
-	return nil
-}
-
-func (g *game) decide() {
-	o := g.undecided()
-	if o == nil {
-		return
-	}
-	o.decision, o.decided = pick(g.rt, "decision", record.Approved, record.Approved, record.Refused), g.hub.Now()
-	made, by := g.overrides[o], g.managers[o.recorder]
-	_, err := g.hub.Consents.Decide(g.t.Context(), by.Caller(g.t), made.ID,
-		g.agencies[o.recorder].Decision(g.t, by.ID, made.ID, made.Digest, o.decision))
-	g.must(err)
-}
-
-func (g *game) end() {
-	for _, o := range slices.Backward(g.warrants) {
-		if o.decision != record.Refused && !o.ended {
-			o.ended = true
-			made, by := g.overrides[o], g.managers[o.recorder]
-			_, err := g.hub.Consents.Review(g.t.Context(), by.Caller(g.t), made.ID, g.agencies[o.recorder].Review(g.t, by.ID, made, 0))
-			g.must(err)
-			return
-		}
-	}
-}
-
-// passDay lets a day pass since the last override was proposed, and has those that lapsed noticed.
-func (g *game) passDay() {
-	if len(g.warrants) == 0 {
-		return
-	}
-	o := g.warrants[len(g.warrants)-1]
-	o.proposed = o.proposed.Add(-24 * time.Hour)
-	g.hub.Exec(g.t, `UPDATE consent_override_state SET recorded_at = recorded_at - interval '24 hours' WHERE id = $1`, g.overrides[o].ID)
-	g.must(g.hub.Consents.Lapse(g.t.Context()))
-}
-
-// sendEarlier has the third send something to the sender, or to another, which she could go on from.
-func (g *game) sendEarlier() {
-	var said *word
-	for _, s := range g.words {
-		if s.recorder == theThird {
-			said = s
-		}
-	}
-	if said == nil {
-		said = g.drawWord(theThird, "said")
-		g.record(said, nil)
-	}
-	p := passage{from: g.of(theThird), to: g.of(mostly(g.rt, "earlier to", theSender, g.someone())), subject: said.subject, purpose: said.purpose,
-		area: hubtest.Area, said: said, classes: []string{"need"}}
-	g.send(p)
 }
 
 // send posts the passage as a request and holds the answer against the model.
@@ -286,16 +31,9 @@ func (g *game) send(p passage) {
 	for _, c := range p.classes {
 		parcel.class[c] = c
 	}
-	basis := hubtest.Consent{Claims: record.Claims{Subject: p.subject, Purpose: p.purpose}}
-	d := from.Request(to, g.services[p.to.id], basis, p.classes...)
-	if d.Area = p.area; p.over != nil {
-		d.Basis = &packet.Basis{Override: g.overrides[p.over].ID, Digest: g.overrides[p.over].Digest}
-	} else {
-		d.Basis = &packet.Basis{Consent: g.records[p.said].ID, Digest: g.records[p.said].Digest}
-	}
-	if p.misbound {
-		d.Basis.Digest = ids.Digest("another")
-	}
+	about := hubtest.Consent{Claims: record.Claims{Subject: p.subject, Purpose: p.purpose}}
+	d := from.Request(to, g.services[p.to.id], about, p.classes...)
+	d.Area, d.Basis = p.area, g.basis(p)
 	if p.continues != nil {
 		d.OnwardFrom = g.digestOf(p.continues)
 	}
@@ -303,21 +41,59 @@ func (g *game) send(p passage) {
 		d = g.attach(d, parcel)
 	}
 	parcel.sealed = d.Seal(g.t)
-	u, err := packet.Read(parcel.sealed.Body)
-	g.must(err)
-	_, err = g.hub.Referrals.Receive(g.t.Context(), g.callers[p.from.id], u, "")
-	what := "send"
+	parcel.at = parcel.sealed.Digest
+	what, kept := "send", &g.sent
 	if p.from.id == theThird {
-		what = "earlier"
+		what, kept = "earlier", &g.earlier
 	}
-	switch stored := g.judged(what, parcel.passage, err); {
-	case !stored:
-		g.refused = append(g.refused, parcel)
-	case p.from.id == theThird:
-		g.earlier = append(g.earlier, parcel)
-	default:
-		g.sent = append(g.sent, parcel)
+	g.post(what, parcel, "", kept)
+}
+
+// basis is what a packet of the passage rests on.
+func (g *game) basis(p passage) *packet.Basis {
+	b := &packet.Basis{}
+	if p.over != nil {
+		b.Override, b.Digest = g.overrides[p.over].ID, g.overrides[p.over].Digest
+	} else {
+		b.Consent, b.Digest = g.records[p.said].ID, g.records[p.said].Digest
 	}
+	if p.misbound {
+		b.Digest = ids.Digest("another")
+	}
+	return b
+}
+
+// post posts a packet, holds the answer against the model, and keeps what was stored.
+func (g *game) post(what string, p *parcel, re string, kept *[]*parcel) {
+	u, err := packet.Read(p.sealed.Body)
+	g.must(err)
+	_, err = g.hub.Referrals.Receive(g.t.Context(), g.callers[p.from.id], u, re)
+	if !g.judged(what, p.passage, err) {
+		kept = &g.refused
+	}
+	*kept = append(*kept, p)
+}
+
+// write has one side of an open referral write a note to the other, which rests on what the
+// request did or on something else.
+func (g *game) write(about *parcel) {
+	var head, state string
+	g.must(g.hub.DB.Owner.QueryRow(g.t.Context(), `SELECT head, state FROM referral WHERE id = $1`, about.at).Scan(&head, &state))
+	if referral.State(state).Final() {
+		return
+	}
+	p := passage{from: about.to, to: about.from, step: true, subject: about.subject, purpose: about.purpose, area: about.area,
+		classes: []string{"note"}, said: about.said, over: about.over}
+	if pick(g.rt, "the sender writes", true, false) {
+		p.from, p.to = p.to, p.from
+	}
+	if p.said == nil && pick(g.rt, "on a record", true, false) || pick(g.rt, "on another record", false, false, true) {
+		p.said, p.over = pick(g.rt, "which record", g.words...), nil
+	}
+	g.deal(p.from.id, p.to.id)
+	d := g.agencies[p.from.id].Event(g.agencies[p.to.id], packet.Message, about.at, head).With(hubtest.Consent{}, "note")
+	d.Basis = g.basis(p)
+	g.post("write", &parcel{passage: p, at: about.at, sealed: d.Seal(g.t), class: map[string]string{"note": "note"}}, about.at, &g.written)
 }
 
 // digestOf is the id of the referral that a passage opened.
@@ -345,7 +121,8 @@ func (g *game) attach(d hubtest.Draft, p *parcel) hubtest.Draft {
 func (g *game) open(p *parcel) {
 	names := slices.Sorted(maps.Keys(p.class))
 	asked := rapid.SliceOfNDistinct(rapid.SampledFrom(names), 1, len(names), rapid.ID).Draw(g.rt, "asked for")
-	got, _, err := g.hub.Referrals.Open(g.t.Context(), g.callers[p.to.id], p.sealed.Digest, referral.Opening{Sections: asked, Reason: "triage"})
+	got, _, err := g.hub.Referrals.Open(g.t.Context(), g.callers[p.to.id], p.at,
+		referral.Opening{Envelope: p.sealed.Digest, Sections: asked, Reason: "triage"})
 	want := map[string]string{}
 	if g.judged("open", p.asking(asked), err) {
 		for _, name := range asked {
@@ -367,31 +144,4 @@ func (p *parcel) asking(names []string) passage {
 		out.classes = append(out.classes, p.class[name])
 	}
 	return out
-}
-
-// stopSharing has somebody record with whom nothing about her is ever to be shared.
-func (g *game) stopSharing() {
-	to := g.of(g.someone())
-	if len(g.sent) > 0 && pick(g.rt, "one who has received", true, true, false) {
-		to = g.sent[len(g.sent)-1].to
-	}
-	by := pick(g.rt, "recorded by", theSender, theThird, g.someone())
-	n := &stop{subjects: odd(g, "never", "about", []string{g.subject}, []string{g.subject, g.like}, []string{g.like}),
-		names: []string{pick(g.rt, "never with", to.id, "category:"+to.category)}}
-	id, digest := g.agencies[by].Never(g.t, n.subjects, n.names...)
-	g.stops, g.nevers[n] = append(g.stops, n), told{by, id, digest}
-}
-
-// lift has its recorder lift the newest that still stops something.
-func (g *game) lift() {
-	for _, n := range slices.Backward(g.stops) {
-		if !n.lifted {
-			n.lifted = true
-			is := g.nevers[n]
-			if a := g.agencies[is.by].Lift(g.t, is.id, is.digest); a.Status != http.StatusCreated {
-				g.rt.Fatalf("lifting: %d %s", a.Status, a.Body)
-			}
-			return
-		}
-	}
 }

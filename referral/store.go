@@ -318,13 +318,13 @@ func askedFor(c packet.Claims) partners.Asked {
 // judge decides whether the packet may be stored, and returns the state that the
 // referral is in afterwards.
 func judge(l *look, c partners.Caller, p packet.Opened) (State, error) {
-	subject, purpose, to := p.Subject, p.Purpose, Requested
+	subject, purpose, area, to := p.Subject, p.Purpose, p.Area, Requested
 	if l.row != nil {
 		var err error
 		if to, err = l.row.step(c, p); err != nil {
 			return "", err
 		}
-		subject, purpose = l.row.subject, l.row.purpose
+		subject, purpose, area = l.row.subject, l.row.purpose, l.row.area
 	}
 	if p.Event == packet.Redirect {
 		if err := l.better.Takes(purpose, l.row.area, partners.ID(l.row.sender), partners.ID(l.row.recipient)); err != nil {
@@ -341,7 +341,7 @@ func judge(l *look, c partners.Caller, p packet.Opened) (State, error) {
 	}
 	err = covers(l.grants, *p.Basis, record.Passage{
 		Subject: subject, Purpose: purpose, Sender: p.Issuer, Recipient: p.Audience,
-		Category: string(terms.RecipientCategory()), Area: p.Area, Opens: p.Event == packet.Request, Classes: classes, Now: l.now,
+		Category: string(terms.RecipientCategory()), Area: area, Opens: p.Event == packet.Request, Classes: classes, Now: l.now,
 	})
 	if err != nil {
 		return "", err

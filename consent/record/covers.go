@@ -26,7 +26,7 @@ type Passage struct {
 	Sender    string // partner id
 	Recipient string // partner id
 	Category  string // the recipient's category
-	Area      string // GSS code of the authority asked for; "" where it opens no referral
+	Area      string // GSS code of the authority that the referral asks for
 	Opens     bool   // it opens a referral
 	Classes   []string
 	Now       time.Time
@@ -62,10 +62,11 @@ func (c Claims) Reaches(p Passage) error {
 		return ErrNotCovered
 	case !c.names(p.Recipient, p.Category):
 		return ErrNotCovered
-	case p.Opens && p.Sender != c.Issuer && c.Onward != "named":
-		// Or whoever received her story could send it on in her name.
+	case p.Sender != c.Issuer && c.Onward != "named" && (p.Opens || p.Recipient != c.Issuer):
+		// Or whoever received her story could send it on in her name: by a request, or by a
+		// step of another referral. Who received it answers who recorded it, and nobody else.
 		return ErrOnward
-	case p.Opens && c.Gate.Authority != "" && c.Gate.Authority != p.Area:
+	case c.Gate.Authority != "" && c.Gate.Authority != p.Area:
 		return ErrAuthority // she chooses the authority (Housing Act 1996 s213B(3)(b))
 	}
 	for _, class := range p.Classes {

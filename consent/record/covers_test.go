@@ -70,16 +70,24 @@ func TestCovers(t *testing.T) {
 		{"in another zone", func(_ *record.Claims, p *record.Passage) { p.Now = now.In(time.FixedZone("", 3600)) }, nil, ""},
 
 		{"a sender she named", func(c *record.Claims, p *record.Passage) {
-			c.Recipients = append(c.Recipients, "shelter")
+			c.Recipients, c.Onward = append(c.Recipients, "shelter"), "named"
 			p.Sender = "shelter"
 		}, nil, ""},
+		{"a sender she named, who is not to send it on", func(c *record.Claims, p *record.Passage) {
+			c.Recipients, c.Onward = append(c.Recipients, "shelter"), "ask-each-time"
+			p.Sender = "shelter"
+		}, record.ErrOnward, ""},
+		{"a request to the recorder, not to be sent on", func(c *record.Claims, p *record.Passage) {
+			c.Recipients, c.Onward = append(c.Recipients, "charity"), "none"
+			p.Sender, p.Recipient, p.Category, p.Opens = "borough", "charity", "vawg-service", true
+		}, record.ErrOnward, ""},
 		{"a sender she did not name", func(_ *record.Claims, p *record.Passage) { p.Sender = "shelter" }, record.ErrNotCovered, ""},
 		{"no sender", func(_ *record.Claims, p *record.Passage) { p.Sender = "" }, record.ErrNotCovered, ""},
 		{"the answer to the recorder, whom she did not name", func(_ *record.Claims, p *record.Passage) {
 			p.Sender, p.Recipient, p.Category = "borough", "charity", "vawg-service"
 		}, record.ErrNotCovered, ""},
 		{"the answer to the recorder, whom she named", func(c *record.Claims, p *record.Passage) {
-			c.Recipients = append(c.Recipients, "charity")
+			c.Recipients, c.Onward = append(c.Recipients, "charity"), "none"
 			p.Sender, p.Recipient, p.Category = "borough", "charity", "vawg-service"
 		}, nil, ""},
 
@@ -169,6 +177,7 @@ func TestCoversIsWhatSheSaid(t *testing.T) {
 		c := agreed()
 		c.Issuer = rapid.SampledFrom(names).Draw(r, "recorder")
 		c.Agreement = rapid.SampledFrom([]string{"agreed", "agreed", "agreed", "agreed", "refused"}).Draw(r, "agreement")
+		c.Onward = rapid.SampledFrom([]string{"named", "named", "named", "none"}).Draw(r, "onward")
 		c.Recipients = pick(r, "recipients", recipients, 3, len(recipients))
 		c.Sections, c.Withheld = pick(r, "sections", classes, 2, len(classes)), pick(r, "withheld", classes, 0, 1)
 		c.ValidFrom = now.Unix() + rapid.Int64Range(-3, 0).Draw(r, "from")
@@ -185,7 +194,7 @@ func TestCoversIsWhatSheSaid(t *testing.T) {
 			p.Now = now.Add(time.Duration(rapid.Int64Range(-1e9, 2e9).Draw(r, "now")))
 
 			inForce := !p.Now.Before(time.Unix(c.ValidFrom, 0)) && p.Now.Before(time.Unix(c.Expires, 0))
-			mayUse := p.Sender == c.Issuer || slices.Contains(c.Recipients, p.Sender)
+			mayUse := p.Sender == c.Issuer || slices.Contains(c.Recipients, p.Sender) && (c.Onward == "named" || p.Recipient == c.Issuer)
 			want := inForce && mayUse && c.Purpose == p.Purpose && c.Subject == p.Subject
 			for _, class := range p.Classes {
 				want = want && may[[2]string{p.Recipient, class}]
@@ -194,7 +203,7 @@ func TestCoversIsWhatSheSaid(t *testing.T) {
 			if (err == nil) != want {
 				r.Fatalf("she agreed: %v; covered: %v", want, err)
 			}
-			if err != nil && !errors.Is(err, record.ErrNotCovered) && !errors.Is(err, record.ErrExpired) {
+			if err != nil && !errors.Is(err, record.ErrNotCovered) && !errors.Is(err, record.ErrExpired) && !errors.Is(err, record.ErrOnward) {
 				r.Fatalf("refused with %v", err)
 			}
 			if errors.Is(err, record.ErrExpired) && inForce {
