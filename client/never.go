@@ -43,8 +43,8 @@ type StoredNever struct {
 }
 
 // RecordNever signs and records a never. When it returns without error, nothing about her
-// goes to any of the recipients any more. Codes of refusal: consent-claim, never-conflict,
-// consent-stale.
+// goes to any of the recipients any more. Codes of refusal: consent-claim, never-nobody,
+// never-conflict, consent-stale.
 func (c *Client) RecordNever(ctx context.Context, n Never) (RecordedNever, error) {
 	if err := c.signs(); err != nil {
 		return RecordedNever{}, err

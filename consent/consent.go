@@ -39,6 +39,8 @@ var (
 		"There is no such statement of yours, or not with this digest. Check the id.")
 	ErrNeverConflict = fault.New(fault.Conflict, "never-conflict", fault.Sender,
 		"A different statement with this id is stored already. Choose a new id and sign again.")
+	ErrNeverNobody = fault.New(fault.Unprocessable, "never-nobody", fault.Sender,
+		"A recipient is neither an agency of this exchange nor a kind of agency, so that naming it would stop nobody. Look the id up, or name its kind as category:NAME.")
 	ErrNeverLifted = fault.New(fault.Conflict, "never-lifted", fault.Sender,
 		"This was lifted before. If she wants it back, record it anew.")
 	ErrIssuer = fault.New(fault.Forbidden, "issuer-not-caller", fault.Sender,

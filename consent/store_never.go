@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,7 +53,7 @@ func (g *Grants) LockNevers(batch *pgx.Batch, on ...Reliance) {
 // Never records with whom nothing about her may ever be shared, or finds it recorded already.
 // When it returns, nothing is shared past it any more: it waits for whoever is about to.
 // Errors: the refusals of record.ParseNever and record.VerifyNever, ErrIssuer, ErrKey,
-// ErrNeverConflict, record.ErrStale.
+// ErrNeverConflict, ErrNeverNobody, record.ErrStale.
 func (s *Store) Never(ctx context.Context, c partners.Caller, token string) (audit.EntryID, error) {
 	stated, err := record.ParseNever(token)
 	if err != nil {
@@ -72,6 +73,7 @@ func (s *Store) Never(ctx context.Context, c partners.Caller, token string) (aud
 	read.Queue(fmt.Sprintf(neverLock, ``, `SELECT unnest($1::text[]) AS subject`), claims.Subjects)
 	read.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
 	ring := s.Partners.QueueKeys(read, c.Partner(), []string{stated.KeyID()}, nil)
+	known := queueRecipients(read, claims.Recipients)
 	queueNever(read, claims.ID, &stored, &entry)
 	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		if stored == stated.Digest() {
@@ -84,6 +86,9 @@ func (s *Store) Never(ctx context.Context, c partners.Caller, token string) (aud
 		if err != nil {
 			return nil, err
 		}
+		if slices.ContainsFunc(n.Recipients, known.lacks) {
+			return nil, ErrNeverNobody
+		}
 		write := &pgx.Batch{}
 		entry, err = queueInsertNever(write, c, n, now)
 		return write, err
@@ -92,6 +97,25 @@ func (s *Store) Never(ctx context.Context, c partners.Caller, token string) (aud
 		return audit.EntryID{}, ErrNeverConflict // another partner's, whom the caller cannot see
 	}
 	return entry, err
+}
+
+// queueRecipients queues the reading of the partners among those that a never names.
+func queueRecipients(b *pgx.Batch, recipients []string) categories {
+	named := make(record.Bases, len(recipients))
+	for i, r := range recipients {
+		named[i].Controller = r
+	}
+	return queueCategories(b, named)
+}
+
+// lacks reports whether a recipient is neither a partner nor a category. A consent that names
+// nobody gives nothing to anybody; a never that does would stop nobody, and somebody would
+// rely on it.
+func (c categories) lacks(recipient string) bool {
+	if name, ok := strings.CutPrefix(recipient, record.CategoryPrefix); ok {
+		return !partners.Category(name).Valid()
+	}
+	return c.of(recipient) == ""
 }
 
 func queueNever(b *pgx.Batch, id string, digest *string, entry *audit.EntryID) {
