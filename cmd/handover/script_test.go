@@ -29,6 +29,7 @@ import (
 //	let VAR PATH             take a member out of the JSON on the last stdout, as referrals.0.id
 //	tamper FILE MEMBER       change one character of a member of a JSON file
 //	until TEXT COMMAND…      run a command again until its stdout has the text
+//	joins, signs-in, aged    see script_people_test.go
 //	expired FILE             wait until the packet in a JSON file may not be opened any more
 func TestScripts(t *testing.T) {
 	if testing.Short() {
@@ -60,12 +61,15 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PORT", port)
 			e.Setenv("HUB", "http://localhost:"+port)
 			e.Setenv("HUB_PRIVATE_LISTEN", "off")
+			e.Setenv("HUB_RATE_TOKENS", "600") // each command asks for a token of its own
+			peopled(e)
 			e.Values[hubKey{}] = &hubProcess{}
 			e.Defer(func() { e.Values[hubKey{}].(*hubProcess).stop() })
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"starthub": startHub, "stophub": stopHub, "exits": exits, "until": until, "let": let, "tamper": tamper, "expired": expired,
+			"joins": joins, "signs-in": signsIn, "aged": aged,
 		},
 	})
 }
@@ -118,7 +122,7 @@ func startHub(ts *testscript.TestScript, _ bool, args []string) {
 	binary, err := lookPath(ts, "hub")
 	ts.Check(err)
 	cmd := exec.Command(binary, args...)
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "HUB_DIR", "PORT", "HUB_PRIVATE_LISTEN"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "HUB_DIR", "PORT", "HUB_PRIVATE_LISTEN", "HUB_RATE_TOKENS"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	out, err := cmd.StdoutPipe()
