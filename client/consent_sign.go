@@ -23,7 +23,7 @@ func (c *Client) SignConsent(o Consent) (RecordedConsent, error) {
 	}
 	out := RecordedConsent{ID: claims.ID, Subject: claims.Subject}
 	if o.How != (Circumstances{}) {
-		if err := o.How.Suit(claims.Agreement); err != nil {
+		if err := o.How.Suit(claims.Agreement, claims.Act); err != nil {
 			return RecordedConsent{}, local(err)
 		}
 		if out.Circumstances, claims.Circumstances, err = o.How.Text(); err != nil {

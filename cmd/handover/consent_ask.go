@@ -199,7 +199,7 @@ func (i *interview) rejected(err error) bool {
 
 // asks are the claims that a question can be put for.
 func (i *interview) asks() []string {
-	return []string{"agreement", "purpose", "recipients", "sections", "withheld", "given_at", "method", "notice",
+	return []string{"act", "agreement", "purpose", "recipients", "sections", "withheld", "given_at", "method", "notice",
 		"circumstances.seen_alone", "circumstances.coercion", "circumstances.interpreter", "circumstances.language", "circumstances.capacity",
 		"sealed.capacity", "basis.art6", "basis.ea_condition", "basis.provision", "basis.art9", "basis.art10", "basis.schedule1",
 		"basis.schedule1_18_reason", "basis.policy", "gate.pathway", "gate.agreements", "gate.authority", "onward", "expires_at", "review_at"}

@@ -85,6 +85,7 @@ func (d *draft) grants() bool {
 // missing names the flags without which what she said is not said in full.
 func (d *draft) missing() (flags []string) {
 	how := d.Circumstances
+	doubted := client.Circumstances{Coercion: cmp.Or(how.Coercion, "none"), Capacity: how.Capacity}
 	described := d.asked() || d.Agreement == record.BestInterests
 	for _, f := range []struct {
 		missing bool
@@ -102,6 +103,7 @@ func (d *draft) missing() (flags []string) {
 		{described && how.Interpreter == "", "--interpreter"},
 		{described && how.Capacity == "", "--capacity"},
 		{d.Agreement == record.BestInterests && d.Words["capacity"] == "", "--capacity-file"},
+		{d.Act == "" && d.grants() && how.Capacity != "" && doubted.NeedReview(cmp.Or(d.Agreement, "agreed")), "--worker"},
 		{d.Purpose == "duty-to-refer" && d.Agreement != "refused" && len(d.Gate.Agreements) == 0, "--agreement-to"},
 		{d.Purpose == "duty-to-refer" && d.Agreement != "refused" && d.Gate.Authority == "", "--authority"},
 	} {

@@ -50,7 +50,7 @@ func (i *interview) interpreter() *consentQuestion {
 	return &consentQuestion{claim: "circumstances.interpreter", text: "Who interpreted?", choices: record.Interpreters(), preset: "none",
 		take: func(answers []string) string {
 			how := client.Circumstances{Interpreter: answers[0]}
-			if i.d.Agreement == "agreed" && how.Suit("agreed") != nil {
+			if i.d.Agreement == "agreed" && how.Suit("agreed", "somebody") != nil {
 				return record.Why("circumstances.interpreter")
 			}
 			i.d.Circumstances.Interpreter = answers[0]
@@ -85,6 +85,17 @@ func (i *interview) decision() *consentQuestion {
 		return i.confided("capacity", "sealed.capacity", "What made you look into whether she could decide? Who assessed her, and when?", true)
 	}
 	return nil
+}
+
+// worker asks who asked her, where a manager has to look at it.
+func (i *interview) worker() *consentQuestion {
+	how := client.Circumstances{Coercion: i.d.Circumstances.Coercion, Capacity: i.d.Circumstances.Capacity}
+	if !i.d.grants() || how.Capacity == "" || !how.NeedReview(cmp.Or(i.d.Agreement, "agreed")) || !i.open("act", i.d.Act != "") {
+		return nil
+	}
+	return &consentQuestion{claim: "act", text: "Who asked her? Your id, not your name.",
+		hint: "A manager has to look at this, and it must be another person. handover people list shows the ids.",
+		take: func(answers []string) string { i.d.Act = answers[0]; return "" }}
 }
 
 // seen asks who else was there, where somebody was or might have been.

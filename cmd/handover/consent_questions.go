@@ -129,7 +129,7 @@ func (i *interview) withheld() *consentQuestion {
 // howQuestions are about how she was asked.
 func (i *interview) howQuestions() []func() *consentQuestion {
 	return []func() *consentQuestion{i.given, i.method, i.herWords, i.noticeVersion, i.noticeFile, i.noticeLanguage,
-		i.alone, i.coercion, i.spoken, i.interpreter, i.capacity, i.decision, i.seen}
+		i.alone, i.coercion, i.spoken, i.interpreter, i.capacity, i.decision, i.seen, i.worker}
 }
 
 func (i *interview) given() *consentQuestion {

@@ -178,7 +178,7 @@ func TestAnOverrideIsAskedForAtATerminal(t *testing.T) {
 func TestADoubtfulConsentIsReviewedFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	doc := `{"purpose": "housing", "recipients": ["larkfield"], "sections": ["need"], "method": "verbal-in-person", "basis": [{"art6": "d"}],
+	doc := `{"purpose": "housing", "act": "w-17", "recipients": ["larkfield"], "sections": ["need"], "method": "verbal-in-person", "basis": [{"art6": "d"}],
 		"circumstances": {"seen_alone": "no", "coercion": "suspected", "interpreter": "none", "capacity": "presumed"},
 		"notice": {"version": "1", "digest": "` + strings.Repeat("A", 43) + `", "language": "en"}}`
 	code, out, talk := o.run(t, doc, "consent new -")

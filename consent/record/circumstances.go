@@ -104,13 +104,17 @@ func (c Circumstances) fault() string {
 }
 
 // Suit refuses what cannot stand together: a yes through a partner's or friend's mouth, a
-// yes of somebody who could not decide, and a decision made for her when she could.
-func (c Circumstances) Suit(agreement string) error {
+// yes of somebody who could not decide, a decision made for her when she could, and what a
+// manager has to look at when nobody says who asked her: else whoever asked could look at it
+// herself.
+func (c Circumstances) Suit(agreement, act string) error {
 	switch {
 	case agreement == "agreed" && c.Interpreter == "other":
 		return bad("circumstances.interpreter")
 	case (agreement == BestInterests) != (c.Capacity == "lacks"):
 		return bad("circumstances.capacity")
+	case act == "" && c.NeedReview(agreement):
+		return bad("act")
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (p Posted) fits(c Claims) error {
 		if err != nil {
 			return err
 		}
-		if err := circumstances.Suit(c.Agreement); err != nil {
+		if err := circumstances.Suit(c.Agreement, c.Act); err != nil {
 			return err
 		}
 	}

@@ -169,6 +169,12 @@ func TestHowSheWasAskedDecidesWhatCounts(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s %+v: %v", row.agreement, how, err)
 		}
+		c.Act = ""
+		if p, _ := posted(t, c, how); row.review {
+			refused(t, readPosted(p), record.ErrClaim, "claim", "act")
+		} else if err := readPosted(p); err != nil {
+			t.Errorf("%s %+v, by nobody: %v", row.agreement, how, err)
+		}
 		if got := p.NeedsReview(c); got != row.review {
 			t.Errorf("%s %+v: needs a review %v, want %v", row.agreement, how, got, row.review)
 		}

@@ -167,6 +167,9 @@ func howRefused() []cast {
 		of("language", "A language that is no tag.", func(c *record.Circumstances) { c.Language = "Romanian, some English" }),
 		of("capacity", "A yes of somebody who could not decide.", func(c *record.Circumstances) { c.Capacity = "lacks" }),
 		{"consent-claim circumstances.capacity/decided", "Decided for somebody who could.", func(m *mold) { m.decided(); m.how.Capacity = "has" }},
+		{"consent-claim act/review", "A manager has to look at it, and nobody is named who asked.", func(m *mold) {
+			m.how.Coercion, m.claims.Act = "present", ""
+		}},
 		{"consent-claim sealed.capacity", "Decided for her without the decision.", func(m *mold) { m.decided(); delete(m.texts, "capacity") }},
 		{"consent-claim sealed", "A part that is none.", func(m *mold) { m.sealed = func(s map[string]string) { s["diary"] = s["her-words"] } }},
 		{"consent-claim sealed/other", "Another text than the one that was signed.", func(m *mold) {

@@ -16,7 +16,7 @@ func whys() map[string]string {
 		"iss":          "It must name your own agency. Your software fills this in: tell whoever looks after it.",
 		"jti":          "It needs an id of its own, a UUIDv7. Your software fills this in: tell whoever looks after it.",
 		"iat":          "It must say when it was signed. Your software fills this in: tell whoever looks after it.",
-		"act":          "Name the worker by her opaque id, never by name or e-mail address.",
+		"act":          "Name the worker who asked her by her opaque id, never by name or e-mail address. What a manager has to look at names her, so that nobody looks at it who asked.",
 		"sub":          "She goes by a random reference, never by name, date of birth or NHS number. Leave it out to get a new one.",
 		"supersedes":   "Name the earlier record by its id, or leave this out.",
 		"jurisdiction": "Only GB-ENG: this exchange knows the law of England.",

@@ -103,6 +103,9 @@ func (a *Agency) ConsentAsked(t testing.TB, how record.Circumstances, subject st
 	if c.Gate.Pathway == "duty-to-refer" && c.Gate.Agreements == nil {
 		c.Gate.Agreements, c.Gate.Authority = record.DutyAgreements().Codes(), Area
 	}
+	if c.Act == "" && how.NeedReview(c.Agreement) {
+		c.Act = "who-asked"
+	}
 	token, err := c.Sign(a.Signing.Signer())
 	if err != nil {
 		t.Fatal(err)
