@@ -38,6 +38,7 @@ func difference(entry, expected proof.Entry) string {
 		{"override", entry.Override, expected.Override},
 		{"digest", entry.Digest, expected.Digest},
 		{"reason", entry.Reason, expected.Reason},
+		{"target", entry.Target, expected.Target},
 	} {
 		if m.want != "" && m.got != m.want {
 			return m.name

@@ -50,7 +50,7 @@ Begin with:
 		"the profile's directory (default $HANDOVER_HOME, else handover in your configuration directory)")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON, as is done anyway when the output is piped")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
-	root.AddCommand(a.keysCommand(), a.enrolCommand(), a.consentCommand(), a.overrideCommand(), a.recallCommand(), a.neverCommand(), a.sendCommand(), a.resendCommand(),
+	root.AddCommand(a.keysCommand(), a.enrolCommand(), a.consentCommand(), a.overrideCommand(), a.recallCommand(), a.neverCommand(), a.policeCommand(), a.sendCommand(), a.resendCommand(),
 		a.inboxCommand(), a.sentCommand(), a.showCommand(), a.openCommand(), a.watchCommand(), a.historyCommand(),
 		a.verifyCommand(), a.servicesCommand(), a.partnersCommand(), a.doctorCommand(),
 		a.signInCommand(), a.signOutCommand(), a.whoAmICommand(), a.peopleCommand(), a.clientsCommand(), a.custodyCommand(),
