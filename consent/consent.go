@@ -89,6 +89,7 @@ type Grant struct {
 	found      bool
 	withdrawn  bool
 	review     string
+	own        bool    // it is a record of whoever asks
 	successors int     // how many later records there are,
 	later      []Grant // and those of them that this session is shown, the oldest first
 }
@@ -128,9 +129,11 @@ func (g *Grant) reaches(p record.Passage) error {
 	switch {
 	case g.withdrawn:
 		return ErrWithdrawn
-	case g.review == "awaited":
+	case g.review == "awaited" && g.own:
 		return ErrReview
-	case g.review == "does-not-stand":
+	case g.review == "awaited", g.review == "does-not-stand":
+		// Whoever else is named in it is not to learn that somebody had a doubt: it may be the
+		// agency where the man works of whom she is afraid.
 		return record.ErrNotCovered
 	}
 	return g.claims.Reaches(p)

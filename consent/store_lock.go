@@ -8,7 +8,8 @@ import (
 
 // grantColumns are what a decision needs of a record; scan reads them.
 const grantColumns = `c.id::text, c.recorder, c.subject, c.agreement, c.purpose, c.recipients, c.sections, c.withheld, c.onward, c.authority,
-	c.given_at, c.valid_from, c.expires_at, c.digest, s.withdrawn_at IS NOT NULL, s.review, s.successors`
+	c.given_at, c.valid_from, c.expires_at, c.digest, s.withdrawn_at IS NOT NULL, s.review, s.successors,
+	c.recorder = nullif(current_setting('hub.partner', true), '')`
 
 // Lock queues the reading of records, with their state rows locked FOR SHARE, into
 // the transaction that batch runs in. Row-level security hides a record from a
@@ -46,7 +47,7 @@ func scanGrants(rows pgx.Rows, take func(g Grant, of string)) error {
 	var given, from, to time.Time
 	c := &g.claims
 	_, err := pgx.ForEachRow(rows, []any{&c.ID, &c.Issuer, &c.Subject, &c.Agreement, &c.Purpose, &c.Recipients, &c.Sections, &c.Withheld,
-		&c.Onward, &c.Gate.Authority, &given, &from, &to, &g.digest, &g.withdrawn, &g.review, &g.successors, &of}, func() error {
+		&c.Onward, &c.Gate.Authority, &given, &from, &to, &g.digest, &g.withdrawn, &g.review, &g.successors, &g.own, &of}, func() error {
 		read := g
 		read.claims.GivenAt, read.claims.ValidFrom, read.claims.Expires, read.found = given.Unix(), from.Unix(), to.Unix(), true
 		take(read, of)

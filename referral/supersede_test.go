@@ -202,7 +202,11 @@ func TestADoubtfulRecordCoversNothing(t *testing.T) {
 	if a := p.From.PostConsent(t, doubtful); a.Status != http.StatusCreated {
 		t.Fatalf("%d %s", a.Status, a.Body)
 	}
-	opens(t, p.To, r.Digest, "need", "consent-review-awaited")
+	// That it awaits a review would tell the recipient that somebody doubts it.
+	opens(t, p.To, r.Digest, "need", "not-covered")
+	if a := p.From.Get(t, "/v1/consents/"+doubtful.ID); !strings.Contains(string(a.Body), `"review":"awaited"`) {
+		t.Errorf("its recorder reads %s", a.Body)
+	}
 }
 
 // How she was asked, and what is sealed to the recorder, nobody else is shown: whom she is
