@@ -74,7 +74,23 @@ func (h *victim) takeIn(t *testing.T, r running, id string) *heldByHub {
 	h.change(t, `UPDATE partner SET status = 'invited' WHERE id = $1`, id)
 	r.operator(t, "partner", "manage", id)
 
-	link := codeOf(r.operator(t, "user", "add", id, "--name", "Ada Example", "--role", "caseworker"))
+	session := signedIn(t, r, own, id, "caseworker", "referrals:send", "referrals:receive", "consents:write", "consents:override")
+	acting, err := own.PersonClient(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := acting.Services(ctx, "housing", "E09000007"); err != nil { // and so sends her token
+		t.Fatal(err)
+	}
+	p.key = session.Key
+	return p
+}
+
+// signedIn adds somebody to the agency who signs in and lets its system act for her.
+func signedIn(t *testing.T, r running, own *profile.Profile, id, role string, scopes ...string) client.Session {
+	t.Helper()
+	ctx := t.Context()
+	link := codeOf(r.operator(t, "user", "add", id, "--name", "Ada Example", "--role", role))
 	her := hubtest.NewBrowser(r.Issuer, overHTTP(t, http.DefaultTransport))
 	if joined, in := her.Join(t, link), her.SignIn(t); joined.Status != http.StatusOK || in.Status != http.StatusOK {
 		t.Fatalf("she cannot sign in: %s, %s", joined.Body, in.Body)
@@ -83,7 +99,7 @@ func (h *victim) takeIn(t *testing.T, r running, id string) *heldByHub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begun, err := system.BeginSignIn(ctx, "http://127.0.0.1:4711/callback", "referrals:send", "referrals:receive", "consents:write", "consents:override")
+	begun, err := system.BeginSignIn(ctx, "http://127.0.0.1:4711/callback", scopes...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,15 +122,7 @@ func (h *victim) takeIn(t *testing.T, r running, id string) *heldByHub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acting, err := own.PersonClient(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := acting.Services(ctx, "housing", "E09000007"); err != nil { // and so sends her token
-		t.Fatal(err)
-	}
-	p.key = session.Key
-	return p
+	return session
 }
 
 // change changes the database as its owner.
