@@ -37,7 +37,7 @@ func TestCodesOfARecord(t *testing.T) {
 		"police need it":       {record.Necessities(), []string{"not-elsewhere", "she-cannot-say", "decides-the-enquiry", "risk-to-life", "probative"}},
 		"ranks":                {record.Ranks(), []string{"inspector", "chief-inspector", "superintendent", "chief-officer", "equivalent"}},
 		"notice":               {record.InquiryNotices(), []string{"given", "to-be-given", "withheld"}},
-		"notice withheld":      {record.WithheldReasons(), []string{"not-practicable", "would-interfere", "serious-harm", "distress"}},
+		"notice withheld":      {record.WithheldReasons(), []string{"not-practicable", "would-interfere", "serious-harm", "inappropriate"}},
 		"yes to the police":    {record.InquiryReasons(), []string{"tests-met", "she-agrees", "life-at-risk", "obliged"}},
 		"no to the police": {record.NoReasons(), []string{"no-such-person", "not-held", "no-line-of-enquiry", "not-necessary", "less-intrusive",
 			"counselling", "she-objects", "safety", "no-notice", "not-checked"}},

@@ -66,7 +66,7 @@ func WithheldReasons() codes.List {
 		{Code: "not-practicable", Label: "telling her is not reasonably practicable", Source: noticed + "(5)"},
 		{Code: "would-interfere", Label: "telling her might interfere with the investigation", Source: noticed + "(5)"},
 		{Code: "serious-harm", Label: "telling her might risk serious harm to her or somebody else", Source: noticed + "(5)"},
-		{Code: "distress", Label: "telling her would be inappropriate for another reason stated in words", Source: noticed + "(5)"},
+		{Code: "inappropriate", Label: "telling her would be inappropriate, as the sealed text says why", Source: noticed + "(5)"},
 	}
 }
 
