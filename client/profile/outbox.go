@@ -140,6 +140,23 @@ func (p *Profile) KeepReceipt(name string, document any) (path string, err error
 	return path, write(path, append(data, '\n'))
 }
 
+// Consents returns the last consents whose receipts are kept, the newest first; their ids
+// carry the time. What cannot be read is left out.
+func (p *Profile) Consents(most int) (kept []client.RecordedConsent) {
+	paths, err := filepath.Glob(filepath.Join(p.dir, receiptFolder, "consent-*"+documentName))
+	if err != nil {
+		return nil
+	}
+	slices.Sort(paths)
+	for _, path := range slices.Backward(paths) {
+		var r client.RecordedConsent
+		if data, err := os.ReadFile(path); len(kept) < most && err == nil && strict.Unmarshal(data, &r) == nil {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
 // write puts a file in place durably, as a whole or not at all, for its owner alone.
 func write(path string, data []byte) error {
 	return writeBy(path, func(w io.Writer) error {

@@ -232,6 +232,25 @@ func TestReceiptStaysInItsFolder(t *testing.T) {
 	}
 }
 
+func TestConsentsAreTheNewestFirst(t *testing.T) {
+	dir, p := create(t, profile.Options{})
+	for _, id := range []string{"0190a1b2-0001", "0190a1b2-0003", "0190a1b2-0002"} {
+		if _, err := p.KeepReceipt("consent-"+id, client.RecordedConsent{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "receipts", "consent-0190a1b2-0004.json"), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, kept := range p.Consents(2) {
+		ids = append(ids, kept.ID)
+	}
+	if strings.Join(ids, " ") != "0190a1b2-0003 0190a1b2-0002" {
+		t.Errorf("the last two are %v", ids)
+	}
+}
+
 // joined answers an enrolment as a hub does, and counts how often it was asked.
 type joined struct {
 	logKey string

@@ -22,6 +22,7 @@ type interview struct {
 	d        *draft
 	own      client.Partner   // the agency that records
 	partners []client.Partner // and all others that take part
+	told     notice           // what the last woman was told, who was asked through this profile
 	brief    bool             // everything needed was said by flags: nothing else is asked
 	again    map[string]bool  // the claims that were refused, to be asked again
 	left     map[string]bool  // what may be left out and has been asked
@@ -55,7 +56,20 @@ func (a *app) interview(ctx context.Context, p *profile.Profile, c *client.Clien
 		}
 	}
 	i.own.ID = own
+	i.told = lastNotice(p)
 	return i, nil
+}
+
+// lastNotice is the notice of the last record that has one: a team has one notice, and nobody
+// looks for its file at night.
+func lastNotice(p *profile.Profile) notice {
+	for _, kept := range p.Consents(20) {
+		stated, err := record.ParseConsent(kept.Record)
+		if told := stated.Unverified().Notice; err == nil && told.Version != "" {
+			return notice(told)
+		}
+	}
+	return notice{}
 }
 
 // walk asks every question that is open, in order.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -189,13 +190,19 @@ func (i *interview) noticeVersion() *consentQuestion {
 	if !i.d.asked() || !i.open("notice", i.d.Notice.Version != "") {
 		return nil
 	}
-	return &consentQuestion{claim: "notice", text: "Which notice did you give or read to her?",
-		hint: "Its version, as it stands on the notice, such as 2026-1.",
+	hint := "Its version, as it stands on the notice, such as 2026-1."
+	if i.told.Version != "" {
+		hint += " In brackets is the one of last time."
+	}
+	return &consentQuestion{claim: "notice", text: "Which notice did you give or read to her?", preset: i.told.Version, hint: hint,
 		take: func(answers []string) string {
 			if len(answers[0]) > 40 {
 				return "Its version alone, in at most 40 characters."
 			}
 			i.d.Notice.Version = answers[0]
+			if answers[0] == i.told.Version {
+				i.d.Notice.Digest = i.told.Digest // the same notice: its text is known
+			}
 			return ""
 		}}
 }
@@ -219,7 +226,7 @@ func (i *interview) noticeLanguage() *consentQuestion {
 	if !i.d.asked() || !i.open("notice", i.d.Notice.Language != "") {
 		return nil
 	}
-	return i.language("notice", "In which language did she read or hear it?", "en", func(tag string) { i.d.Notice.Language = tag })
+	return i.language("notice", "In which language did she read or hear it?", cmp.Or(i.told.Language, "en"), func(tag string) { i.d.Notice.Language = tag })
 }
 
 func (i *interview) language(claim, text, preset string, take func(tag string)) *consentQuestion {
