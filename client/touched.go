@@ -29,7 +29,7 @@ type SignedConsent struct {
 	Recorded  time.Time `json:"recorded"`
 	Expires   time.Time `json:"expires"`
 	Withdrawn bool      `json:"withdrawn"`
-	Signed    []string  `json:"signed"` // record, withdrawal, or both
+	Signed    []string  `json:"signed"` // record, withdrawal, review; of an override: override, decision, override-review
 }
 
 // TouchedBy lists the packets that a key of your agency signed or opens, newest first,

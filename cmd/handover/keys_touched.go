@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,8 +69,12 @@ func writeTouched(w io.Writer, packets []client.Touched, consents []client.Signe
 	for _, s := range consents {
 		standing := "until " + when(s.Expires)
 		if s.Withdrawn {
-			standing = "withdrawn"
+			standing = "ended"
 		}
-		fmt.Fprintf(w, "consent\t%s\t%s\t%s\t%s\tsigned its %s\n", s.ID, "", standing, when(s.Recorded), strings.Join(s.Signed, " and "))
+		kind := "consent"
+		if slices.ContainsFunc(s.Signed, func(of string) bool { return of == "decision" || strings.HasPrefix(of, "override") }) {
+			kind = "override"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\tsigned its %s\n", kind, s.ID, "", standing, when(s.Recorded), strings.Join(s.Signed, " and "))
 	}
 }

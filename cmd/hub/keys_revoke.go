@@ -121,7 +121,7 @@ func (t touched) print(out io.Writer) error {
 			p.Stored.UTC().Format(time.RFC3339), strings.Join(how, "; "))
 	}
 	for _, c := range t.Consents {
-		fmt.Fprintf(w, "consent\t%s\t\t\t%s\tit signed its %s\n", c.ID, c.Recorded.UTC().Format(time.RFC3339), strings.Join(c.Of, " and "))
+		fmt.Fprintf(w, "%s\t%s\t\t\t%s\tit signed its %s\n", c.Kind(), c.ID, c.Recorded.UTC().Format(time.RFC3339), strings.Join(c.Of, " and "))
 	}
 	for _, kid := range t.Keys {
 		fmt.Fprintf(w, "key\t%s\t\t\t\tit vouched for this one: revoke it too if it is not theirs\n", kid)
