@@ -340,7 +340,7 @@ func (x *examination) coverage(about string, stated record.Statement[record.Clai
 			bad = fmt.Sprintf("step %d was taken after the withdrawal", i+1)
 		default:
 			err := claims.Covers(record.Passage{Subject: first.Subject, Purpose: first.Purpose, Sender: e.Issuer,
-				Recipient: e.Audience, Category: x.bundle.Partners[e.Audience].Category,
+				Recipient: e.Audience, Category: x.bundle.Partners[e.Audience].Category, Area: first.Area, Opens: i == 0,
 				Classes: e.Claims.Classes(sectionNames(e.Claims)...), Now: at})
 			if err != nil {
 				bad = fmt.Sprintf("it does not cover what step %d sent: %s", i+1, local(err))

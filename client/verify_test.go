@@ -220,6 +220,32 @@ func TestBundleShowsWhatTheHubShouldNotHaveTaken(t *testing.T) {
 	}
 }
 
+// She chooses the housing authority: a referral to the one that she chose holds, one to another
+// does not, even when the hub took it.
+func TestABundleIsHeldToTheAuthoritySheChose(t *testing.T) {
+	p := newPair(t)
+	c, err := p.from.RecordConsent(t.Context(), client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "duty-to-refer",
+		Gate:       client.Gate{Pathway: "duty-to-refer", Agreements: []string{"referral", "contact-details", "authority"}, Authority: "E09000007"},
+		Recipients: []string{"camden-outreach", "westside-aid"}, Sections: []string{"identity", "safe-contact", "housing", "need"}, Method: "written",
+		Notice: client.Notice{Version: "1", Digest: strings.Repeat("A", 43), Language: "en"}})
+	must(err)
+	for area, want := range map[string]string{"E09000007": "", "E09000008": "does not cover what step 1 sent"} {
+		q := asking(c.ID)
+		q.Purpose, q.Area = "duty-to-refer", area
+		q.Sections = map[string]client.Content{"identity": client.Content(`{"schema":"identity/1","known_as":"Rowan"}`),
+			"safe-contact": client.Content(`{"schema":"safe-contact/1","channel":"via-worker","worker":{"called":"Cass","phone":"+442079460123"},"last_confirmed":"` + time.Now().UTC().Format(time.DateOnly) + `"}`),
+			"housing":      client.Content(`{"schema":"housing/1","reason":"asked to leave","authority":"` + area + `"}`)}
+		receipt, err := p.from.Send(t.Context(), q)
+		must(err)
+		b, err := p.from.Bundle(t.Context(), receipt.Referral)
+		must(err)
+		if f, err := b.Verify(p.from.LogKey()); (err == nil) != (want == "") || !strings.Contains(failures(f), want) {
+			t.Errorf("%s: %v\n%s", area, err, failures(f))
+		}
+	}
+}
+
 // Any character of the signed parts that is another leaves nothing that holds.
 func TestAnyChangedCharacterOfABundleIsNoticed(t *testing.T) {
 	p := newPair(t)
