@@ -14,7 +14,7 @@ var (
 	ErrNotApproved = fault.New(fault.Forbidden, "override-not-approved", fault.Sender,
 		"Nobody has approved this override yet. A manager of your agency, another than who proposed it, has to decide it first.")
 	ErrLapsed = fault.New(fault.Forbidden, "override-lapsed", fault.Sender,
-		"This emergency override was not approved within 24 hours, so nothing more is shared on it; a later approval does not revive it. If it is still needed, propose a new one and have it approved.")
+		"This emergency override was not approved within 24 hours, so nothing more is shared on it, and no other emergency takes its place until a manager has decided it; a later approval does not revive it. If it is still needed, propose one that is no emergency and have it approved.")
 	ErrOverrideRefused = fault.New(fault.Forbidden, "override-refused", fault.Sender,
 		"A manager has refused this override. Nothing may be shared on it.")
 	ErrOverrideEnded = fault.New(fault.Forbidden, "override-ended", fault.Sender,

@@ -288,6 +288,27 @@ func TestAnEmergencyGoesAtOnceAndForADay(t *testing.T) {
 	o.opens(t, s, "override-refused")
 }
 
+// One person alone shares for a day, and not a day at a time for ever.
+func TestNoEmergencyTakesThePlaceOfOneThatLapsed(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	first := o.proposed(t, o.worker, hubtest.Emergency)
+	same := func(c *record.OverrideClaims) { c.Subject = first.Subject }
+	o.proposed(t, o.worker, hubtest.Emergency, same) // as long as the first runs, what it forgot
+	o.aged(t, first, record.EmergencyLife)
+	another := o.hub.Person(t, o.pair.From.ID, partners.Caseworker)
+	again := o.override(t, another, hubtest.Emergency, same)
+	if a := another.Propose(t, again); a.Problem().Code != "override-lapsed" {
+		t.Errorf("an emergency in the place of a lapsed one: %d %s", a.Status, a.Body)
+	}
+	o.proposed(t, o.worker, same)              // that somebody approves before it counts
+	o.proposed(t, o.worker, hubtest.Emergency) // about another woman
+	o.decided(t, first, record.Refused)        // a second person has seen it
+	if a := another.Propose(t, again); a.Status != http.StatusCreated {
+		t.Errorf("after a manager has decided the lapsed one: %d %s", a.Status, a.Body)
+	}
+}
+
 func TestALapseIsNoticedOnce(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

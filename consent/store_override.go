@@ -17,7 +17,7 @@ import (
 // stored already. The log entry that it returns proves it. What it covers before somebody
 // else has approved it, Warrant.Covers says: nothing, but in an emergency. Errors: the
 // refusals of record.ReadOverride and record.VerifyOverride, ErrByPerson, ErrIssuer, ErrKey,
-// ErrOverrideConflict, record.ErrStale, partners.ErrRecipientInactive.
+// ErrOverrideConflict, ErrLapsed, record.ErrStale, partners.ErrRecipientInactive.
 func (s *Store) Propose(ctx context.Context, c partners.Caller, body []byte) (audit.EntryID, error) {
 	if c.User() == "" {
 		return audit.EntryID{}, ErrByPerson
@@ -40,6 +40,8 @@ func (s *Store) Propose(ctx context.Context, c partners.Caller, body []byte) (au
 	ring := s.Partners.QueueKeys(read, c.Partner(), []string{stated.KeyID()}, nil)
 	categories := queueCategories(read, append(record.Bases{{Controller: claims.Recipient}}, claims.Bases...))
 	before.queue(read, `SELECT digest, log_entry FROM consent_override WHERE id = $1`, claims.ID)
+	var lapsed bool
+	read.Queue(lapsedBefore, c.Partner(), claims.Subject, claims.Recipient).QueryRow(func(row pgx.Row) error { return row.Scan(&lapsed) })
 	entry := audit.EntryID{}
 	err = pg.Decide(ctx, s.Pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		if before.digest != "" {
@@ -56,6 +58,9 @@ func (s *Store) Propose(ctx context.Context, c partners.Caller, body []byte) (au
 		if categories.of(o.Recipient) == "" {
 			return nil, partners.ErrRecipientInactive
 		}
+		if o.Emergency && lapsed {
+			return nil, ErrLapsed
+		}
 		write := &pgx.Batch{}
 		entry, err = queueOverride(write, c, o, posted, now)
 		return write, err
@@ -65,6 +70,14 @@ func (s *Store) Propose(ctx context.Context, c partners.Caller, body []byte) (au
 	}
 	return entry, err
 }
+
+// lapsedBefore is whether an emergency of the agency, about the same woman and to the same
+// recipient, has run its day and nobody has decided it to this hour. Another one in its place
+// would let one person share for ever, a day at a time.
+const lapsedBefore = `SELECT EXISTS (
+	SELECT FROM consent_override o JOIN consent_override_state s ON s.id = o.id
+	WHERE s.recorder = $1 AND s.emergency AND s.decision = 'proposed' AND s.recorded_at <= now() - interval '24 hours'
+	  AND o.subject = $2 AND o.recipient = $3)`
 
 // already is what is stored under an id.
 type already struct {
