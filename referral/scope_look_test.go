@@ -14,6 +14,9 @@ import (
 // look has two agencies read all there is to be read, and looks in every answer for what is
 // not theirs.
 func (g *game) look() {
+	if pick(g.rt, "nobody looks", true, false) {
+		return
+	}
 	readers := []string{"a-police", "a-oversight", theSender, theThird, g.someone()}
 	if len(g.sent) > 0 {
 		readers = append(readers, g.sent[len(g.sent)-1].to.id)
@@ -33,10 +36,47 @@ func (g *game) look() {
 			paths = append(paths, at, at+"/events")
 		}
 		for _, path := range paths {
-			g.holds(reader, by.Get(g.t, path))
+			a := by.Get(g.t, path)
+			g.holds(reader, a)
+			g.hides(g.of(reader), path, a)
 		}
 		for _, p := range slices.Concat(g.sent, g.earlier, g.written) {
 			g.lookInto(by, p)
+		}
+	}
+}
+
+// hides fails the case if the answer shows that there is a record or a never that is not the
+// reader's to know of, or that somebody had a doubt about how she was asked.
+func (g *game) hides(reader agency, path string, a hubtest.Answer) {
+	body := string(a.Body)
+	shown := func(what, id string) {
+		if !strings.Contains(path, id) && strings.Contains(body, id) || strings.Contains(path, id) && a.Status == http.StatusOK {
+			g.rt.Fatalf("%s is shown %s at %s: %d %s", reader.id, what, path, a.Status, body)
+		}
+	}
+	for _, s := range g.words {
+		id := g.records[s].ID
+		named := s.recorder == reader.id || slices.Contains(s.names, reader.id) || slices.Contains(s.names, "category:"+reader.category)
+		if !named {
+			shown("a record that does not name her", id)
+		}
+		if named && path == "/v1/consents/"+id && (a.Status != http.StatusOK || strings.Contains(body, `"review"`) != (s.recorder == reader.id)) {
+			g.rt.Fatalf("%s reads a record of %s: %d %s", reader.id, s.recorder, a.Status, body)
+		}
+	}
+	for n, is := range g.nevers {
+		if is.by != reader.id {
+			shown("a never of somebody else", is.id)
+		} else if path == "/v1/nevers" && !strings.Contains(body, is.id) {
+			g.rt.Fatalf("%s does not find her own never of %v: %s", reader.id, n.names, body)
+		}
+	}
+	for o, is := range g.overrides {
+		// "To its issuer, and to its recipient once something may go on it."
+		may := o.recorder == reader.id || o.recipient == reader.id && (o.emergency || o.decision == "approved")
+		if !may {
+			shown("an override that is not hers", is.ID)
 		}
 	}
 }
