@@ -153,3 +153,41 @@ func TestNothingTravelsOnByAStepOfAnotherReferral(t *testing.T) {
 		}
 	}
 }
+
+// Of what was shared without her agreement she said nothing: whoever took it asks her before
+// it travels on, and an override of the first agency is no leave for the second.
+func TestWhatWasSharedWithoutHerAgreementTravelsOnWhenSheIsAsked(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t)
+	first, second := r.pair.From, r.pair.To
+	worker, manager := r.hub.Person(t, first.ID, partners.Caseworker), r.hub.Person(t, first.ID, partners.Manager)
+	o := first.Override(t, worker.ID, second, hubtest.Subject())
+	if a, b := worker.Propose(t, o), first.Decide(t, manager, o, record.Approved); a.Status != http.StatusCreated || b.Status != http.StatusCreated {
+		t.Fatalf("%d %s; %d %s", a.Status, a.Body, b.Status, b.Body)
+	}
+	s := first.RequestOn(second, r.pair.Service, o, "need").Seal(t)
+	first.Sent(t, s)
+	opens(t, second, s.Digest, "need", "")
+	asked := func(before bool) hubtest.Consent {
+		return second.Record(t, o.Subject, []string{string(r.third.ID)}, func(c *record.Claims) {
+			c.Purpose = o.Purpose
+			if c.GivenAt, c.ValidFrom = o.ValidFrom+1, o.ValidFrom+1; before {
+				c.GivenAt, c.ValidFrom = o.ValidFrom-60, o.ValidFrom-60
+			}
+		})
+	}
+	if got := r.passes(t, second, asked(true), s.Digest); got != "onward-not-allowed" {
+		t.Errorf("on what she had said before: %q", got)
+	}
+	on := second.RequestOn(r.third, r.service, o, "need")
+	on.OnwardFrom = s.Digest
+	if got := second.Send(t, on.Seal(t)).Problem().Code; got != "override-not-covered" {
+		t.Errorf("on the first agency's override: %q", got)
+	}
+	fresh := asked(false)
+	h := r.hub
+	h.Exec(t, `UPDATE consent SET valid_from = valid_from - interval '5 seconds' WHERE id = $1`, fresh.ID) // in force at once
+	if got := r.passes(t, second, fresh, s.Digest); got != "" {
+		t.Errorf("on what she said since: %q", got)
+	}
+}
