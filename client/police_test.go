@@ -14,10 +14,10 @@ import (
 // officer signed in.
 type beat struct {
 	side
-	force               *hubtest.Agency
-	officer, senior     *hubtest.Person
-	police, holder      *client.Client
-	holderSees, polDesk client.Options
+	force           *hubtest.Agency
+	officer, senior *hubtest.Person
+	police, holder  *client.Client
+	desk            client.Options // of the police
 }
 
 func newBeat(t *testing.T) beat {
@@ -25,12 +25,12 @@ func newBeat(t *testing.T) beat {
 	b := beat{side: newSide(t)}
 	b.force = b.hub.Agency(t, "the-force", "police")
 	b.officer, b.senior = b.hub.Person(t, "the-force", "caseworker"), b.hub.Person(t, "the-force", "manager")
-	b.polDesk = b.options
-	b.polDesk.Partner, b.polDesk.ClientID = "the-force", b.force.Client
-	b.polDesk.Keys = client.Keys{Authentication: b.force.Auth, Signing: b.force.Signing.Signer(), Encryption: []jose.PrivateKey{b.force.Sealing}}
-	system, err := client.New(b.polDesk)
+	b.desk = b.options
+	b.desk.Partner, b.desk.ClientID = "the-force", b.force.Client
+	b.desk.Keys = client.Keys{Authentication: b.force.Auth, Signing: b.force.Signing.Signer(), Encryption: []jose.PrivateKey{b.force.Sealing}}
+	system, err := client.New(b.desk)
 	must(err)
-	b.police = side{hub: b.hub, agency: b.force, options: b.polDesk, system: system}.signIn(t, b.officer, "referrals:send")
+	b.police = side{hub: b.hub, agency: b.force, options: b.desk, system: system}.signIn(t, b.officer, "referrals:send")
 	b.holder = b.signIn(t, b.hub.Person(t, "rosewood", "manager"), "referrals:receive", "consents:override")
 	return b
 }
