@@ -39,6 +39,8 @@ var (
 		"An officer makes a police request signed in as herself, and a manager decides it. A system alone does neither.")
 	ErrSenior = fault.New(fault.Unprocessable, "police-request-senior", fault.Sender,
 		"The second officer who approves that counselling records are asked for must be another active person of your agency. Check the id.")
+	ErrUnreadable = fault.New(fault.Unprocessable, "police-request-unreadable", fault.Recipient,
+		"The hub holds the keys of this agency, which has no way to open such a request here, so it would wait unread. Nothing was recorded: ask the agency by telephone.")
 	ErrNotThere = fault.New(fault.NotFound, "police-request-not-found", fault.Sender,
 		"There is no such police request that you may see, or it is not yours to open or decide. Check the id.")
 	ErrConflict = fault.New(fault.Conflict, "police-request-conflict", fault.Sender,

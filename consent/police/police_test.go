@@ -353,3 +353,18 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+// A request that nobody at the agency could open would wait in silence, and end as one that
+// it did not answer.
+func TestAnAgencyThatCannotReadARequestIsNotAsked(t *testing.T) {
+	t.Parallel()
+	b := newBeat(t)
+	b.hub.Exec(t, `UPDATE partner_key SET custody = 'hub' WHERE partner = $1`, string(b.charity.ID))
+	q := b.force.Inquiry(t, b.officer.ID, b.charity)
+	if a := b.officer.Asks(t, q); a.Problem().Code != "police-request-unreadable" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if n := hubtest.Value[int](t, b.hub, `SELECT count(*) FROM police_request`); n != 0 {
+		t.Errorf("%d requests are stored", n)
+	}
+}

@@ -33,7 +33,7 @@ func isID(id string) bool {
 
 // Ask stores a signed request that an officer makes of one holder, with its sealed text, or
 // finds it stored already. The log entry that it returns proves it. Errors: ErrByPerson,
-// ErrNotPolice, ErrSenior, ErrConflict, consent.ErrIssuer, consent.ErrKey,
+// ErrNotPolice, ErrSenior, ErrUnreadable, ErrConflict, consent.ErrIssuer, consent.ErrKey,
 // partners.ErrRecipientInactive, and the refusals of record.ReadInquiry, VerifyInquiry and
 // Fresh.
 func (s *Store) Ask(ctx context.Context, c partners.Caller, body []byte) (audit.EntryID, error) {
@@ -81,6 +81,7 @@ type asking struct {
 	ring   *partners.Ring
 	now    time.Time
 	active bool // the holder takes part
+	held   bool // the hub holds its keys
 	senior bool // the second officer is somebody
 	stored string
 	entry  audit.EntryID
@@ -90,8 +91,10 @@ func (a *asking) read(s *Store, c partners.Caller) *pgx.Batch {
 	claims, b := a.stated.Unverified(), &pgx.Batch{}
 	b.Queue(`
 		SELECT now(), EXISTS (SELECT FROM partner WHERE id = $1 AND status = 'active'),
-		       EXISTS (SELECT FROM partner_user WHERE id::text = $2 AND partner = $3 AND status = 'active')`,
-		claims.Audience, claims.Senior.Act, c.Partner()).QueryRow(func(row pgx.Row) error { return row.Scan(&a.now, &a.active, &a.senior) })
+		       EXISTS (SELECT FROM partner_user WHERE id::text = $2 AND partner = $3 AND status = 'active'),
+		       EXISTS (SELECT FROM partner_key WHERE partner = $1 AND use = 'encryption' AND custody = 'hub'
+		               AND revoked_at IS NULL AND now() < not_after)`,
+		claims.Audience, claims.Senior.Act, c.Partner()).QueryRow(func(row pgx.Row) error { return row.Scan(&a.now, &a.active, &a.senior, &a.held) })
 	a.ring = s.Partners.QueueKeys(b, c.Partner(), []string{a.stated.KeyID()}, []partners.ID{partners.ID(claims.Audience)})
 	b.Queue(`SELECT digest, log_entry FROM police_request WHERE id = $1`, claims.ID).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&a.stored, &a.entry}, func() error { return nil })
@@ -123,6 +126,9 @@ func (a *asking) verify(hub string) (record.Inquiry, error) {
 	}
 	if !a.active {
 		return record.Inquiry{}, partners.ErrRecipientInactive
+	}
+	if a.held {
+		return record.Inquiry{}, ErrUnreadable
 	}
 	if claims.Senior.Act != "" && !a.senior {
 		return record.Inquiry{}, ErrSenior
