@@ -359,7 +359,7 @@ func must[T any](v T, err error) T {
 func TestAnAgencyThatCannotReadARequestIsNotAsked(t *testing.T) {
 	t.Parallel()
 	b := newBeat(t)
-	b.hub.Exec(t, `UPDATE partner_key SET custody = 'hub' WHERE partner = $1`, string(b.charity.ID))
+	b.hub.Exec(t, `UPDATE partner_key SET custody = 'hub' WHERE partner = $1 AND use <> 'authentication'`, string(b.charity.ID))
 	q := b.force.Inquiry(t, b.officer.ID, b.charity)
 	if a := b.officer.Asks(t, q); a.Problem().Code != "police-request-unreadable" {
 		t.Errorf("%d %s", a.Status, a.Body)
