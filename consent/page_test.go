@@ -216,6 +216,23 @@ func refusals(t *testing.T) string {
 	for _, code := range slices.Sorted(maps.Keys(found)) {
 		fmt.Fprintf(&b, "| [`%s`](problems.md#%s) | %s |\n", code, code, found[code])
 	}
+	b.WriteString("\nOf `consent-claim` the member `claim` says which claim is at fault, and `why` what it must be:\n\n| claim | why |\n| --- | --- |\n")
+	claims := 0
+	each(t, "record/words.go", func(n ast.Node) {
+		row, ok := n.(*ast.KeyValueExpr)
+		if !ok {
+			return
+		}
+		claim := said(t, row.Key)
+		if record.Why(claim) != said(t, row.Value) {
+			t.Errorf("of %s the page would say something else than the program", claim)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s |\n", claim, record.Why(claim))
+		claims++
+	})
+	if claims < 40 {
+		t.Errorf("%d claims were found: this test reads the program wrongly", claims)
+	}
 	return b.String() + "\n"
 }
 
