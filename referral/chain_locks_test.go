@@ -4,9 +4,11 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/anishathalye/porcupine"
 	"github.com/jackc/pgx/v5"
 
 	"handover/consent"
@@ -107,5 +109,110 @@ func TestASharingAndALaterRecordNeverWaitForEachOther(t *testing.T) {
 				t.Errorf("%v; sent: %d %s; recorded: %d %s", err, a.Status, a.Body, b.Status, b.Body)
 			}
 		})
+	}
+}
+
+// TestThatHistoryIsExplainedOnlyBecauseOfTheLocks shows that the random histories of
+// endings_test.go would notice. It shares on the very statements of consent.Lock, LockOverrides
+// and LockNevers, and lets what ends sharing go as far as it gets between the decision and the
+// write: with its lock it waits; the same statement without it gives a history that no order
+// explains.
+func TestThatHistoryIsExplainedOnlyBecauseOfTheLocks(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.hub.Exec(t, `CREATE TABLE scratch (basis uuid, line text)`)
+	d.hub.Exec(t, `GRANT SELECT, INSERT ON scratch TO handover_hub`)
+	const share, advisory = " FOR SHARE OF s", "pg_advisory_xact_lock_shared"
+	for name, row := range map[string]struct {
+		on        func(desk, *testing.T) grounds
+		statement int // of those that share reads by
+		lock      string
+		refusal   string
+	}{
+		"she takes it back":      {desk.withdrawn, 0, share, "consent-withdrawn"},
+		"she agrees to less":     {desk.narrowed, 0, share, "not-covered"},
+		"the later one is taken": {desk.laterWithdrawn, 1, share, "consent-withdrawn"},
+		"never":                  {desk.stopped, 2, advisory, "not-covered"},
+		"an override is refused": {desk.overridden, 2, share, "override-refused"},
+		"an override is ended":   {desk.ended, 2, share, "override-ended"},
+		"an override, never":     {desk.overrideStopped, 3, advisory, "not-covered"},
+	} {
+		for _, locked := range []bool{true, false} {
+			history := d.between(t, row.on(d, t), func(batch *pgx.Batch) {
+				q := batch.QueuedQueries[row.statement]
+				if !strings.Contains(q.SQL, row.lock) {
+					t.Fatalf("%s: statement %d does not say %q: %s", name, row.statement, row.lock, q.SQL)
+				}
+				if !locked {
+					q.SQL = strings.Replace(q.SQL, row.lock, "", 1)
+				}
+			})
+			if explained := porcupine.CheckOperations(sharings("", row.refusal), history); explained != locked {
+				t.Errorf("%s: with the lock %v, the history is explained %v:\n%+v", name, locked, explained, history)
+			}
+		}
+	}
+}
+
+// between shares on the grounds and has them end between the decision and the write.
+func (d desk) between(t *testing.T, on grounds, change func(*pgx.Batch)) []porcupine.Operation {
+	draft := on.draft("need")
+	basis, decided, read := *draft.Basis, make(chan struct{}), make(chan struct{})
+	share := operation{"shared", func() any {
+		b := &pgx.Batch{}
+		var overrides, consents []string
+		if basis.Override != "" {
+			overrides = []string{basis.Override}
+		} else {
+			consents = []string{basis.Consent}
+		}
+		grants := consent.Lock(b, consents...)
+		grants.LockOverrides(b, overrides...)
+		to := consent.Reliance{Basis: on.id, Recipient: string(d.To.ID)}
+		grants.LockNevers(b, to)
+		change(b)
+		return code(pg.Decide(t.Context(), d.hub.DB.Hub, string(d.From.ID), b, func() (*pgx.Batch, error) {
+			defer close(decided)
+			p := record.Passage{Subject: draft.Subject, Purpose: draft.Purpose, Sender: string(d.From.ID), Recipient: string(d.To.ID),
+				Category: string(d.To.Category), Classes: []string{"need"}, Now: time.Now()}
+			covers := grants.Of(basis.Consent).Covers
+			if basis.Override != "" {
+				covers = grants.Override(basis.Override).Covers
+			}
+			if err := errors.Join(covers(basis.Digest, p), grants.Stops(to)); err != nil {
+				return nil, err
+			}
+			decided <- struct{}{}
+			untilReadOrBlocked(t, d.hub, read)
+			write := &pgx.Batch{}
+			write.Queue(`INSERT INTO scratch VALUES ($1, 'shared')`, on.id)
+			return write, nil
+		}))
+	}}
+	end := operation{"end", func() any {
+		<-decided
+		return code(on.end())
+	}}
+	list := operation{"list", func() any {
+		defer close(read)
+		return hubtest.Value[string](t, d.hub, `SELECT coalesce(string_agg(line, ' '), '') FROM scratch WHERE basis = $1`, on.id)
+	}}
+	return run([]operation{share}, []operation{end, list})
+}
+
+// untilReadOrBlocked returns once the list has been read, or somebody waits for a lock.
+func untilReadOrBlocked(t *testing.T, h *hubtest.Hub, read <-chan struct{}) {
+	for {
+		select {
+		case <-read:
+			return
+		default:
+		}
+		var blocked bool
+		err := h.DB.Owner.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&blocked)
+		if err != nil || blocked {
+			return
+		}
 	}
 }

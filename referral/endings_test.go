@@ -5,16 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/anishathalye/porcupine"
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
-	"handover/consent"
 	"handover/consent/record"
 	"handover/internal/hubtest"
-	"handover/internal/pg"
 	"handover/partners"
 	"handover/referral"
 	"handover/referral/packet"
@@ -96,6 +92,20 @@ func (d desk) withdrawn(t *testing.T) grounds {
 	return g
 }
 
+// laterWithdrawn is a consent whose later record she takes back.
+func (d desk) laterWithdrawn(t *testing.T) grounds {
+	c, g := d.agreed(t)
+	later := d.From.Consent(t, c.Subject, d.Named(), func(l *record.Claims) { l.Supersedes = c.ID })
+	_, err := d.hub.Consents.Record(t.Context(), d.sender, later.Body)
+	do(t, err)
+	w := d.To.Withdrawal(t, later)
+	g.end = func() error {
+		_, err := d.hub.Consents.Withdraw(t.Context(), d.receiver, later.ID, w)
+		return err
+	}
+	return g
+}
+
 // narrowed is a consent that a later record takes the place of, in which she agrees to less.
 func (d desk) narrowed(t *testing.T) grounds {
 	c, g := d.agreed(t)
@@ -110,9 +120,17 @@ func (d desk) narrowed(t *testing.T) grounds {
 // stopped is a consent of a woman who never wants anything shared with the likes of the
 // recipient, as somebody else is told.
 func (d desk) stopped(t *testing.T) grounds {
-	c, g := d.agreed(t)
+	_, g := d.agreed(t)
+	return d.never(t, g)
+}
+
+// overrideStopped is an override to whom she never wants anything shared with.
+func (d desk) overrideStopped(t *testing.T) grounds { return d.never(t, d.overridden(t)) }
+
+// never has the grounds end by a never.
+func (d desk) never(t *testing.T, g grounds) grounds {
 	never, err := record.NeverClaims{Hub: hubtest.Issuer, Issuer: string(d.To.ID), ID: uuid.Must(uuid.NewV7()).String(), IssuedAt: d.hub.Now().Unix(),
-		Subjects: []string{c.Subject}, Recipients: []string{"category:borough-outreach"}}.Sign(d.To.Signing.Signer())
+		Subjects: []string{g.draft("need").Subject}, Recipients: []string{"category:borough-outreach"}}.Sign(d.To.Signing.Signer())
 	do(t, err)
 	g.end = func() error {
 		_, err := d.hub.Consents.Never(t.Context(), d.receiver, never)
@@ -207,6 +225,7 @@ func TestOnceSharingHasEndedNothingMoreIsStoredOrReleased(t *testing.T) {
 		times   int
 	}{
 		"withdrawn":        {desk.withdrawn, "consent-withdrawn", histories()},
+		"later withdrawn":  {desk.laterWithdrawn, "consent-withdrawn", histories() / 4},
 		"narrowed":         {desk.narrowed, "not-covered", histories() / 4},
 		"never":            {desk.stopped, "not-covered", histories() / 4},
 		"override refused": {desk.overridden, "override-refused", histories() / 4},
@@ -246,75 +265,4 @@ func shared(t *testing.T, h *hubtest.Hub, basis string) string {
 		return "failed: " + err.Error()
 	}
 	return lines
-}
-
-// TestThatHistoryIsExplainedOnlyBecauseOfTheRowLock shows that the check above would
-// notice. It shares on the very statement of consent.Lock, and lets the withdrawal go
-// as far as it gets between the decision and the write: with the lock it waits; the
-// same statement without the lock gives a history that no order explains.
-func TestThatHistoryIsExplainedOnlyBecauseOfTheRowLock(t *testing.T) {
-	t.Parallel()
-	h := hubtest.New(t)
-	p := h.Pair(t, partners.BoroughOutreach)
-	caller := p.From.Caller(t)
-	h.Exec(t, `CREATE TABLE scratch (consent uuid, line text)`)
-	h.Exec(t, `GRANT SELECT, INSERT ON scratch TO handover_hub`)
-	const lock = " FOR SHARE OF s"
-	for _, locked := range []bool{true, false} {
-		c := p.From.Record(t, hubtest.Subject(), p.Named())
-		withdrawal := p.From.Withdrawal(t, c)
-		decided, read := make(chan struct{}), make(chan struct{})
-		share := operation{"shared", func() any {
-			b := &pgx.Batch{}
-			grants := consent.Lock(b, c.ID)
-			if q := b.QueuedQueries[0]; !locked {
-				if q.SQL = strings.Replace(q.SQL, lock, "", 1); strings.Contains(q.SQL, "FOR SHARE") {
-					t.Error("the lock was not taken out")
-				}
-			} else if !strings.Contains(q.SQL, lock) {
-				t.Errorf("consent.Lock does not say %q", lock)
-			}
-			return code(pg.Decide(t.Context(), h.DB.Hub, string(p.From.ID), b, func() (*pgx.Batch, error) {
-				if err := grants.Of(c.ID).Covers(c.Digest, record.Passage{Subject: c.Subject, Purpose: c.Purpose, Sender: c.Issuer,
-					Recipient: string(p.To.ID), Category: string(p.To.Category), Classes: []string{"need"}, Now: time.Now()}); err != nil {
-					return nil, err
-				}
-				close(decided)
-				untilReadOrBlocked(t, h, read)
-				write := &pgx.Batch{}
-				write.Queue(`INSERT INTO scratch VALUES ($1, 'shared')`, c.ID)
-				return write, nil
-			}))
-		}}
-		withdraw := operation{"end", func() any {
-			<-decided
-			_, err := h.Consents.Withdraw(t.Context(), caller, c.ID, withdrawal)
-			return code(err)
-		}}
-		list := operation{"list", func() any {
-			defer close(read)
-			return hubtest.Value[string](t, h, `SELECT coalesce(string_agg(line, ' '), '') FROM scratch WHERE consent = $1`, c.ID)
-		}}
-		history := run([]operation{share}, []operation{withdraw, list})
-		if explained := porcupine.CheckOperations(sharings("", "consent-withdrawn"), history); explained != locked {
-			t.Errorf("with the lock %v, the history is explained %v:\n%+v", locked, explained, history)
-		}
-	}
-}
-
-// untilReadOrBlocked returns once the list has been read, or somebody waits for a lock.
-func untilReadOrBlocked(t *testing.T, h *hubtest.Hub, read <-chan struct{}) {
-	for {
-		select {
-		case <-read:
-			return
-		default:
-		}
-		var blocked bool
-		err := h.DB.Owner.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
-			WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&blocked)
-		if err != nil || blocked {
-			return
-		}
-	}
 }
