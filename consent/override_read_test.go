@@ -147,3 +147,22 @@ func TestAuditorsSeeOverridesAndWhichAreLate(t *testing.T) {
 		t.Errorf("a caseworker: %d %s", a.Status, a.Body)
 	}
 }
+
+// An oversight partner counts every override, and so sees where each stands. It reads one that
+// names it as recipient no sooner than any other recipient would.
+func TestOversightReadsNoOverrideThatIsNotDecided(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	overseer := o.hub.Agency(t, "an-overseer", partners.Oversight)
+	made := o.pair.From.Override(t, o.worker.ID, overseer, hubtest.Subject())
+	if a := o.worker.Propose(t, made); a.Status != http.StatusCreated {
+		t.Fatalf("proposing: %d %s", a.Status, a.Body)
+	}
+	if a := overseer.Get(t, "/v1/overrides/"+made.ID); a.Problem().Code != "override-not-found" {
+		t.Errorf("before it is decided: %d %s", a.Status, a.Body)
+	}
+	o.decided(t, made, record.Refused)
+	if a := overseer.Get(t, "/v1/overrides/"+made.ID); a.Problem().Code != "override-not-found" {
+		t.Errorf("after it was refused: %d %s", a.Status, a.Body)
+	}
+}
