@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -208,6 +209,9 @@ func (c *Client) WithdrawConsent(ctx context.Context, id string) (Receipt, error
 		return Receipt{}, local(err)
 	}
 	receipt, err := c.postSigned(ctx, "/v1/consents/"+url.PathEscape(id)+"/withdraw", token)
+	if p, ok := errors.AsType[*Problem](err); ok && p.Code == "consent-superseded" && p.Members["newest"] != "" && p.Members["newest"] != id {
+		return c.WithdrawConsent(ctx, p.Members["newest"]) // whoever takes back what she said means what she said last
+	}
 	if err != nil {
 		return Receipt{}, err
 	}

@@ -32,7 +32,7 @@ var (
 	ErrReview = fault.New(fault.Forbidden, "consent-review-awaited", fault.Sender,
 		"A manager of the agency that recorded this has to look at how she was asked before anything may rest on it. Ask a manager to review the record.")
 	ErrSuperseded = fault.New(fault.Conflict, "consent-superseded", fault.Sender,
-		"A later record has taken the place of this one already. Supersede the newest.")
+		"A later record has taken the place of this one already. Supersede or withdraw the newest; for a withdrawal the member newest names it.")
 	ErrSuccessor = fault.New(fault.Unprocessable, "consent-of-another", fault.Sender,
 		"A record supersedes only one about the same subject reference. Use the sub of the earlier record.")
 	ErrNeverNotThere = fault.New(fault.NotFound, "never-not-found", fault.Sender,

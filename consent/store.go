@@ -143,7 +143,7 @@ func queueRecord(b *pgx.Batch, c partners.Caller, rec record.Consent, posted rec
 		return entry, err
 	}
 	review := "not-needed"
-	if posted.NeedsReview(rec.Claims) {
+	if posted.NeedsReview(rec.Claims) || before.doubted() && rec.Grants() {
 		review = "awaited"
 	}
 	sealed := posted.Sealed

@@ -41,7 +41,7 @@ func (s *Store) Decide(ctx context.Context, c partners.Caller, id, token string)
 
 // Review stores what a manager signed who has looked at an override again: when to look
 // next, or that it is over. From then on it covers nothing more. Who proposed it may end it,
-// which narrows; that it goes on, somebody else has to say. Errors: those of Decide, and
+// manager or not, since that narrows; that it goes on, somebody else has to say. Errors: those of Decide, and
 // ErrOverrideReview.
 func (s *Store) Review(ctx context.Context, c partners.Caller, id, token string) (audit.EntryID, error) {
 	stated, err := record.ParseReview(token)
@@ -49,13 +49,15 @@ func (s *Store) Review(ctx context.Context, c partners.Caller, id, token string)
 		return audit.EntryID{}, err
 	}
 	r := stated.Unverified()
-	m := managers{kind: "review", Said: r.Said, kid: stated.KeyID(), token: token, fingerprint: stated.Digest(),
+	m := managers{kind: "review", Said: r.Said, ends: r.Outcome == record.Ended, kid: stated.KeyID(), token: token, fingerprint: stated.Digest(),
 		verify: func(ring *partners.Ring) error { return verifies(ring, stated, r.IssuedAt, record.VerifyReview) }}
 	return s.settle(ctx, c, id, m, func(p *proposal) error {
 		next := time.Unix(r.ReviewAt, 0)
 		switch {
 		case p.decision == record.Refused, p.ended != nil:
 			return ErrOverrideDecided
+		case r.Outcome == record.Ended && c.Role() != partners.Manager && p.proposer != r.Act:
+			return ErrManager
 		case r.Outcome == record.Ended:
 			p.ended = &p.now
 			return nil
@@ -75,6 +77,7 @@ type managers struct {
 	kind                    string // decision or review
 	kid, token, fingerprint string
 	verify                  func(*partners.Ring) error
+	ends                    bool // it takes something back, which its own proposer may whatever her role
 }
 
 // verifies checks a statement with the key that it names, if that was one of the issuer's.
@@ -94,7 +97,7 @@ func (m managers) admits(c partners.Caller) error {
 	switch {
 	case c.User() == "":
 		return ErrByPerson
-	case c.Role() != partners.Manager:
+	case c.Role() != partners.Manager && !m.ends:
 		return ErrManager
 	case m.Issuer != string(c.Partner()):
 		return ErrIssuer

@@ -16,6 +16,7 @@ type earlier struct {
 	recorder, subject string
 	place, successors int
 	withdrawn         bool
+	review            string
 }
 
 // queueEarlier queues the locking of a chain, the oldest record first: whoever shares on one
@@ -30,9 +31,9 @@ func queueEarlier(b *pgx.Batch, id string) *earlier {
 		WHERE c.chain = (SELECT chain FROM consent WHERE id = $1) ORDER BY c.place FOR UPDATE OF s`, id)
 	// In a statement of its own: the one before may have waited for a successor.
 	b.Queue(`
-		SELECT c.id::text, c.chain::text, c.recorder, c.subject, c.place, s.successors, s.withdrawn_at IS NOT NULL
+		SELECT c.id::text, c.chain::text, c.recorder, c.subject, c.place, s.successors, s.withdrawn_at IS NOT NULL, s.review
 		FROM consent c JOIN consent_state s ON s.id = c.id WHERE c.id = $1`, id).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&e.id, &e.chain, &e.recorder, &e.subject, &e.place, &e.successors, &e.withdrawn}, func() error { return nil })
+		_, err := pgx.ForEachRow(rows, []any{&e.id, &e.chain, &e.recorder, &e.subject, &e.place, &e.successors, &e.withdrawn, &e.review}, func() error { return nil })
 		return err
 	})
 	return e
@@ -56,6 +57,11 @@ func (e *earlier) precedes(c record.Claims) error {
 	}
 	return nil
 }
+
+// doubted reports whether a manager has not said, or has denied, that the earlier record
+// stands. What takes its place waits for her too: else a yes that was pressed out of a woman
+// would count as soon as somebody recorded it again and left the pressure out.
+func (e *earlier) doubted() bool { return e.review == "awaited" || e.review == "does-not-stand" }
 
 // chainOf is the chain that a new record with that id is in.
 func (e *earlier) chainOf(id string) string { return cmp.Or(e.chain, id) }

@@ -18,7 +18,7 @@ type onwards map[string]*onward
 // about its travelling on.
 type onward struct {
 	recipient string
-	said      []string  // the onward of its record and of all that came after, one at least
+	said      []string  // the onward of its record and of all that came after, one at least; of one she took back, none
 	shown     bool      // all of those could be seen
 	given     time.Time // when she said it
 }
@@ -50,8 +50,9 @@ func queueOnward(b *pgx.Batch, group []*arrival) onwards {
 		ORDER BY c.chain, c.place FOR SHARE OF s`, from, on)
 	// A statement of its own: the one before may have waited for a later record.
 	b.Queue(`
-		SELECT r.id, r.recipient, c.given_at, 1 + s.successors = count(n.id), array_agg(n.onward)
-		FROM `+record+` JOIN consent c ON c.id = s.id JOIN consent n ON n.chain = c.chain AND n.place >= c.place
+		SELECT r.id, r.recipient, c.given_at, 1 + s.successors = count(n.id),
+		       array_agg(CASE WHEN ns.withdrawn_at IS NULL THEN n.onward ELSE 'none' END)
+		FROM `+record+` JOIN consent c ON c.id = s.id JOIN consent n ON n.chain = c.chain AND n.place >= c.place JOIN consent_state ns ON ns.id = n.id
 		WHERE r.id = ANY ($1) GROUP BY r.id, r.recipient, c.given_at, s.successors`, from).Query(func(rows pgx.Rows) error {
 		var id string
 		var o onward

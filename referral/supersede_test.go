@@ -209,6 +209,43 @@ func TestADoubtfulRecordCoversNothing(t *testing.T) {
 	}
 }
 
+// Whoever holds a referral of hers may take back what it rests on, also where she was named
+// as one of a kind; recording a doubtful yes once more, without the doubt, makes it none the
+// less doubtful.
+func TestWhoHoldsAReferralMayTakeItBack(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p, other := h.Pair(t, partners.Housing), h.Agency(t, "another-team", partners.Housing)
+	c := p.From.Record(t, hubtest.Subject(), []string{"category:housing"})
+	p.From.Sent(t, p.From.Request(p.To, p.Service, c, "need").Seal(t))
+	if a := other.Withdraw(t, c); a.Problem().Code != "consent-not-found" {
+		t.Errorf("one of the kind that holds nothing: %d %s", a.Status, a.Body)
+	}
+	if a := p.To.Withdraw(t, c); a.Status != http.StatusCreated {
+		t.Errorf("one that holds a referral: %d %s", a.Status, a.Body)
+	}
+}
+
+func TestADoubtIsNotRecordedAway(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.Housing)
+	how := hubtest.Asked()
+	how.Coercion = "suspected"
+	doubtful := p.From.ConsentAsked(t, how, hubtest.Subject(), p.Named())
+	if a := p.From.PostConsent(t, doubtful); a.Status != http.StatusCreated {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	second := later(t, p.From, doubtful, unchanged)
+	if a := p.From.Send(t, p.From.Request(p.To, p.Service, second, "need").Seal(t)); a.Problem().Code != "consent-review-awaited" {
+		t.Errorf("recorded again without the doubt: %d %s", a.Status, a.Body)
+	}
+	no := later(t, p.From, second, func(c *record.Claims) { c.Agreement = "refused" })
+	if state := hubtest.Value[string](t, h, `SELECT review FROM consent_state WHERE id = $1`, no.ID); state != "not-needed" {
+		t.Errorf("a no awaits a manager: %s", state)
+	}
+}
+
 // How she was asked, and what is sealed to the recorder, nobody else is shown: whom she is
 // afraid of is not the recipient's to read.
 func TestOnlyTheRecorderReadsHowSheWasAsked(t *testing.T) {

@@ -140,8 +140,9 @@ func SpecialSections() []string { return []string{"health", "access-needs", "ris
 func OffenceSections() []string { return []string{"justice"} }
 
 var (
-	// A provision is an Act or instrument, its year, and where in it: no room for prose.
-	provisionPattern = regexp.MustCompile(`^[A-Z][A-Za-z'(),.& -]{2,80} (Act|Regulations|Order|Rules) (19|20)[0-9]{2}( (s|ss|reg|regs|art|Sch|para) ?[0-9A-Za-z().-]{1,20}){0,3}$`)
+	// A provision is an Act or instrument as it is titled, its year, and where in it: no room
+	// for prose.
+	provisionPattern = regexp.MustCompile(`^[A-Z][A-Za-z'-]+,?( \(?([A-Z][A-Za-z'-]*|of|and|the|for|in|to|etc\.)[),]?){0,12} (Act|Regulations|Order|Rules) (19|20)[0-9]{2}( (s|ss|reg|regs|art|Sch|para) ?[0-9A-Za-z().-]{1,20}){0,3}$`)
 	policyPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$`)
 )
 

@@ -55,7 +55,7 @@ func (c Claims) InForce(now time.Time) error {
 // what was allowed, and what was not named is not covered.
 func (c Claims) Reaches(p Passage) error {
 	switch {
-	case !c.grants(), c.Subject != p.Subject, c.Purpose != p.Purpose:
+	case !c.Grants(), c.Subject != p.Subject, c.Purpose != p.Purpose:
 		return ErrNotCovered
 	case p.Sender != c.Issuer && !slices.Contains(c.Recipients, p.Sender):
 		// Only who recorded it, or was named in it, may rely on it.

@@ -65,6 +65,8 @@ func TestTheLawOfARecord(t *testing.T) {
 		{"e, Care Act", "", basis(record.Basis{Article6: "e", Provision: "Care Act 2014 s42"})},
 		{"c, regulations", "", basis(record.Basis{Article6: "c", Provision: "Homelessness (Review Procedure etc.) Regulations 2018 reg 10"})},
 		{"prose for a law", "basis.provision", basis(record.Basis{Article6: "e", Provision: "she told me to"})},
+		{"prose before a law", "basis.provision", basis(record.Basis{Article6: "e", Provision: "Her brother beats her, Care Act 2014 s42"})},
+		{"e, a long title", "", basis(record.Basis{Article6: "e", Provision: "Police, Crime, Sentencing and Courts Act 2022 s44"})},
 		{"a name behind a law", "basis.provision", basis(record.Basis{Article6: "e", Provision: "Care Act 2014 s42 Jane Roe"})},
 		{"law enforcement", "", basis(record.Basis{Article6: "le-part3"})},
 		{"law enforcement with Article 9", "basis.art9", basis(record.Basis{Article6: "le-part3", Article9: "a"})},

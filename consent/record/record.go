@@ -275,15 +275,15 @@ func (c Claims) law() string {
 	if name := c.Gate.fault(c.Purpose, c.Agreement); name != "" {
 		return name
 	}
-	if !c.grants() && len(c.Bases) == 0 {
+	if !c.Grants() && len(c.Bases) == 0 {
 		return ""
 	}
 	shared := slices.DeleteFunc(slices.Clone(c.Sections), func(s string) bool { return slices.Contains(c.Withheld, s) })
 	return c.Bases.fault(c.Issuer, shared)
 }
 
-// grants reports whether what she said, or was decided for her, lets anything be shared.
-func (c Claims) grants() bool { return c.Agreement == "agreed" || c.Agreement == BestInterests }
+// Grants reports whether what she said, or was decided for her, lets anything be shared.
+func (c Claims) Grants() bool { return c.Agreement == "agreed" || c.Agreement == BestInterests }
 
 // reach checks to whom and what: named partners or categories, never a wildcard, and
 // only sections that exist. Empty means nothing, never everything.
