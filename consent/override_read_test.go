@@ -27,6 +27,7 @@ func TestAnOverrideIsLookedAtAgainOrEnded(t *testing.T) {
 		a    hubtest.Answer
 		code string
 	}{
+		"ended by a caseworker who did not propose it": {o.worker.Says(t, at, from.Review(t, o.worker.ID, ov, 0)), "manager-needed"},
 		"by a caseworker":           {o.worker.Says(t, at, from.Review(t, o.worker.ID, ov, ov.ReviewAt)), "manager-needed"},
 		"by who proposed it":        {o.another.Says(t, at, from.Review(t, o.another.ID, ov, ov.ReviewAt)), "second-person-needed"},
 		"after it ends":             {o.manager.Says(t, at, from.Review(t, o.manager.ID, ov, ov.Expires+1)), "override-review-date"},
@@ -53,6 +54,22 @@ func TestAnOverrideIsLookedAtAgainOrEnded(t *testing.T) {
 	if a := o.manager.Says(t, at, from.Review(t, o.manager.ID, ov, ov.ReviewAt)); a.Problem().Code != "override-decided" {
 		t.Errorf("an ended one goes on: %d %s", a.Status, a.Body)
 	}
+}
+
+// A caseworker who finds that her emergency is none stops it herself, at night, without a manager.
+func TestWhoeverProposedAnOverrideEndsIt(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	ov := o.proposed(t, o.worker, hubtest.Emergency)
+	s := o.sends(t, ov, "")
+	at := "/v1/overrides/" + ov.ID + "/review"
+	if a := o.worker.Says(t, at, o.pair.From.Review(t, o.worker.ID, ov, ov.ReviewAt)); a.Problem().Code != "manager-needed" {
+		t.Errorf("she has it go on: %d %s", a.Status, a.Body)
+	}
+	if a := o.worker.Says(t, at, o.pair.From.Review(t, o.worker.ID, ov, 0)); a.Status != http.StatusCreated {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	o.opens(t, s, "override-ended")
 }
 
 // Until something may go on it, the recipient is told nothing of it; its texts she never sees.
