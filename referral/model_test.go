@@ -9,10 +9,10 @@ import (
 )
 
 // This file is the reference model: whether something about her may pass, as docs/packet.md
-// ("What the hub checks, in order", "Consent record", "Override") and docs/decisions/0004 say
-// it, with the statutes where they decide. It is written from these words, not from the code:
-// nothing that the hub decides with is called here, so that both cannot be wrong alike unless
-// the words are.
+// ("What the hub checks, in order", "Consent record", "Override"), docs/consent.md ("What is
+// checked, where and when" and what follows it) and docs/decisions/0004 say it, with the
+// statutes where they decide. It is written from these words, not from the code: nothing that
+// the hub decides with is called here, so that both cannot be wrong alike unless the words are.
 
 // agency is a partner of the model.
 type agency struct{ id, category string }
@@ -35,6 +35,7 @@ type word struct {
 	authority                  string // of a homelessness referral: the one she chose
 	given, starts, ends        time.Time
 	review                     string // what a manager decided, if anything: approved, refused
+	inherited                  bool   // it took the place of one that awaited review, or had failed it
 	withdrawn                  bool
 	later                      *word // that superseded it
 }
@@ -144,7 +145,7 @@ func (s *word) short(p passage) (rules []string) {
 		// somebody who lacks capacity (Mental Capacity Act 2005 s4).
 		{"no yes", s.agreement != "agreed" && s.agreement != "lacks-capacity-best-interests"},
 		// "A consent record that awaits review": coercion, doubt, and every best-interests decision.
-		{"review", s.doubtful() && s.review != "approved"},
+		{"review", s.unsettled()},
 		{"withdrawn", s.withdrawn},
 		{"subject", s.subject != p.subject},
 		{"purpose", s.purpose != p.purpose},
@@ -152,7 +153,8 @@ func (s *word) short(p passage) (rules []string) {
 		// or anybody of a category could send on what a woman told one of them.
 		{"sender", s.recorder != p.from.id && !slices.Contains(s.names, p.from.id)},
 		{"recipient", !s.namesRecipient(p.to)},
-		// Who relies on another's record sends her story on, unless she answers that one.
+		// Who relies on another's record sends her story on; but "who received something answers
+		// the agency that recorded it without that".
 		{"onward", s.recorder != p.from.id && s.onward != "named" && !(p.step && s.recorder == p.to.id)},
 		// She chooses the authority (Housing Act 1996 s213B(3)).
 		{"authority", s.authority != "" && s.authority != p.area},
@@ -167,13 +169,26 @@ func (s *word) short(p passage) (rules []string) {
 	return rules
 }
 
+// unsettled reports whether a manager has to decide, or has denied, that the record stands.
+func (s *word) unsettled() bool { return s.doubtful() && s.review != "approved" }
+
+// doubtful: somebody may have pressed her, or decided for her. What takes the place of a
+// record in doubt is in doubt too, whatever it says, or the doubt could be recorded away.
 func (s *word) doubtful() bool {
-	return s.coercion != "none" || s.capacity == "doubt" || s.agreement == "lacks-capacity-best-interests"
+	if s.agreement != "agreed" && s.agreement != "lacks-capacity-best-interests" {
+		return false // a no stands by itself
+	}
+	return s.inherited || s.coercion != "none" || s.capacity == "doubt" || s.agreement == "lacks-capacity-best-interests"
 }
 
 // namesRecipient: by id or by category; "police are covered only by category:police".
 func (s *word) namesRecipient(to agency) bool {
 	return slices.Contains(s.names, "category:"+to.category) || to.category != "police" && slices.Contains(s.names, to.id)
+}
+
+// shownTo: a record is shown to whom it names, by id or as one of a kind, and to its recorder.
+func (s *word) shownTo(a agency) bool {
+	return s.recorder == a.id || slices.Contains(s.names, a.id) || slices.Contains(s.names, "category:"+a.category)
 }
 
 // broken: "Only the issuer sends on an override, to that recipient and nobody else", for one
@@ -219,13 +234,13 @@ func (p passage) continued() (rules []string) {
 	for s := before.said; s != nil; s = s.later {
 		fresh := p.said != nil && p.said.recorder == p.from.id && p.said.given.After(before.said.given)
 		switch {
-		case s.onward == "none":
+		case s.onward == "none" || s.withdrawn: // what she took back says no more than a no
 			rules = append(rules, "continues: none")
 		case s.onward == "ask-each-time" && !fresh:
 			rules = append(rules, "continues: ask")
 		}
 		// What a later record says that is not shown to her cannot pass for leave.
-		if s.recorder != p.from.id && !slices.Contains(s.names, p.from.id) && !slices.Contains(s.names, "category:"+p.from.category) {
+		if !s.shownTo(p.from) {
 			rules = append(rules, "continues: unseen")
 		}
 	}

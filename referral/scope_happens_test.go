@@ -79,7 +79,7 @@ func (g *game) record(s, before *word) {
 		g.secrets[secret] = s.recorder
 	}
 	if before != nil {
-		before.later = s
+		before.later, s.inherited = s, before.unsettled()
 	}
 }
 
@@ -109,13 +109,46 @@ func (g *game) withdraw() {
 	}
 	s := pick(g.rt, "taken back", live[len(live)-1], pick(g.rt, "or", live...))
 	by := s.recorder
-	if who := g.someone(); slices.Contains(s.names, who) && pick(g.rt, "to somebody else", true, false) {
-		by = who // as easy as giving: any partner that is named may record it
+	if pick(g.rt, "to somebody else", true, false) {
+		by = g.someone()
 	}
 	c := g.records[s]
 	_, err := g.hub.Consents.Withdraw(g.t.Context(), g.callers[by], c.ID, g.agencies[by].Withdrawal(g.t, c))
-	g.must(err)
-	s.withdrawn = true
+	switch want := g.refusesWithdrawal(s, by); {
+	case want == "ok":
+		g.must(err)
+		s.withdrawn = true
+	case code(err) != want:
+		g.rt.Fatalf("%s takes back: %v, by the documents %s\n%s", by, err, want, g.told())
+	}
+}
+
+// refusesWithdrawal is "ok" if the agency may record that she takes it back: who recorded it,
+// whom it names by id, and who is a party of a referral on its chain; but only the newest that
+// it is shown.
+func (g *game) refusesWithdrawal(s *word, by string) string {
+	chain := map[*word]bool{}
+	for _, w := range g.words {
+		for l := w; l != nil; l = l.later {
+			if l == s {
+				chain[w] = true
+			}
+		}
+	}
+	newer := false
+	for l := s.later; l != nil; l = l.later {
+		chain[l], newer = true, newer || !l.withdrawn && l.shownTo(g.of(by))
+	}
+	holds := slices.ContainsFunc(slices.Concat(g.sent, g.earlier, g.written), func(p *parcel) bool {
+		return chain[p.said] && (p.from.id == by || p.to.id == by)
+	})
+	switch {
+	case !s.shownTo(g.of(by)), s.recorder != by && !slices.Contains(s.names, by) && !holds:
+		return "consent-not-found"
+	case newer:
+		return "consent-superseded"
+	}
+	return "ok"
 }
 
 func (g *game) runOut() {
@@ -129,7 +162,7 @@ func (g *game) runOut() {
 // review has a manager decide about a record that awaits it.
 func (g *game) review() {
 	for _, s := range slices.Backward(g.words) {
-		if (s.agreement == "agreed" || s.agreement == record.BestInterests) && s.doubtful() && s.review == "" && !s.withdrawn {
+		if s.doubtful() && s.review == "" && !s.withdrawn {
 			s.review = mostly(g.rt, "review", record.Approved, record.Refused)
 			c, by := g.records[s], g.managers[s.recorder]
 			token := g.agencies[s.recorder].Decision(g.t, by.ID, c.ID, c.Digest, s.review)

@@ -57,7 +57,7 @@ func (g *game) hides(reader agency, path string, a hubtest.Answer) {
 	}
 	for _, s := range g.words {
 		id := g.records[s].ID
-		named := s.recorder == reader.id || slices.Contains(s.names, reader.id) || slices.Contains(s.names, "category:"+reader.category)
+		named := s.shownTo(reader)
 		if !named {
 			shown("a record that does not name her", id)
 		}

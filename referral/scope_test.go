@@ -125,6 +125,9 @@ func (g *game) judged(what string, p passage, err error) bool {
 	if err != nil && !(errors.As(err, &refusal) && slices.ContainsFunc(rules, func(r string) bool { return slices.Contains(refusalsOf(r), refusal.Code) })) {
 		g.rt.Fatalf("%s from %s to %s: refused for another reason than %q: %v\n%s", what, p.from.id, p.to.id, rules, err, g.told())
 	}
+	if caller := map[bool]string{true: p.to.id, false: p.from.id}[what == "open"]; code(err) == "consent-review-awaited" && caller != p.said.recorder {
+		g.rt.Fatalf("%s is told that somebody has a doubt", caller)
+	}
 	return err == nil
 }
 
