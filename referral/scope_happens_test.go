@@ -229,6 +229,16 @@ func (g *game) propose() {
 		c.Gate = record.Gate{Pathway: record.PathwaysFor(o.purpose)[0]}
 	})
 	_, err := g.hub.Consents.Propose(g.t.Context(), by.Caller(g.t), made.Body)
+	// "No other emergency takes its place until a manager has decided it."
+	again := o.emergency && slices.ContainsFunc(g.warrants, func(e *warrant) bool {
+		return e.emergency && e.decision == "" && e.recipient == o.recipient && e.subject == o.subject && !g.hub.Now().Before(e.proposed.Add(24*time.Hour))
+	})
+	if again != (code(err) == "override-lapsed") {
+		g.rt.Fatalf("proposing: %v, by the documents an emergency like it has lapsed: %v\n%s", err, again, g.told())
+	}
+	if again {
+		return
+	}
 	g.must(err)
 	g.warrants, g.overrides[o] = append(g.warrants, o), made
 	if pick(g.rt, "decided at once", true, false) {
