@@ -61,6 +61,13 @@ type standing struct {
 // deadline is when an emergency override covers nothing more unless it was approved before.
 func (s standing) deadline() time.Time { return s.recorded.Add(record.EmergencyLife) }
 
+// overdue reports whether it was an emergency whose day has passed and that nobody has decided.
+// Somebody has to, though it was ended since and nothing comes of it: until then no other
+// emergency takes its place.
+func (s standing) overdue(now time.Time) bool {
+	return s.emergency && s.decided == nil && !now.Before(s.deadline())
+}
+
 // at is the state of the override at that time. An approval that comes after the deadline of
 // an emergency is kept and counts for nothing: else who shared in haste could have the yes
 // made up a week later.

@@ -303,7 +303,13 @@ func TestNoEmergencyTakesThePlaceOfOneThatLapsed(t *testing.T) {
 	}
 	o.proposed(t, o.worker, same)              // that somebody approves before it counts
 	o.proposed(t, o.worker, hubtest.Emergency) // about another woman
-	o.decided(t, first, record.Refused)        // a second person has seen it
+	if a := o.worker.Says(t, "/v1/overrides/"+first.ID+"/review", o.pair.From.Review(t, o.worker.ID, first, 0)); a.Status != http.StatusCreated {
+		t.Fatalf("she ends it: %d %s", a.Status, a.Body)
+	}
+	if a := another.Propose(t, again); a.Problem().Code != "override-lapsed" {
+		t.Errorf("after its own proposer has ended it: %d %s", a.Status, a.Body)
+	}
+	o.decided(t, first, record.Refused) // a second person has seen it
 	if a := another.Propose(t, again); a.Status != http.StatusCreated {
 		t.Errorf("after a manager has decided the lapsed one: %d %s", a.Status, a.Body)
 	}

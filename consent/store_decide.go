@@ -31,7 +31,7 @@ func (s *Store) Decide(ctx context.Context, c partners.Caller, id, token string)
 		switch {
 		case p.proposer == d.Act: // or one person alone could share whatever she likes
 			return ErrSamePerson
-		case p.decided != nil, p.ended != nil:
+		case p.decided != nil, p.ended != nil && !p.overdue(p.now):
 			return ErrOverrideDecided
 		}
 		p.decision, p.decided = d.Decision, &p.now

@@ -32,3 +32,26 @@ func TestOnlyTheRecordersSessionsSayWhatBecameOfARecord(t *testing.T) {
 		t.Errorf("its recorder touched %d rows, state %q", n, state)
 	}
 }
+
+// An oversight partner counts every override. One that names it is no more its to read before
+// somebody has approved it than any other recipient's.
+func TestNoRecipientsSessionIsShownAnOverrideThatNobodyApproved(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.Oversight)
+	by, manager := h.Person(t, p.From.ID, partners.Caseworker), h.Person(t, p.From.ID, partners.Manager)
+	o := p.From.Override(t, by.ID, p.To, hubtest.Subject())
+	if a := by.Propose(t, o); a.Status != http.StatusCreated {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	const read = `SELECT FROM consent_override`
+	if n, state := as(t, h, p.To.ID, read); n != 0 || state != "" {
+		t.Errorf("before it is approved she is shown %d, state %q", n, state)
+	}
+	if a := manager.Says(t, "/v1/overrides/"+o.ID+"/decision", p.From.Decision(t, manager.ID, o.ID, o.Digest, "approved")); a.Status != http.StatusCreated {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	if n, state := as(t, h, p.To.ID, read); n != 1 || state != "" {
+		t.Errorf("after it is approved she is shown %d, state %q", n, state)
+	}
+}
