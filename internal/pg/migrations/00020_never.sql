@@ -48,12 +48,13 @@ CREATE TRIGGER consent_never_final BEFORE UPDATE ON consent_never_state
 -- about one subject and one recipient, and nothing else.
 -- +goose StatementBegin
 CREATE FUNCTION never_shared(about text, with_partner text) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT EXISTS (
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN -- in plpgsql, whose plans are kept: every packet asks
+    RETURN EXISTS (
         SELECT FROM consent_never_line l JOIN consent_never_state s ON s.id = l.never
         WHERE l.subject = about AND s.lifted_at IS NULL AND (l.recipient = with_partner
-              OR l.recipient = (SELECT 'category:' || p.category FROM partner p WHERE p.id = with_partner)))
-$$;
+              OR l.recipient = (SELECT 'category:' || p.category FROM partner p WHERE p.id = with_partner)));
+END $$;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION never_shared FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION never_shared TO handover_hub;
