@@ -57,7 +57,7 @@ func (s *Store) Record(ctx context.Context, c partners.Caller, body []byte) (aud
 			return nil, nil
 		}
 		write := &pgx.Batch{}
-		rec, err := s.verify(stated, ring, now)
+		rec, err := believed(ring, stated, s.Hub, claims.Hub, claims.IssuedAt, now, record.VerifyConsent)
 		if err != nil {
 			return nil, err
 		}
@@ -98,19 +98,6 @@ func (s *Store) settled(ctx context.Context, c partners.Caller, id, digest strin
 		return nil, nil
 	})
 	return entry, err
-}
-
-func (s *Store) verify(stated record.Statement[record.Claims], ring *partners.Ring, now time.Time) (record.Consent, error) {
-	claims := stated.Unverified()
-	key, ok := ring.Signing(stated.KeyID(), time.Unix(claims.IssuedAt, 0))
-	if !ok {
-		return record.Consent{}, ErrKey
-	}
-	rec, err := record.VerifyConsent(stated, key.PublicKey)
-	if err != nil {
-		return record.Consent{}, err
-	}
-	return rec, record.Fresh(claims.Hub, claims.IssuedAt, s.Hub, now)
 }
 
 // categories are those of the partners that a record names as controllers.

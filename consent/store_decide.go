@@ -10,7 +10,6 @@ import (
 	"handover/audit"
 	"handover/consent/record"
 	"handover/internal/pg"
-	"handover/keys/jose"
 	"handover/partners"
 )
 
@@ -26,7 +25,10 @@ func (s *Store) Decide(ctx context.Context, c partners.Caller, id, token string)
 	}
 	d := stated.Unverified()
 	m := managers{kind: "decision", Said: d.Said, kid: stated.KeyID(), token: token, fingerprint: stated.Digest(),
-		verify: func(ring *partners.Ring) error { return verifies(ring, stated, d.IssuedAt, record.VerifyDecision) }}
+		verify: func(ring *partners.Ring) (err error) {
+			_, err = verifies(ring, stated, d.IssuedAt, record.VerifyDecision)
+			return err
+		}}
 	return s.settle(ctx, c, id, m, func(p *proposal) error {
 		switch {
 		case p.proposer == d.Act: // or one person alone could share whatever she likes
@@ -50,7 +52,10 @@ func (s *Store) Review(ctx context.Context, c partners.Caller, id, token string)
 	}
 	r := stated.Unverified()
 	m := managers{kind: "review", Said: r.Said, ends: r.Outcome == record.Ended, kid: stated.KeyID(), token: token, fingerprint: stated.Digest(),
-		verify: func(ring *partners.Ring) error { return verifies(ring, stated, r.IssuedAt, record.VerifyReview) }}
+		verify: func(ring *partners.Ring) (err error) {
+			_, err = verifies(ring, stated, r.IssuedAt, record.VerifyReview)
+			return err
+		}}
 	return s.settle(ctx, c, id, m, func(p *proposal) error {
 		next := time.Unix(r.ReviewAt, 0)
 		switch {
@@ -78,16 +83,6 @@ type managers struct {
 	kid, token, fingerprint string
 	verify                  func(*partners.Ring) error
 	ends                    bool // it takes something back, which its own proposer may whatever her role
-}
-
-// verifies checks a statement with the key that it names, if that was one of the issuer's.
-func verifies[T, V any](ring *partners.Ring, stated record.Statement[T], issued int64, verify func(record.Statement[T], jose.PublicKey) (V, error)) error {
-	key, ok := ring.Signing(stated.KeyID(), time.Unix(issued, 0))
-	if !ok {
-		return ErrKey
-	}
-	_, err := verify(stated, key.PublicKey)
-	return err
 }
 
 // admits refuses whoever may not decide what somebody has put forward: a system, for which

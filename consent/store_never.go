@@ -82,7 +82,7 @@ func (s *Store) Never(ctx context.Context, c partners.Caller, token string) (aud
 		if stored != "" {
 			return nil, ErrNeverConflict
 		}
-		n, err := s.verifyNever(stated, ring, now)
+		n, err := believed(ring, stated, s.Hub, claims.Hub, claims.IssuedAt, now, record.VerifyNever)
 		if err != nil {
 			return nil, err
 		}
@@ -123,19 +123,6 @@ func queueNever(b *pgx.Batch, id string, digest *string, entry *audit.EntryID) {
 		_, err := pgx.ForEachRow(rows, []any{digest, entry}, func() error { return nil })
 		return err
 	})
-}
-
-func (s *Store) verifyNever(stated record.Statement[record.NeverClaims], ring *partners.Ring, now time.Time) (record.Never, error) {
-	claims := stated.Unverified()
-	key, ok := ring.Signing(stated.KeyID(), time.Unix(claims.IssuedAt, 0))
-	if !ok {
-		return record.Never{}, ErrKey
-	}
-	n, err := record.VerifyNever(stated, key.PublicKey)
-	if err != nil {
-		return record.Never{}, err
-	}
-	return n, record.Fresh(claims.Hub, claims.IssuedAt, s.Hub, now)
 }
 
 func queueInsertNever(b *pgx.Batch, c partners.Caller, n record.Never, now time.Time) (audit.EntryID, error) {
@@ -191,7 +178,7 @@ func (s *Store) Lift(ctx context.Context, c partners.Caller, id, token string) (
 		case earlier != "":
 			return nil, ErrNeverLifted
 		}
-		l, err := s.verifyLift(stated, ring, now)
+		l, err := believed(ring, stated, s.Hub, claims.Hub, claims.IssuedAt, now, record.VerifyLift)
 		if err != nil {
 			return nil, err
 		}
@@ -203,19 +190,6 @@ func (s *Store) Lift(ctx context.Context, c partners.Caller, id, token string) (
 		return write, err
 	})
 	return entry, err
-}
-
-func (s *Store) verifyLift(stated record.Statement[record.LiftClaims], ring *partners.Ring, now time.Time) (record.Lift, error) {
-	claims := stated.Unverified()
-	key, ok := ring.Signing(stated.KeyID(), time.Unix(claims.IssuedAt, 0))
-	if !ok {
-		return record.Lift{}, ErrKey
-	}
-	l, err := record.VerifyLift(stated, key.PublicKey)
-	if err != nil {
-		return record.Lift{}, err
-	}
-	return l, record.Fresh(claims.Hub, claims.IssuedAt, s.Hub, now)
 }
 
 func queueLift(b *pgx.Batch, c partners.Caller, l record.Lift, now time.Time) (audit.EntryID, error) {

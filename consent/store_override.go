@@ -48,7 +48,7 @@ func (s *Store) Propose(ctx context.Context, c partners.Caller, body []byte) (au
 			entry = before.entry
 			return nil, before.is(stated.Digest())
 		}
-		o, err := s.verifyOverride(stated, ring, now)
+		o, err := believed(ring, stated, s.Hub, claims.Hub, claims.IssuedAt, now, record.VerifyOverride)
 		if err != nil {
 			return nil, err
 		}
@@ -108,19 +108,6 @@ func (s *Store) settledOverride(ctx context.Context, c partners.Caller, id, dige
 	before.queue(b, `SELECT digest, log_entry FROM consent_override WHERE id = $1`, id)
 	err := pg.Decide(ctx, s.Pool, string(c.Partner()), b, func() (*pgx.Batch, error) { return nil, before.is(digest) })
 	return before.entry, err
-}
-
-func (s *Store) verifyOverride(stated record.Statement[record.OverrideClaims], ring *partners.Ring, now time.Time) (record.Override, error) {
-	claims := stated.Unverified()
-	key, ok := ring.Signing(stated.KeyID(), time.Unix(claims.IssuedAt, 0))
-	if !ok {
-		return record.Override{}, ErrKey
-	}
-	o, err := record.VerifyOverride(stated, key.PublicKey)
-	if err != nil {
-		return record.Override{}, err
-	}
-	return o, record.Fresh(claims.Hub, claims.IssuedAt, s.Hub, now)
 }
 
 func queueOverride(b *pgx.Batch, c partners.Caller, o record.Override, posted record.PostedOverride, now time.Time) (audit.EntryID, error) {

@@ -70,7 +70,7 @@ func (s *Store) ReviewConsent(ctx context.Context, c partners.Caller, id, token 
 		if err := d.reviewable(id, claims); err != nil {
 			return nil, err
 		}
-		if err := verifies(ring, decision, m.IssuedAt, record.VerifyDecision); err != nil {
+		if _, err := verifies(ring, decision, m.IssuedAt, record.VerifyDecision); err != nil {
 			return nil, err
 		}
 		if err := record.Fresh(m.Hub, m.IssuedAt, s.Hub, d.now); err != nil {

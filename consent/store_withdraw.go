@@ -71,7 +71,7 @@ func (s *Store) Withdraw(ctx context.Context, c partners.Caller, id, token strin
 		case newest != "":
 			return nil, ErrSuperseded.With("newest", newest)
 		}
-		w, err := s.verifyWithdrawal(stated, ring, now)
+		w, err := believed(ring, stated, s.Hub, claims.Hub, claims.IssuedAt, now, record.VerifyWithdrawal)
 		if err != nil {
 			return nil, err
 		}
@@ -86,19 +86,6 @@ func (s *Store) Withdraw(ctx context.Context, c partners.Caller, id, token strin
 		return audit.EntryID{}, ErrNotThere
 	}
 	return entry, err
-}
-
-func (s *Store) verifyWithdrawal(stated record.Statement[record.WithdrawalClaims], ring *partners.Ring, now time.Time) (record.Withdrawal, error) {
-	claims := stated.Unverified()
-	key, ok := ring.Signing(stated.KeyID(), time.Unix(claims.IssuedAt, 0))
-	if !ok {
-		return record.Withdrawal{}, ErrKey
-	}
-	w, err := record.VerifyWithdrawal(stated, key.PublicKey)
-	if err != nil {
-		return record.Withdrawal{}, err
-	}
-	return w, record.Fresh(claims.Hub, claims.IssuedAt, s.Hub, now)
 }
 
 func queueWithdrawal(b *pgx.Batch, c partners.Caller, w record.Withdrawal, now time.Time) (audit.EntryID, error) {
