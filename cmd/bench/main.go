@@ -3,6 +3,9 @@
 // over one PostgreSQL, turn about. Its last lines are `ratio NAME VALUE` (our rate divided
 // by the baseline's) and `figure NAME VALUE UNIT`, so that runs can be compared.
 //
+// log.go measures the log alone: waiting for a receipt beside plain insertion, and proofs in
+// a log of a million entries.
+//
 // hub.go starts the real hub and enrols two partners over its API; requests.go is what
 // they send; baseline.go is what we compare with; load.go drives either with requests made beforehand, so that
 // a sender costs next to nothing; cpu.go reads what the processes spent. custody.go is what
@@ -31,7 +34,8 @@ func main() {
 	flag.DurationVar(&o.span, "span", 5*time.Second, "how long hub and baseline are each driven in a measurement, at the least")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each number of senders is measured")
 	senders := flag.String("senders", "1,16,64", "how many senders at once, one number or several")
-	flag.StringVar(&o.only, "only", "", "hub or custody: leave out the other")
+	flag.StringVar(&o.only, "only", "", "hub, log or custody: leave out the others")
+	flag.IntVar(&o.entries, "entries", 1_000_000, "how many entries the log has when proofs are measured")
 	flag.StringVar(&o.dir, "dir", "", "a folder for the hub to use and keep, instead of one that is thrown away")
 	flag.Parse()
 	for n := range strings.SplitSeq(*senders, ",") {
@@ -61,6 +65,7 @@ type options struct {
 	span    time.Duration
 	rounds  int
 	senders []int
+	entries int
 }
 
 // result is one measurement.
@@ -115,15 +120,18 @@ func bench(ctx context.Context, o options) error {
 
 // all measures everything, or what -only names.
 func all(ctx context.Context, o options) error {
-	if o.only != "custody" {
-		if err := bench(ctx, o); err != nil {
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context, options) error
+	}{{"hub", bench}, {"log", logs}, {"custody", custody}} {
+		if o.only != "" && o.only != part.name {
+			continue
+		}
+		if err := part.measure(ctx, o); err != nil {
 			return err
 		}
 	}
-	if o.only == "hub" {
-		return nil
-	}
-	return custody(ctx, o)
+	return nil
 }
 
 // report prints the comparable lines: of each measure the median of the rounds.
