@@ -32,7 +32,8 @@ type demo struct {
 	links     []string // with which the sample people sign in for the first time, one line each
 }
 
-// samples are five agencies of different categories that serve the same borough.
+// samples are five agencies of different categories that serve the same borough, and one
+// that oversees what all of them do.
 func samples() []partners.Partner {
 	areas := []string{"E09000007", "E09000012"}
 	return []partners.Partner{
@@ -41,6 +42,7 @@ func samples() []partners.Partner {
 		{ID: "rosewell-women", Name: "Rosewell sample women's charity", Category: partners.VAWGService, Areas: areas},
 		{ID: "elm-lane-surgery", Name: "Elm Lane sample GP practice", Category: partners.PrimaryCare, Areas: areas},
 		{ID: "northgate-police", Name: "Northgate sample police liaison", Category: partners.Police, Areas: areas},
+		{ID: "wren-audit", Name: "Wren sample audit office", Category: partners.Oversight, Areas: areas},
 	}
 }
 
@@ -108,7 +110,7 @@ func (d *demo) join(ctx context.Context, s *partners.Store, p partners.Partner) 
 
 // agree puts agreements in force between every two sample partners: for every
 // purpose and section with the helping agencies, and with the police for protection
-// from harm alone. The firewall narrows both.
+// from harm alone. The firewall narrows both. Who oversees them is sent nothing.
 func (d *demo) agree(ctx context.Context, s *partners.Store) error {
 	agreed, err := s.Agreements(ctx)
 	if err != nil {
@@ -117,7 +119,8 @@ func (d *demo) agree(ctx context.Context, s *partners.Store) error {
 	for _, from := range samples() {
 		for _, to := range samples() {
 			known := slices.ContainsFunc(agreed, func(a partners.Agreement) bool { return a.Sender == from.ID && a.Recipient == to.ID })
-			if from.ID == to.ID || known {
+			overseen := from.Category == partners.Oversight || to.Category == partners.Oversight
+			if from.ID == to.ID || known || overseen {
 				continue
 			}
 			a := partners.Agreement{Sender: from.ID, Recipient: to.ID, From: time.Now().Add(-time.Minute),
@@ -151,32 +154,41 @@ func (d *demo) offer(ctx context.Context, s *partners.Store) error {
 	return nil
 }
 
-// colleagues are the sample people, one of each role. The names are of nobody.
-func colleagues() []partners.User {
-	return []partners.User{
-		{Name: "Cass Sample", Role: partners.Caseworker}, {Name: "Mandy Sample", Role: partners.Manager},
-		{Name: "Ada Sample", Role: partners.Administrator}, {Name: "Audrey Sample", Role: partners.Auditor},
+// colleague is a sample person. The names are of nobody.
+type colleague struct {
+	at partners.ID
+	partners.User
+}
+
+// colleagues are the sample people: one of each role at the housing team, and one who
+// audits all agencies.
+func colleagues() []colleague {
+	return []colleague{
+		{"larkfield-housing", partners.User{Name: "Cass Sample", Role: partners.Caseworker}},
+		{"larkfield-housing", partners.User{Name: "Mandy Sample", Role: partners.Manager}},
+		{"larkfield-housing", partners.User{Name: "Ada Sample", Role: partners.Administrator}},
+		{"larkfield-housing", partners.User{Name: "Audrey Sample", Role: partners.Auditor}},
+		{"wren-audit", partners.User{Name: "Olive Sample", Role: partners.Auditor}},
 	}
 }
 
 // employ makes the sample people, or fresh links for those that there are.
 func (d *demo) employ(ctx context.Context, s *partners.Store) error {
-	const at = "larkfield-housing"
-	known, err := s.Employed(ctx, at)
-	if err != nil {
-		return err
-	}
 	for _, c := range colleagues() {
+		known, err := s.Employed(ctx, c.at)
+		if err != nil {
+			return err
+		}
 		var code string
 		if i := slices.IndexFunc(known, func(k partners.User) bool { return k.Name == c.Name }); i >= 0 {
 			code, err = s.Reissue(ctx, known[i].ID)
 		} else {
-			_, code, err = s.Employ(ctx, at, c.Name, c.Role)
+			_, code, err = s.Employ(ctx, c.at, c.Name, c.Role)
 		}
 		if err != nil {
 			return fmt.Errorf("making a link for a sample person: %w", err)
 		}
-		d.links = append(d.links, fmt.Sprintf("  %-14s %-14s %s", c.Name, c.Role, joinLink(d.cfg, code)))
+		d.links = append(d.links, fmt.Sprintf("  %-14s %-14s %-18s %s", c.Name, c.Role, c.at, joinLink(d.cfg, code)))
 	}
 	return nil
 }
@@ -255,7 +267,7 @@ func first[T any](all iter.Seq2[T, error]) (T, error) {
 // introduce says what there is and what to try.
 func (d *demo) introduce() {
 	fmt.Fprintf(d.out, `
-Five sample agencies have joined, each with its own keys under %s:
+Six sample agencies have joined, each with its own keys under %s:
 `, filepath.Join(d.cfg.Dir, "partners"))
 	for _, p := range samples() {
 		fmt.Fprintf(d.out, "  %-18s %s\n", p.ID, p.Name)
@@ -267,7 +279,7 @@ camden-outreach has referred a woman to larkfield-housing: %s. Try, in another t
   bin/handover open %s --reason triage
   bin/handover accept %s
 
-Four people of larkfield-housing can sign in at %s/sign-in once each has opened her link:
+Five people can sign in at %s/sign-in once each has opened her link:
 %s
 A link works once, for two days; the next start prints fresh ones. Open each in a browser of its own:
 a passkey is made in it. Safari wants https and does not sign in to this trial.
