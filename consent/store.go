@@ -124,7 +124,7 @@ func queueCategories(b *pgx.Batch, bases record.Bases) categories {
 
 func queueRecord(b *pgx.Batch, c partners.Caller, rec record.Consent, posted record.Posted, before *earlier, now time.Time) (audit.EntryID, error) {
 	e := c.Entry("consent.record")
-	e.Time, e.Consent, e.Digest, e.State, e.Target = now, rec.ID, rec.Digest(), rec.Agreement, rec.Supersedes
+	e.Time, e.Subject, e.Consent, e.Digest, e.State, e.Target = now, rec.Subject, rec.ID, rec.Digest(), rec.Agreement, rec.Supersedes
 	entry, err := audit.Queue(b, e)
 	if err != nil {
 		return entry, err

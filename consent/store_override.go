@@ -112,7 +112,7 @@ func (s *Store) settledOverride(ctx context.Context, c partners.Caller, id, dige
 
 func queueOverride(b *pgx.Batch, c partners.Caller, o record.Override, posted record.PostedOverride, now time.Time) (audit.EntryID, error) {
 	e := c.Entry("override.propose")
-	e.Time, e.Override, e.Digest, e.Sections, e.Reason, e.State = now, o.ID, o.Digest(), o.Sections, o.Reason, stateProposed
+	e.Time, e.Subject, e.Override, e.Digest, e.Sections, e.Reason, e.State = now, o.Subject, o.ID, o.Digest(), o.Sections, o.Reason, stateProposed
 	if o.Emergency { // it may go at once, so the recipient's log has it; else nothing is hers to know yet
 		e.State, e.Other = stateEmergency, o.Recipient
 	}

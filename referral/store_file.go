@@ -54,6 +54,9 @@ func (a *arrival) logEntry(now time.Time) proof.Entry {
 	e := a.caller.Entry("referral." + string(p.Event))
 	e.Time, e.Other, e.Referral, e.Event = now, p.Audience, p.ReferralID(), string(p.Event)
 	e.Envelope, e.State, e.Sections, e.Reason = p.Digest(), string(a.to), p.Names(), p.Reason+p.Outcome
+	if p.Event == packet.Request {
+		e.Subject = p.Subject
+	}
 	if p.Basis != nil {
 		e.Consent, e.Override, e.Digest = p.Basis.Consent, p.Basis.Override, p.Basis.Digest
 	}

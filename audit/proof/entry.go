@@ -50,6 +50,7 @@ type Entry struct {
 	Other    string    `json:"other,omitempty"`    // the partner it concerns besides
 	Referral string    `json:"referral,omitempty"` // referral id
 	Event    string    `json:"event,omitempty"`    // what the packet did: "request", "accept"…
+	Subject  string    `json:"subject,omitempty"`  // her random reference, in what says whom it is about: a request, a consent record, an override
 	Envelope string    `json:"envelope,omitempty"` // base64url SHA-256 of the envelope
 	State    string    `json:"state,omitempty"`    // the referral's state afterwards
 	Consent  string    `json:"consent,omitempty"`  // id of the consent record relied on
