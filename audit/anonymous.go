@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	actRefused      = "refused"
+	actRefused      = proof.Refused
 	reasonAnonymous = "anonymous" // of the entry that stands for an hour of strangers
 	otherCode       = "other"
 )

@@ -70,11 +70,14 @@ type sealed struct {
 	leaf []byte
 }
 
-// seal gives e its version, id and salt. The caller has set everything else; an
-// entry without act or time is the caller's mistake.
+// seal gives e its version, id and salt. The caller has set everything else; an entry
+// without time, or of an act that proof.Acts does not list, is the caller's mistake.
 func seal(e proof.Entry) (sealed, error) {
 	if e.Act == "" || e.Time.IsZero() {
 		return sealed{}, errors.New("a log entry needs an act and a time")
+	}
+	if _, known := proof.ActOf(e.Act); !known {
+		return sealed{}, errors.New("a log entry of an act that is not on the list (audit/proof/acts.go)")
 	}
 	var random [42]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program instead

@@ -16,7 +16,7 @@ import (
 )
 
 // actSuccession is the act of the entry that tells of a new key of the log.
-const actSuccession = "log.succession"
+const actSuccession = proof.Successor
 
 func logKeyOf(origin string, public ed25519.PublicKey) (proof.LogKey, error) {
 	text, err := note.NewEd25519VerifierKey(origin, public)
