@@ -125,7 +125,7 @@ func (c *Client) PostConsent(ctx context.Context, signed RecordedConsent) (Recor
 	}
 	claims := stated.Unverified()
 	signed.ID, signed.Subject, signed.Digest, signed.Receipt = claims.ID, claims.Subject, stated.Digest(), receipt
-	return signed, c.prove(ctx, receipt, proof.Entry{Act: "consent.record", Partner: c.partner,
+	return signed, c.prove(ctx, receipt, proof.Entry{Act: "consent.record", Partner: c.partner, Subject: claims.Subject,
 		Consent: claims.ID, Digest: stated.Digest(), State: claims.Agreement, Target: claims.Supersedes})
 }
 
@@ -167,7 +167,7 @@ func (c *Client) Consent(ctx context.Context, id string) (StoredConsent, error) 
 func (c *Client) proveConsent(ctx context.Context, stored StoredConsent) error {
 	if stored.Withdrawal == "" {
 		return c.prove(ctx, stored.Receipt, proof.Entry{Act: "consent.record", Partner: stored.Claims.Issuer,
-			Consent: stored.ID, Digest: stored.Digest, Target: stored.Claims.Supersedes})
+			Subject: stored.Claims.Subject, Consent: stored.ID, Digest: stored.Digest, Target: stored.Claims.Supersedes})
 	}
 	stated, err := record.ParseWithdrawal(stored.Withdrawal)
 	if err != nil || stated.Unverified().Consent != stored.ID || stated.Unverified().Digest != stored.Digest {

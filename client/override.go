@@ -131,7 +131,7 @@ func (c *Client) PostOverride(ctx context.Context, signed ProposedOverride) (Pro
 	}
 	claims := stated.Unverified()
 	signed.ID, signed.Subject, signed.Digest, signed.Receipt = claims.ID, claims.Subject, stated.Digest(), receipt
-	return signed, c.prove(ctx, receipt, proof.Entry{Act: "override.propose", Partner: c.partner, Override: claims.ID,
+	return signed, c.prove(ctx, receipt, proof.Entry{Act: "override.propose", Partner: c.partner, Subject: claims.Subject, Override: claims.ID,
 		Digest: stated.Digest(), Reason: claims.Reason, Sections: claims.Sections})
 }
 

@@ -44,6 +44,9 @@ func difference(entry, expected proof.Entry) string {
 			return m.name
 		}
 	}
+	if entry.Subject != "" && expected.Subject != "" && entry.Subject != expected.Subject { // entries name her since they may; earlier ones do not
+		return "subject"
+	}
 	if expected.Sections != nil && !slices.Equal(entry.Sections, expected.Sections) {
 		return "sections"
 	}

@@ -150,7 +150,7 @@ func (c *Client) Post(ctx context.Context, sealed []byte) (Receipt, error) {
 // entryOf is what the log must say of a packet.
 func entryOf(claims packet.Claims, digest, referral string) proof.Entry {
 	e := proof.Entry{Act: "referral." + string(claims.Event), Partner: claims.Issuer, Other: claims.Audience,
-		Referral: referral, Event: string(claims.Event), Envelope: digest, Reason: claims.Reason + claims.Outcome,
+		Referral: referral, Event: string(claims.Event), Subject: claims.Subject, Envelope: digest, Reason: claims.Reason + claims.Outcome,
 		Sections: []string{}}
 	e.Sections = slices.AppendSeq(e.Sections, maps.Keys(claims.Sections))
 	slices.Sort(e.Sections)

@@ -292,7 +292,7 @@ func (x *examination) signed(issuer, kid string, issuedAt int64) (Key, string) {
 // on it: the zero time when it was not withdrawn.
 func (x *examination) withdrawal(about string, c BundleConsent, stated record.Statement[record.Claims]) time.Time {
 	expected := proof.Entry{Act: "consent.record", Partner: stated.Unverified().Issuer,
-		Consent: stated.Unverified().ID, Digest: stated.Digest()}
+		Subject: stated.Unverified().Subject, Consent: stated.Unverified().ID, Digest: stated.Digest()}
 	said := "recorded"
 	if c.Withdrawal != "" {
 		w, err := record.ParseWithdrawal(c.Withdrawal)

@@ -68,6 +68,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, c partners.Cal
 	}
 	about := c.Entry("refused")
 	about.Event, about.Envelope, about.Referral = string(u.Unverified().Event), u.Digest(), u.Unverified().Referral
+	about.Subject = u.Unverified().Subject // so that a refused attempt to share is found among what was done about her
 	entry, err := h.Store.Receive(r.Context(), c, u, re)
 	if err != nil {
 		return partners.Concerning(err, about)
