@@ -24,6 +24,8 @@ type LogKey struct {
 	// Of it and the keys before and after it; nil when it is the only one.
 	reigns      []reign
 	successions []string
+
+	policy *Policy // whose cosignatures are needed as well; nil for nobody's
 }
 
 // ParseLogKey reads a verifier key of the C2SP signed-note form
@@ -56,33 +58,52 @@ func FormatCheckpoint(origin string, tree tlog.Tree) string {
 // OpenCheckpoint returns the tree that a signed checkpoint describes. It refuses a
 // checkpoint that key (or the key in its line whose turn it was, see Followed) did not sign, one of another origin (a log's key speaks for
 // that log only, C2SP tlog-checkpoint), and extension lines, which this log never
-// signs. Signatures of others, such as witnesses, are neither needed nor checked.
+// signs. Cosignatures are needed when key has a policy (see Witnessed), and checked if they are of its
+// witnesses; other signatures are ignored.
 func OpenCheckpoint(signed []byte, key LogKey) (tlog.Tree, error) {
 	if key.verifier == nil || len(signed) > maxNote {
 		return tlog.Tree{}, ErrSignature
 	}
-	n, err := note.Open(signed, note.VerifierList(key.verifiers()...))
+	sigs, text, err := key.open(signed)
 	if err != nil {
-		return tlog.Tree{}, noteError(err)
+		return tlog.Tree{}, err
 	}
-	// The library reads base64 with loose last bits. One signature has one
-	// spelling here, so a receipt cannot be changed without notice.
-	for _, s := range n.Sigs {
-		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
-			return tlog.Tree{}, fmt.Errorf("checkpoint signature: %w", ErrMalformed)
-		}
-	}
-	origin, tree, err := parseCheckpoint(n.Text)
+	origin, tree, err := parseCheckpoint(text)
 	if err != nil {
 		return tlog.Tree{}, err
 	}
 	if origin != key.Origin() {
 		return tlog.Tree{}, fmt.Errorf("checkpoint of another log: %w", ErrSignature)
 	}
-	if !key.spoke(n.Sigs, tree.N) {
+	if !key.spoke(sigs, tree.N) {
 		return tlog.Tree{}, fmt.Errorf("checkpoint by a key of the log whose turn it was not: %w", ErrSignature)
 	}
+	if key.policy != nil {
+		if err := key.policy.check(key, sigs); err != nil {
+			return tlog.Tree{}, err
+		}
+	}
 	return tree, nil
+}
+
+// open verifies the signatures under a note that are the log's or its witnesses', and
+// returns them with the note's text.
+func (k LogKey) open(signed []byte) ([]note.Signature, string, error) {
+	verifiers := k.verifiers()
+	if k.policy != nil {
+		verifiers = append(verifiers, k.policy.verifiers(k)...)
+	}
+	n, err := note.Open(signed, note.VerifierList(verifiers...))
+	if err != nil {
+		return nil, "", noteError(err)
+	}
+	// One signature has one spelling here, so a receipt cannot be changed without notice.
+	for _, s := range n.Sigs {
+		if !oneSpelling(s) {
+			return nil, "", fmt.Errorf("checkpoint signature: %w", ErrMalformed)
+		}
+	}
+	return n.Sigs, n.Text, nil
 }
 
 // noteError sorts the library's refusals: a bad or missing signature is

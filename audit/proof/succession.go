@@ -129,14 +129,17 @@ func (k LogKey) verifiers() []note.Verifier {
 	return all
 }
 
-// spoke reports whether one of the verified signatures is of a key whose turn it was.
+// spoke reports whether one of the verified signatures is of a key whose turn it was. Among
+// them may be witnesses': the key's name counts, not only the four bytes of its hash, which
+// somebody who makes keys until they fit can have for a witness too.
 func (k LogKey) spoke(sigs []note.Signature, size int64) bool {
-	if len(k.reigns) == 0 {
-		return len(sigs) > 0
+	reigns := k.reigns
+	if len(reigns) == 0 {
+		reigns = []reign{{k.text, k.verifier, -1, math.MaxInt64}}
 	}
 	for _, sig := range sigs {
-		for _, r := range k.reigns {
-			if sig.Hash == r.verifier.KeyHash() && r.speaks(size) {
+		for _, r := range reigns {
+			if sig.Name == r.verifier.Name() && sig.Hash == r.verifier.KeyHash() && r.speaks(size) {
 				return true
 			}
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 // signerOf is a key of the log "hub.example/v1/log", or of another one.
-func signerOf(t *testing.T, seed byte, origin string) (note.Signer, proof.LogKey) {
+func signerOf(t testing.TB, seed byte, origin string) (note.Signer, proof.LogKey) {
 	t.Helper()
 	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))
 	public, ok := private.Public().(ed25519.PublicKey)

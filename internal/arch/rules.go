@@ -88,7 +88,8 @@ func exceptIO() []string { return []string{"net/url", "net/netip", "net/textprot
 func pureLibraries() []string {
 	return []string{
 		"github.com/go-json-experiment/json", "github.com/google/uuid",
-		"github.com/lestrrat-go/jwx/v2", "github.com/santhosh-tekuri/jsonschema/v6", "golang.org/x/crypto", "golang.org/x/mod/sumdb",
+		"github.com/lestrrat-go/jwx/v2", "github.com/santhosh-tekuri/jsonschema/v6", "github.com/transparency-dev/formats/note",
+		"golang.org/x/crypto", "golang.org/x/mod/sumdb",
 	}
 }
 
@@ -128,6 +129,7 @@ func seams() []seam {
 		{"github.com/prometheus", nil, []string{"internal/httpd", "cmd"}, true},
 		{"github.com/spf13/cobra", nil, []string{"cmd"}, false},
 		{"golang.org/x/mod/sumdb", nil, []string{"audit"}, true},
+		{"github.com/transparency-dev/formats", nil, []string{"audit"}, true},
 		{"github.com/stretchr/testify", nil, nil, false},
 		{"math/rand", nil, []string{"cmd/bench"}, true},
 	}
