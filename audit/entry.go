@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
@@ -92,6 +93,10 @@ func seal(e proof.Entry) (sealed, error) {
 	s.e, s.body, s.leaf = e, body, proof.Leaf(s.salt, body)
 	return s, nil
 }
+
+// basis is the id by which the entry is found among those of one consent record or override:
+// an entry rests on one of them and never on both.
+func (s sealed) basis() string { return cmp.Or(s.e.Consent, s.e.Override) }
 
 // commits reports whether the leaf is the commitment to salt and body. An erased
 // entry has nothing left to compare.

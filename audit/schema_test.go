@@ -77,6 +77,9 @@ func TestTriggersRefuseWhatNobodyMayDo(t *testing.T) {
 	}{
 		{"change an entry", r.db.Owner, `UPDATE audit_entry SET act = 'x'`},
 		{"change an entry while erasing it", r.db.Owner, `UPDATE audit_entry SET salt = NULL, body = NULL, partner = 'x'`},
+		{"erase an entry and go on naming her", r.db.Owner, `UPDATE audit_entry SET salt = NULL, body = NULL, subject = 'x'`},
+		{"change whose an entry is while erasing it", r.db.Owner, `UPDATE audit_entry SET salt = NULL, body = NULL, referral = NULL`},
+		{"stop naming her without erasing", r.db.Owner, `UPDATE audit_entry SET subject = NULL`},
 		{"change a leaf while erasing the entry", r.db.Owner, `UPDATE audit_entry SET salt = NULL, body = NULL, leaf = decode(repeat('01', 33), 'hex')`},
 		{"delete entries", r.db.Owner, `DELETE FROM audit_entry`},
 		{"empty the entries", r.db.Owner, `TRUNCATE audit_entry CASCADE`},

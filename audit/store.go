@@ -31,12 +31,13 @@ func (id *EntryID) ScanUUID(v pgtype.UUID) error {
 // queue: no code path can write one and forget the other.
 const appendSQL = `
 	WITH entry AS (
-		INSERT INTO audit_entry (id, at, partner, other, act, outcome, salt, body, leaf)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9))
+		INSERT INTO audit_entry (id, at, partner, other, act, outcome, salt, body, leaf, referral, consent, subject)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), nullif($11, ''), nullif($12, '')))
 	INSERT INTO audit_pending (entry) VALUES ($1)`
 
 func (s sealed) args() []any {
-	return []any{s.id, s.e.Time, s.e.Partner, s.e.Other, s.e.Act, s.e.Outcome, s.salt[:], s.body, s.leaf}
+	return []any{s.id, s.e.Time, s.e.Partner, s.e.Other, s.e.Act, s.e.Outcome, s.salt[:], s.body, s.leaf,
+		s.e.Referral, s.basis(), s.e.Subject}
 }
 
 // Append writes e in the caller's transaction: the entry is in the log exactly if

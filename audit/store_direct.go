@@ -11,9 +11,29 @@ import (
 
 // insertEntries writes several entries in one statement.
 const insertEntries = `
-	INSERT INTO audit_entry (id, at, partner, other, act, outcome, salt, body, leaf)
-	SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[],
-	                     $7::bytea[], $8::bytea[], $9::bytea[])`
+	INSERT INTO audit_entry (id, at, partner, other, act, outcome, salt, body, leaf, referral, consent, subject)
+	SELECT id, at, partner, other, act, outcome, salt, body, leaf, nullif(referral, ''), nullif(consent, ''), nullif(subject, '')
+	FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::bytea[],
+	            $10::text[], $11::text[], $12::text[])
+	     AS u(id, at, partner, other, act, outcome, salt, body, leaf, referral, consent, subject)`
+
+// columns are the arguments of insertEntries.
+func columns(entries []sealed) []any {
+	n := len(entries)
+	ids, at := make([]EntryID, n), make([]time.Time, n)
+	salt, body, leaf := make([][]byte, n), make([][]byte, n), make([][]byte, n)
+	var texts [7][]string
+	for i := range texts {
+		texts[i] = make([]string, n)
+	}
+	for i, s := range entries {
+		ids[i], at[i], salt[i], body[i], leaf[i] = s.id, s.e.Time, s.salt[:], s.body, s.leaf
+		for k, text := range [...]string{s.e.Partner, s.e.Other, s.e.Act, s.e.Outcome, s.e.Referral, s.basis(), s.e.Subject} {
+			texts[k][i] = text
+		}
+	}
+	return []any{ids, at, texts[0], texts[1], texts[2], texts[3], salt, body, leaf, texts[4], texts[5], texts[6]}
+}
 
 // signTime is how long a transaction that holds locks waits for the signature of its
 // checkpoint: a key that lives elsewhere may be slow to answer.
@@ -44,20 +64,16 @@ type Direct struct {
 // statement that has found the log as the checkpoint continues it.
 func (l *Log) Entries(b *pgx.Batch, entries []proof.Entry) (*Direct, error) {
 	d := &Direct{log: l, entries: make([]stored, len(entries)), making: make(chan *extension, 1)}
-	ids, at := make([]EntryID, len(entries)), make([]time.Time, len(entries))
-	partner, other := make([]string, len(entries)), make([]string, len(entries))
-	act, outcome := make([]string, len(entries)), make([]string, len(entries))
-	salt, body, leaf := make([][]byte, len(entries)), make([][]byte, len(entries)), make([][]byte, len(entries))
+	written := make([]sealed, len(entries))
 	for i, e := range entries {
 		s, err := seal(e)
 		if err != nil {
 			return nil, err
 		}
-		ids[i], at[i], partner[i], other[i] = s.id, s.e.Time, s.e.Partner, s.e.Other
-		act[i], outcome[i], salt[i], body[i], leaf[i] = s.e.Act, s.e.Outcome, s.salt[:], s.body, s.leaf
-		d.entries[i] = stored{id: s.id, leaf: s.leaf, salt: s.salt[:], body: s.body, said: &s.e}
+		written[i] = s
+		d.entries[i] = stored{id: s.id, leaf: s.leaf, salt: written[i].salt[:], body: s.body, said: &written[i].e}
 	}
-	b.Queue(insertEntries, ids, at, partner, other, act, outcome, salt, body, leaf)
+	b.Queue(insertEntries, columns(written)...)
 	go func() { d.making <- l.extendKnown(d.entries) }()
 	return d, nil
 }

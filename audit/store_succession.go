@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -75,8 +74,7 @@ func (c *session) seal(ctx context.Context, e proof.Entry) (sealed, error) {
 // commits.
 func (c *session) succeed(ctx context.Context, told sealed, text string, x extension) error {
 	b := &pgx.Batch{}
-	b.Queue(insertEntries, []EntryID{told.id}, []time.Time{told.e.Time}, []string{told.e.Partner}, []string{told.e.Other},
-		[]string{told.e.Act}, []string{told.e.Outcome}, [][]byte{told.salt[:]}, [][]byte{told.body}, [][]byte{told.leaf})
+	b.Queue(insertEntries, columns([]sealed{told})...)
 	b.Queue(`INSERT INTO audit_succession (position, note, log_entry)
 		SELECT coalesce(max(position), 0) + 1, $1, $2 FROM audit_succession`, text, told.id)
 	x.queue(b)

@@ -1,0 +1,51 @@
+-- +goose Up
+-- What auditors ask the log by, beside its entries' bodies: the referral, the consent record
+-- or override, and the reference by which an entry names her. The body stays what the leaf
+-- commits to; these columns only find it.
+ALTER TABLE audit_entry
+    ADD referral text,
+    ADD consent  text, -- of the record, or of the override in its place
+    ADD subject  text;
+
+-- Her reference is erased with the body that named her.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION audit_entry_only_erased() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.salt IS NULL AND NEW.body IS NULL AND NEW.subject IS NULL
+       AND (NEW.id, NEW.at, NEW.partner, NEW.other, NEW.act, NEW.outcome, NEW.leaf, NEW.referral, NEW.consent)
+           IS NOT DISTINCT FROM
+           (OLD.id, OLD.at, OLD.partner, OLD.other, OLD.act, OLD.outcome, OLD.leaf, OLD.referral, OLD.consent) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'an entry may only be erased'
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'audit_append_only';
+END $$;
+-- +goose StatementEnd
+
+ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_only_erased;
+UPDATE audit_entry e SET referral = said.referral, consent = said.consent, subject = said.subject
+FROM (SELECT id, j ->> 'referral' AS referral, coalesce(j ->> 'consent', j ->> 'override') AS consent, j ->> 'subject' AS subject
+      FROM (SELECT id, convert_from(body, 'UTF8')::jsonb AS j FROM audit_entry WHERE body IS NOT NULL) read) said
+WHERE said.id = e.id AND num_nonnulls(said.referral, said.consent, said.subject) > 0;
+ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_only_erased;
+
+-- Pages of the log are read along these, newest first, from where the page before ended; ids are
+-- UUIDv7, so a span of time is a range of them. Every accepted packet pays for the indexes that
+-- its entry is in. Of one referral, record or woman there are few entries, found by hash and
+-- then sorted: such an index costs half of what a tree does. By act there is none for the
+-- steps of referrals, which are most of the log and so are found at once by reading it back.
+CREATE INDEX audit_entry_by ON audit_entry (partner, id);
+CREATE INDEX audit_entry_about ON audit_entry (other, id) WHERE other <> '';
+CREATE INDEX audit_entry_referral ON audit_entry USING hash (referral) WHERE referral IS NOT NULL;
+CREATE INDEX audit_entry_consent ON audit_entry USING hash (consent) WHERE consent IS NOT NULL;
+CREATE INDEX audit_entry_subject ON audit_entry USING hash (subject) WHERE subject IS NOT NULL;
+CREATE INDEX audit_entry_act ON audit_entry (act, id) WHERE NOT starts_with(act, 'referral.');
+CREATE INDEX audit_entry_refused ON audit_entry (outcome, id) WHERE outcome <> '';
+
+-- A partner whose office is oversight reads every agency's entries, in a transaction that says
+-- so and in no other: a statement that forgets to ask whether the caller may, shows her what
+-- her own partner made or is named in, like anybody.
+CREATE POLICY audit_entry_oversight ON audit_entry FOR SELECT TO handover_hub
+    USING (current_setting('hub.oversees', true) = 'all'
+       AND (SELECT p.category = 'oversight' AND p.status = 'active'
+            FROM partner p WHERE p.id = nullif(current_setting('hub.partner', true), '')));
