@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -140,17 +139,19 @@ func (h *fakeHub) open(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewDecoder(r.Body).Decode(&o)
 	p := f.packets[o.Envelope]
 	act, from := "section.open", p.Sections
-	signed, err := jose.ParseSigned(p.Envelope, 16<<10, packet.EnvelopeType)
+	stated, err := packet.ParseEnvelope(p.Envelope)
 	must(err)
-	if strings.Contains(string(signed.UnverifiedPayload()), `"iss":"`+caller(r)+`"`) {
-		act, from = "copy.open", p.Copies
+	c := stated.Unverified()
+	other := c.Issuer
+	if c.Issuer == caller(r) {
+		act, from, other = "copy.open", p.Copies, c.Audience
 	}
 	out := map[string]string{}
 	for _, name := range o.Sections {
 		out[name] = from[name]
 	}
-	receipt := h.log.add(proof.Entry{Act: act, Partner: caller(r), Referral: r.PathValue("id"), Envelope: o.Envelope,
-		Sections: o.Sections, Reason: o.Reason})
+	receipt := h.log.add(proof.Entry{Act: act, Partner: caller(r), Other: other, Referral: r.PathValue("id"), Envelope: o.Envelope,
+		Consent: c.Basis.Consent, Sections: slices.Sorted(slices.Values(o.Sections)), Reason: o.Reason})
 	answer(w, 200, map[string]any{"sections": out, "receipt": receipt})
 }
 

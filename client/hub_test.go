@@ -246,6 +246,8 @@ type fakeLog struct {
 	signer note.Signer
 	hashes []tlog.Hash
 	size   int64
+
+	entries []proof.ExportEntry // as an export shows them
 }
 
 func newLog(_ testing.TB, origin string) *fakeLog {
@@ -272,6 +274,7 @@ func (l *fakeLog) add(e proof.Entry) proof.Receipt {
 	added, err := tlog.StoredHashes(l.size, proof.Leaf(salt, body), l)
 	must(err)
 	l.hashes = append(l.hashes, added...)
+	l.entries = append(l.entries, proof.ExportEntry{Index: l.size, Body: body, Salt: salt[:]})
 	l.size++
 	root, err := tlog.TreeHash(l.size, l)
 	must(err)

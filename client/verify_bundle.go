@@ -9,6 +9,7 @@ import (
 	"handover/audit/proof"
 	"handover/consent/record"
 	"handover/internal/ids"
+	"handover/keys/jose"
 	"handover/referral/packet"
 )
 
@@ -107,7 +108,7 @@ type logged struct {
 func (x *examination) log() {
 	own, err := proof.ParseLogKey(x.bundle.LogKey)
 	if err != nil {
-		x.fails("log", "the bundle's log key is malformed")
+		x.fails("log", "the %s's log key is malformed", x.Document)
 		return
 	}
 	own = lineOf(own, x.bundle.Successions)
@@ -115,7 +116,7 @@ func (x *examination) log() {
 		x.logKey = own
 		x.limit(limitLogKey)
 	} else if x.logKey = lineOf(x.logKey, x.bundle.Successions); !x.logKey.Knows(own) {
-		x.fails("log", "the bundle was made with another log key (%s) than the one to be trusted", own)
+		x.fails("log", "the %s was made with another log key (%s) than the one to be trusted", x.Document, own)
 	}
 	_, host, err := parseHub(x.bundle.Hub)
 	bad := ""
@@ -240,12 +241,10 @@ func (x *examination) consent(c BundleConsent) {
 // agreement checks a record's signature, and says what she agreed to.
 func (x *examination) agreement(about string, stated record.Statement[record.Claims]) {
 	claims := stated.Unverified()
-	key, bad := x.signed(claims.Issuer, stated.KeyID(), claims.IssuedAt)
-	if bad == "" {
-		if _, err := record.VerifyConsent(stated, key.PublicKey); err != nil {
-			bad = "the signature is not that of " + claims.Issuer
-		}
-	}
+	key, bad := x.signature(claims.Issuer, stated.KeyID(), claims.IssuedAt, func(k jose.PublicKey) error {
+		_, err := record.VerifyConsent(stated, k)
+		return err
+	})
 	x.check(about, bad, "%s signed with the key %s that she %s on %s: %s, for %s, to %s, until %s", claims.Issuer, key.KeyID(),
 		claims.Agreement, day(time.Unix(claims.GivenAt, 0)), list(claims.Sections), claims.Purpose, list(claims.Recipients),
 		day(time.Unix(claims.Expires, 0)))
@@ -286,6 +285,15 @@ func (x *examination) signed(issuer, kid string, issuedAt int64) (Key, string) {
 		return Key{}, err.Error()
 	}
 	return key, key.doubt(time.Unix(issuedAt, 0))
+}
+
+// signature is signed with the arithmetic done too, by verify.
+func (x *examination) signature(issuer, kid string, issuedAt int64, verify func(jose.PublicKey) error) (Key, string) {
+	key, bad := x.signed(issuer, kid, issuedAt)
+	if bad == "" && verify(key.PublicKey) != nil {
+		bad = "the signature is not that of " + issuer
+	}
+	return key, bad
 }
 
 // withdrawal checks a consent's newest step, and returns since when nothing may rest

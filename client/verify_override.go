@@ -6,6 +6,7 @@ import (
 
 	"handover/audit/proof"
 	"handover/consent/record"
+	"handover/keys/jose"
 )
 
 // judged is what a bundle's decisions and reviews make of an override.
@@ -25,12 +26,10 @@ func (x *examination) override(o BundleOverride) {
 	}
 	claims := stated.Unverified()
 	about := "override " + claims.ID
-	key, bad := x.signed(claims.Issuer, stated.KeyID(), claims.IssuedAt)
-	if bad == "" {
-		if _, err := record.VerifyOverride(stated, key.PublicKey); err != nil {
-			bad = "the signature is not that of " + claims.Issuer
-		}
-	}
+	key, bad := x.signature(claims.Issuer, stated.KeyID(), claims.IssuedAt, func(k jose.PublicKey) error {
+		_, err := record.VerifyOverride(stated, k)
+		return err
+	})
 	x.check(about, bad, "%s signed with the key %s to share without her agreement (%s): %s, for %s, to %s, until %s", claims.Issuer, key.KeyID(),
 		claims.Reason, list(claims.Sections), claims.Purpose, claims.Recipient, day(time.Unix(claims.Expires, 0)))
 	x.custody(about, key, claims.Issuer, claims.Act)

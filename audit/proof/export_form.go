@@ -76,6 +76,7 @@ type ExportReader struct {
 	from  *bufio.Reader
 	sum   hash.Hash
 	lines int64
+	bytes int64 // of the lines that Next returned
 	form  exportForm
 }
 
@@ -86,6 +87,10 @@ func NewExportReader(r io.Reader) *ExportReader {
 
 // Line is the number of the line that Next returned last or failed at, from 1.
 func (r *ExportReader) Line() int64 { return r.lines }
+
+// Offset is where the line that Next returned last ends, in bytes from the start, so that
+// whoever wants it again can find it.
+func (r *ExportReader) Offset() int64 { return r.bytes }
 
 // Next returns the next line, the header first and the end line last; then io.EOF. An export
 // that ends without its end line is ErrUnfinished, one whose end line does not fit is
@@ -124,6 +129,7 @@ func (r *ExportReader) next() (ExportLine, error) {
 		return ExportLine{}, ErrAltered
 	}
 	r.sum.Write(text)
+	r.bytes += int64(len(text))
 	return l, nil
 }
 
