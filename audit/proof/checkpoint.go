@@ -167,10 +167,11 @@ func VerifyConsistency(older, newer []byte, hashes tlog.TreeProof, key LogKey) e
 	if err != nil {
 		return err
 	}
-	return checkConsistency(o, n, hashes)
+	return CheckConsistency(o, n, hashes)
 }
 
-func checkConsistency(older, newer tlog.Tree, hashes tlog.TreeProof) error {
+// CheckConsistency is VerifyConsistency for trees whose checkpoints were opened before.
+func CheckConsistency(older, newer tlog.Tree, hashes tlog.TreeProof) error {
 	if older.N == 0 {
 		// Every tree begins with the empty one, whose root is SHA-256("").
 		empty, err := tlog.TreeHash(0, nil)

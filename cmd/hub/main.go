@@ -2,6 +2,7 @@
 //
 //	hub run      everything on this machine: a private PostgreSQL, sample partners, one referral
 //	hub serve    the server, configured by HUB_… variables (deploy/hub.env.example)
+//	hub witness  somebody else's server: cosigns the checkpoints of a hub whose log it follows
 //	hub partner, hub agreement, hub service, hub invite, hub user, hub provider, hub keys    the operator's acts, each one logged
 //
 // config.go reads the configuration, assemble.go puts the hub together (the only
@@ -45,6 +46,6 @@ func command(environ []string) *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(serveCommand(environ), runCommand(environ), partnerCommand(environ),
-		agreementCommand(environ), serviceCommand(environ), inviteCommand(environ), userCommand(environ), providerCommand(environ), keysCommand(environ))
+		agreementCommand(environ), serviceCommand(environ), inviteCommand(environ), userCommand(environ), providerCommand(environ), keysCommand(environ), witnessCommand())
 	return root
 }
