@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"handover/audit/proof"
@@ -281,7 +282,12 @@ func (a *auditor) replay() {
 
 // continues holds the log against the checkpoints that were kept.
 func (a *auditor) continues() {
+	others := int64(0)
 	for i, kept := range a.trust.Kept {
+		if origin, _, _ := strings.Cut(string(kept), "\n"); strings.Contains(origin, "/") && origin != a.logKey.Origin() {
+			others++
+			continue
+		}
 		size, err := a.log.Continues(kept)
 		place := fmt.Sprintf("checkpoint of %d entries", size)
 		switch {
@@ -300,4 +306,5 @@ func (a *auditor) continues() {
 			a.bad(checkedKept, fmt.Sprintf("checkpoint %d of those given", i+1), "it is none that the log's key has signed: %s", err)
 		}
 	}
+	a.some(others, "%d checkpoints that you kept are of other logs, and say nothing of this one.")
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -95,6 +96,8 @@ func (h *fakeHub) serve(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, map[string]any{"issuer": h.issuer, "token_endpoint": h.issuer + "/oauth/token"})
 	})
 	mux.HandleFunc("GET /v1/log/key", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, h.log.key.String()+"\n") })
+	mux.HandleFunc("GET /v1/log/checkpoint", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(h.log.checkpoint(h.log.size)) })
+	mux.HandleFunc("GET /v1/log/proof", h.consistency)
 	mux.HandleFunc("POST /oauth/token", h.token)
 	mux.HandleFunc("POST /v1/enrol", h.enrol)
 	mux.HandleFunc("GET /v1/partners", h.directory)
@@ -184,6 +187,17 @@ func (h *fakeHub) enrol(w http.ResponseWriter, r *http.Request) {
 	h.addKey(body.Code, e.Keys["authentication"], client.Authentication, proof.Registered, "", "")
 	answer(w, 201, map[string]any{"partner": body.Code, "client_id": body.Code + ".abcde",
 		"scopes": []string{"referrals:send"}, "issuer": h.issuer})
+}
+
+func (h *fakeHub) consistency(w http.ResponseWriter, r *http.Request) {
+	older, _ := strconv.ParseInt(r.URL.Query().Get("old"), 10, 64)
+	size, _ := strconv.ParseInt(r.URL.Query().Get("new"), 10, 64)
+	hashes, err := tlog.ProveTree(size, older, h.log)
+	if err != nil || caller(r) == "" {
+		refuse(w, 404, "log-entry-not-found")
+		return
+	}
+	_, _ = w.Write(proof.FormatConsistency(older, hashes, h.log.checkpoint(size)))
 }
 
 func (h *fakeHub) directory(w http.ResponseWriter, _ *http.Request) {

@@ -54,7 +54,7 @@ Begin with:
 		a.inboxCommand(), a.sentCommand(), a.showCommand(), a.openCommand(), a.watchCommand(), a.historyCommand(),
 		a.verifyCommand(), a.servicesCommand(), a.partnersCommand(), a.doctorCommand(),
 		a.signInCommand(), a.signOutCommand(), a.whoAmICommand(), a.peopleCommand(), a.clientsCommand(), a.custodyCommand(),
-		a.pathwayCommand(), a.schemaCommand(), a.firewallCommand(), a.gpCommand(), exitCodes())
+		a.pathwayCommand(), a.schemaCommand(), a.firewallCommand(), a.gpCommand(), a.auditCommand(), exitCodes())
 	for _, s := range steps() {
 		root.AddCommand(a.stepCommand(s))
 	}

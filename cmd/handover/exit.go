@@ -78,7 +78,7 @@ func codeOf(err error) int {
 	case errors.As(err, new(usageError)):
 		return exitUsage
 	case errors.Is(err, client.ErrProof), errors.Is(err, client.ErrForged), errors.Is(err, client.ErrVerification),
-		errors.Is(err, client.ErrKeySwapped), errors.Is(err, errStrangeKey):
+		errors.Is(err, client.ErrKeySwapped), errors.Is(err, errStrangeKey), errors.Is(err, client.ErrRewritten):
 		return exitFalse
 	case errors.Is(err, client.ErrNoSuchKey), errors.Is(err, profile.ErrNoRefusal):
 		return exitNotFound
