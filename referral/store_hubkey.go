@@ -56,8 +56,14 @@ type hubKey struct {
 }
 
 // hubKeys returns every key that the hub ever signed a step of its own with, oldest first.
-func (s *Store) hubKeys(ctx context.Context) ([]hubKey, error) {
-	rows, err := s.pool.Query(ctx, `SELECT jwk, log_entry FROM hub_key ORDER BY log_entry`)
+func (s *Store) hubKeys(ctx context.Context) ([]hubKey, error) { return readHubKeys(ctx, s.pool) }
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func readHubKeys(ctx context.Context, q querier) ([]hubKey, error) {
+	rows, err := q.Query(ctx, `SELECT jwk, log_entry FROM hub_key ORDER BY log_entry`)
 	if err != nil {
 		return nil, fmt.Errorf("listing the hub's keys: %w", err)
 	}

@@ -92,7 +92,7 @@ type ExportEntry struct {
 	Index  int64     `json:"index"`
 	Body   Base64URL `json:"entry,omitempty"` // canonical bytes (ParseEntry)
 	Salt   Base64URL `json:"salt,omitempty"`  // 32 bytes
-	Erased bool      `json:"erased,omitempty"`
+	Erased bool      `json:"erased,omitzero"`
 }
 
 // ExportStatement is a signed statement that an entry of the export commits to.

@@ -46,6 +46,7 @@ func command(environ []string) *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(serveCommand(environ), runCommand(environ), partnerCommand(environ),
-		agreementCommand(environ), serviceCommand(environ), inviteCommand(environ), userCommand(environ), providerCommand(environ), keysCommand(environ), witnessCommand())
+		agreementCommand(environ), serviceCommand(environ), inviteCommand(environ), userCommand(environ), providerCommand(environ), keysCommand(environ), witnessCommand(),
+		auditCommand(environ))
 	return root
 }

@@ -25,7 +25,7 @@ var Contract = sync.OnceValues(func() (*openapi3.T, error) {
 	for _, kind := range []string{"application/vnd.handover.packet+json", "application/jwk-set+json", "application/vnd.oai.openapi+json"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.JSONBodyDecoder)
 	}
-	for _, kind := range []string{"application/jose", "text/markdown"} {
+	for _, kind := range []string{"application/jose", "text/markdown", "application/vnd.handover.audit+jsonl"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.PlainBodyDecoder)
 	}
 	loader := openapi3.NewLoader()

@@ -52,6 +52,8 @@ type Hub struct {
 	Consents  *consent.Store
 	Referrals *referral.Store
 	Desk      *managed.Desk
+	Police    *police.Store
+	Exporter  *audit.Exporter
 	Aftermath *referral.Aftermath // a test has it do a round when it wants one
 	SignIn    *signin.Handler
 	Routes    *mux.Router
@@ -203,7 +205,8 @@ func (h *Hub) mount(t testing.TB) {
 	(&referral.Documents{}).Mount(h.Routes)
 	(&partners.Handler{Gate: gate, Store: h.Registry, Issuer: h.issuer, Keys: h.keys, Wait: wait}).Mount(h.Routes)
 	(&consent.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Consents}).Mount(h.Routes)
-	(&police.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: &police.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: h.issuer}}).Mount(h.Routes)
+	h.Police = &police.Store{Pool: h.DB.Hub, Partners: h.Registry, Hub: h.issuer}
+	(&police.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Police}).Mount(h.Routes)
 	(&referral.Handler{Gate: gate, Log: h.Log, Wait: wait, Store: h.Referrals}).Mount(h.Routes)
 	h.Desk = &managed.Desk{Pool: h.DB.Hub, Keys: h.keys, Partners: h.Registry, Consents: h.Consents, Referrals: h.Referrals,
 		Log: h.Log, Hub: h.issuer, Wait: wait}
@@ -212,6 +215,7 @@ func (h *Hub) mount(t testing.TB) {
 		c, _ := partners.CallerFrom(r.Context())
 		return string(c.Partner())
 	}}).Mount(h.Routes)
+	h.mountExport(gate)
 	h.mountPages(t)
 	h.handler = server.Public(guard.Middleware(h.Routes))
 }

@@ -1,0 +1,372 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"handover/audit/proof"
+	"handover/internal/fault"
+	"handover/internal/ids"
+)
+
+// What who asks for an export can cause.
+var (
+	ErrExportQuery = fault.New(fault.Invalid, "export-query-invalid", fault.Sender,
+		"Ask for an export with from and to, each once, as a date or a time with its zone, from before to; and with kept, the size of a checkpoint that you have kept, sixteen times at most.")
+	ErrKeptAhead = fault.New(fault.Conflict, "log-shorter-than-kept", fault.Hub,
+		"The log has fewer entries than the checkpoint that you have kept says. Keep that checkpoint, and show it to the other auditors: unless you mistyped its size, the log was set back.")
+)
+
+// actExport is the act of the entry that tells of an export.
+const actExport = "log.export"
+
+// maxKept is how many kept checkpoints an export is made for.
+const maxKept = 16
+
+// ExportQuery says what somebody wants an export of.
+type ExportQuery struct {
+	From, To time.Time   // entries from then on, and before then
+	Kept     []int64     // sizes of checkpoints that she has kept
+	Partner  string      // whom row-level security binds the reading to; "" is nobody
+	Scope    string      // proof.ScopeAgency, ScopeAll or ScopeOversight
+	By       proof.Entry // who asks, for the log
+}
+
+// checked returns q with its kept sizes in order, or ErrExportQuery.
+func (q ExportQuery) checked() (ExportQuery, error) {
+	q.From, q.To = q.From.UTC(), q.To.UTC()
+	q.Kept = slices.Compact(slices.Sorted(slices.Values(q.Kept)))
+	if !q.From.Before(q.To) || len(q.Kept) > maxKept || len(q.Kept) > 0 && q.Kept[0] < 0 || tooFar(q.From) || tooFar(q.To) {
+		return q, ErrExportQuery
+	}
+	return q, nil
+}
+
+// tooFar reports whether t cannot be the time of an entry: an id has 48 bits for it.
+func tooFar(t time.Time) bool { return t.Year() < 1970 || t.Year() > 9999 }
+
+// Moment reads a date, which is its beginning in UTC, or a time with its zone.
+func Moment(text string) (time.Time, error) {
+	for _, form := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(form, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, ErrExportQuery
+}
+
+// Exporter makes exports (docs/export.md). The log knows no domain: what the entries commit
+// to comes from the rooms that keep it, each by its own rights.
+type Exporter struct {
+	Log     *Log
+	Hub     string // issuer URL
+	Rooms   []Room
+	Keys    KeyRoom
+	OwnKeys HubKeyRoom
+}
+
+// Exported says what an export holds.
+type Exported struct {
+	First, End int64 // the range of indexes
+	Size       int64 // of the checkpoint
+	Entries    int64 // of the range and before it
+	Statements int64
+}
+
+// Write writes an export to what begin returns. Everything in it is of one moment: it is
+// read in one transaction that sees nothing of what is written meanwhile. That somebody takes
+// it is logged before begin is called, so what cannot be logged is not given. An error after
+// begin leaves a file without its end line.
+func (x *Exporter) Write(ctx context.Context, s Snapshots, q ExportQuery, begin func() (io.Writer, error)) (Exported, error) {
+	q, err := q.checked()
+	if err != nil {
+		return Exported{}, err
+	}
+	done, err := x.try(ctx, s, q, begin)
+	switch {
+	case errors.Is(err, errFollowed):
+		_, err = x.Log.follow(ctx)
+	case errors.Is(err, errNone):
+		err = x.begun(ctx)
+	default:
+		return done, err
+	}
+	if err != nil {
+		return Exported{}, err
+	}
+	return x.try(ctx, s, q, begin)
+}
+
+// errFollowed means that the log has gone over to another key than this hub's, which can go too.
+var errFollowed = errors.New("the log is signed with another key now")
+
+// begun waits for the first checkpoint of a new log, or returns ErrReceiptPending.
+func (x *Exporter) begun(ctx context.Context) error {
+	id, err := x.Log.store.anEntry(ctx)
+	if errors.Is(err, errNone) {
+		return ErrReceiptPending
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, receiptTime)
+	defer cancel()
+	_, err = x.Log.Wait(ctx, id)
+	return err
+}
+
+func (x *Exporter) try(ctx context.Context, s Snapshots, q ExportQuery, begin func() (io.Writer, error)) (done Exported, err error) {
+	signer := x.Log.signer()
+	err = s.read(ctx, q, func(at *snapshot) error {
+		e := export{Exporter: x, at: at, q: q, signer: signer}
+		if err := e.plan(ctx); err != nil {
+			return err
+		}
+		if err := x.told(ctx, q); err != nil {
+			return err
+		}
+		w, err := begin()
+		if err != nil {
+			return err
+		}
+		e.to = proof.NewExportWriter(w)
+		err = e.write(ctx)
+		done = e.done
+		return err
+	})
+	return done, err
+}
+
+// told logs that an export is taken: by whom, and of what time.
+func (x *Exporter) told(ctx context.Context, q ExportQuery) error {
+	e := q.By
+	e.Act, e.Reason = actExport, q.Scope
+	e.Target = q.From.Format(time.RFC3339) + "/" + q.To.Format(time.RFC3339) // ISO 8601-1 §5.5
+	if _, err := x.Log.store.refuse(ctx, e); err != nil {
+		return errors.Join(ErrReceiptPending, err)
+	}
+	x.Log.Kick()
+	return nil
+}
+
+// export is one export while it is made.
+type export struct {
+	*Exporter
+	at     *snapshot
+	q      ExportQuery
+	signer Signer
+	to     *proof.ExportWriter
+	done   Exported
+
+	header  proof.ExportHeader
+	grounds []int64 // indexes of entries before the range, rising
+	signers map[string]bool
+	given   map[string]bool // digests of statements
+}
+
+// plan finds what the export is of, and everything that may refuse it.
+func (e *export) plan(ctx context.Context) error {
+	h, err := e.at.head(ctx)
+	if err != nil {
+		return err
+	}
+	if len(h.successions) > 0 {
+		last, err := proof.OpenSuccession([]byte(h.successions[len(h.successions)-1]))
+		if err != nil || last.To.String() != e.signer.Key().String() {
+			return errors.Join(errFollowed, err)
+		}
+	}
+	e.done.First, e.done.End, err = e.at.spans(ctx, e.q.From, e.q.To, h.size)
+	if err != nil {
+		return err
+	}
+	if n := len(e.q.Kept); n > 0 && e.q.Kept[n-1] > h.size {
+		return ErrKeptAhead.With("size", h.size)
+	}
+	e.done.Size = h.size
+	e.header = proof.ExportHeader{V: proof.ExportVersion, Hub: e.Hub, For: e.q.Partner, Scope: e.q.Scope, Made: h.now.UTC(),
+		From: e.q.From, To: e.q.To, First: e.done.First, End: e.done.End, Kept: e.q.Kept,
+		LogKey: e.signer.Key().String(), Successions: h.successions, Checkpoint: string(h.note)}
+	return e.findGrounds(ctx)
+}
+
+// findGrounds finds the entries before the range that entries of it rest on.
+func (e *export) findGrounds(ctx context.Context) error {
+	found := map[int64]bool{}
+	err := e.eachChunk(ctx, func(chunk []exported) error {
+		n := namedBy(chunk)
+		var entries []EntryID
+		for _, room := range e.Rooms {
+			if err := room.Grounds(ctx, e.at.tx, n, func(id EntryID) { entries = append(entries, id) }); err != nil {
+				return err
+			}
+		}
+		indexes, err := e.at.before(ctx, slices.Concat(n.Consents, n.Overrides), entries, e.done.First)
+		for _, index := range indexes {
+			found[index] = true
+		}
+		return err
+	})
+	e.grounds = slices.Sorted(maps.Keys(found))
+	return err
+}
+
+// write writes what was planned.
+func (e *export) write(ctx context.Context) error {
+	if err := e.to.Write(proof.ExportLine{Export: &e.header}); err != nil {
+		return err
+	}
+	for _, section := range []func(context.Context) error{e.tiles, e.entries, e.statements, e.partners, e.hubKeys} {
+		if err := section(ctx); err != nil {
+			return err
+		}
+	}
+	return e.to.End(e.signer.Name(), func(text string) ([]byte, error) {
+		return note.Sign(&note.Note{Text: text}, e.signer)
+	})
+}
+
+// tilesAtOnce and entriesAtOnce bound what is in memory.
+const (
+	tilesAtOnce   = 64
+	entriesAtOnce = 1000
+)
+
+// tiles writes the tiles. One that is not there, or is too narrow, is left out: whoever made
+// it so is found by who verifies the export, and not helped by there being none.
+func (e *export) tiles(ctx context.Context) error {
+	wanted := exportTiles(e.done.Size, e.done.First, e.done.End, e.grounds, e.q.Kept)
+	for chunk := range slices.Chunk(wanted, tilesAtOnce) {
+		found, err := readTiles(ctx, e.at.tx, chunk)
+		if err != nil {
+			return err
+		}
+		for i, data := range found {
+			if data == nil {
+				continue
+			}
+			t := &proof.ExportTile{Level: chunk[i].L, N: chunk[i].N, Data: data}
+			if err := e.to.Write(proof.ExportLine{Tile: t}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// eachChunk calls do with the entries of the range and then with the grounds.
+func (e *export) eachChunk(ctx context.Context, do func([]exported) error) error {
+	for first := e.done.First; first < e.done.End; first += entriesAtOnce {
+		chunk, err := e.at.span(ctx, first, min(first+entriesAtOnce, e.done.End))
+		if err != nil {
+			return err
+		}
+		if err := do(chunk); err != nil {
+			return err
+		}
+	}
+	for indexes := range slices.Chunk(e.grounds, entriesAtOnce) {
+		chunk, err := e.at.entries(ctx, indexes)
+		if err != nil {
+			return err
+		}
+		if err := do(chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entries writes the entries. One that is neither whole nor erased is left out, as a tile is.
+func (e *export) entries(ctx context.Context) error {
+	return e.eachChunk(ctx, func(chunk []exported) error {
+		for _, x := range chunk {
+			line := &proof.ExportEntry{Index: x.index, Body: x.body, Salt: x.salt}
+			switch {
+			case x.body == nil && x.salt == nil:
+				line = &proof.ExportEntry{Index: x.index, Erased: true}
+			case len(x.body) == 0 || len(x.salt) != 32:
+				continue
+			}
+			e.done.Entries++
+			if err := e.to.Write(proof.ExportLine{Entry: line}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// statements writes what the entries commit to, as far as the reader may read it, each once.
+func (e *export) statements(ctx context.Context) error {
+	e.signers, e.given = map[string]bool{}, map[string]bool{}
+	if e.q.Scope == proof.ScopeOversight {
+		return nil
+	}
+	give := func(s Statement) error {
+		line := proof.ExportStatement{Kind: s.Kind, Digest: ids.Digest(s.Text), Text: s.Text}
+		if e.given[line.Digest] {
+			return nil
+		}
+		e.given[line.Digest], e.signers[s.Signer] = true, true
+		e.done.Statements++
+		return e.to.Write(proof.ExportLine{Statement: &line})
+	}
+	return e.eachChunk(ctx, func(chunk []exported) error {
+		n := namedBy(chunk)
+		for _, room := range e.Rooms {
+			if err := room.Statements(ctx, e.at.tx, n, give); err != nil {
+				return fmt.Errorf("exporting statements: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// exportTiles lists the tiles of a tree of size n, by level and number, from which every
+// leaf hash from first to end and of others comes, authenticated against the tree's root,
+// and a consistency proof from every size from first to end and from each of kept.
+//
+// A proof from a size needs the hashes beside the path to the boundary there. Each lies in
+// the tile that the path goes through, of one side of the boundary or the other, since a tile
+// is a whole subtree; and the hashes that authenticate a tile lie in those above it.
+func exportTiles(n, first, end int64, others, kept []int64) []tlog.Tile {
+	at := map[place]bool{}
+	through := func(from, to int64) {
+		for level := range maxTileLevel + 1 {
+			for t := max(from, 0) >> (tileHeight * (level + 1)); t <= to>>(tileHeight*(level+1)); t++ {
+				at[place{level, t}] = true
+			}
+		}
+	}
+	through(first-1, end)
+	through(n-1, n)
+	for _, index := range others {
+		through(index, index)
+	}
+	for _, size := range kept {
+		through(size-1, size)
+	}
+	var tiles []tlog.Tile
+	for p := range at {
+		w := min(n>>(tileHeight*p.level)-p.n<<tileHeight, 1<<tileHeight)
+		if w > 0 {
+			tiles = append(tiles, tlog.Tile{H: tileHeight, L: p.level, N: p.n, W: int(w)})
+		}
+	}
+	slices.SortFunc(tiles, func(a, b tlog.Tile) int {
+		if a.L != b.L {
+			return a.L - b.L
+		}
+		return int(a.N - b.N)
+	})
+	return tiles
+}

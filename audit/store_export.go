@@ -1,0 +1,166 @@
+package audit
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"handover/audit/proof"
+)
+
+// Room is where statements are kept that entries commit to. Both methods read within tx, and
+// see what the partner that it is bound to may see.
+type Room interface {
+	// Grounds tells the entries by which what the targets name was stored. Those of consent
+	// records and overrides the log finds by itself.
+	Grounds(ctx context.Context, tx pgx.Tx, named Named, found func(EntryID)) error
+	// Statements gives those of its statements that are named by their digests, and consent
+	// records and overrides that are named by their ids. The same one may be given twice.
+	Statements(ctx context.Context, tx pgx.Tx, named Named, give func(Statement) error) error
+}
+
+// KeyRoom is where the partners' public keys are kept.
+type KeyRoom interface {
+	WithKeys(ctx context.Context, tx pgx.Tx) ([]string, error) // ids of all partners that ever had one
+	PartnerKeys(ctx context.Context, tx pgx.Tx, id string) (PartnerKeys, error)
+}
+
+// HubKeyRoom is where the public keys are kept that the hub signed steps of its own with.
+type HubKeyRoom interface {
+	HubKeys(ctx context.Context, tx pgx.Tx) ([]HubKey, error)
+}
+
+// Snapshots are where an export is read: as the schema's owner, everything; as pg.RoleHub,
+// what the partner may see that the reading is bound to.
+type Snapshots struct{ Pool *pgxpool.Pool }
+
+// snapshot is one moment of the database.
+type snapshot struct{ tx pgx.Tx }
+
+// A reader who takes an export slowly holds a connection and keeps the server from cleaning
+// up, so both are bounded; and each statement by the pool's own setting.
+const (
+	exportIdle  = "60s" // between two statements, while lines are being taken
+	rollbackEnd = 5 * time.Second
+)
+
+// read calls do within one transaction that changes nothing and sees one moment, bound to the
+// partner of q. To oversight it says that it reads everybody's entries; the database asks whether
+// that partner may.
+func (s Snapshots) read(ctx context.Context, q ExportQuery, do func(*snapshot) error) error {
+	tx, err := s.Pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return fmt.Errorf("beginning to read an export: %w", err)
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackEnd)
+	defer cancel()
+	defer func() { _ = tx.Rollback(end) }()
+	oversees := ""
+	if q.Scope == proof.ScopeOversight {
+		oversees = "all"
+	}
+	if _, err := tx.Exec(ctx, `SELECT set_config('hub.partner', $1, true), set_config('hub.oversees', $2, true),
+		set_config('idle_in_transaction_session_timeout', $3, true)`, q.Partner, oversees, exportIdle); err != nil {
+		return fmt.Errorf("beginning to read an export: %w", err)
+	}
+	return do(&snapshot{tx})
+}
+
+// exportHead is what the log is at a moment.
+type exportHead struct {
+	now         time.Time
+	size        int64
+	note        []byte
+	successions []string
+}
+
+// head returns the newest checkpoint, or errNone.
+func (s *snapshot) head(ctx context.Context) (h exportHead, err error) {
+	err = s.tx.QueryRow(ctx, `SELECT now(), size, note, ARRAY (SELECT note FROM audit_succession ORDER BY position)
+		FROM audit_checkpoint ORDER BY size DESC LIMIT 1`).Scan(&h.now, &h.size, &h.note, &h.successions)
+	if err != nil {
+		return h, fmt.Errorf("reading the head of the log: %w", none(err))
+	}
+	return h, nil
+}
+
+// anEntry returns the id of some entry, or errNone.
+func (s *store) anEntry(ctx context.Context) (id EntryID, err error) {
+	err = s.log.QueryRow(ctx, `SELECT id FROM audit_entry LIMIT 1`).Scan(&id)
+	return id, none(err)
+}
+
+// idFrom is the lowest id that an entry of t can have.
+func idFrom(t time.Time) (id EntryID) {
+	binary.BigEndian.PutUint64(id[:8], uint64(t.UnixMilli())<<16)
+	return id
+}
+
+// spans returns the smallest range of indexes that covers the entries from one time on and before
+// another, as far as they can be seen; an empty one at size when there is none. The ids are
+// ordered by time, so no index on the time is needed.
+func (s *snapshot) spans(ctx context.Context, from, to time.Time, size int64) (first, end int64, err error) {
+	err = s.tx.QueryRow(ctx, `SELECT coalesce(min(l.idx), $5), coalesce(max(l.idx) + 1, $5)
+		FROM audit_entry e JOIN audit_leaf l ON l.entry = e.id
+		WHERE e.id >= $1 AND e.id < $2 AND e.at >= $3 AND e.at < $4`,
+		idFrom(from), idFrom(to.Add(time.Millisecond)), from, to, size).Scan(&first, &end)
+	if err != nil {
+		return 0, 0, fmt.Errorf("finding the entries of a time: %w", err)
+	}
+	return first, min(end, size), nil
+}
+
+// span returns the entries of a range of indexes that can be seen.
+func (s *snapshot) span(ctx context.Context, first, end int64) ([]exported, error) {
+	rows, err := s.tx.Query(ctx, `SELECT l.idx, e.salt, e.body FROM audit_leaf l JOIN audit_entry e ON e.id = l.entry
+		WHERE l.idx >= $1 AND l.idx < $2 ORDER BY l.idx`, first, end)
+	return collectExported(rows, err)
+}
+
+// entries returns the entries of those indexes that can be seen.
+func (s *snapshot) entries(ctx context.Context, indexes []int64) ([]exported, error) {
+	rows, err := s.tx.Query(ctx, `SELECT l.idx, e.salt, e.body FROM audit_leaf l JOIN audit_entry e ON e.id = l.entry
+		WHERE l.idx = ANY ($1) ORDER BY l.idx`, indexes)
+	return collectExported(rows, err)
+}
+
+func collectExported(rows pgx.Rows, err error) ([]exported, error) {
+	if err != nil {
+		return nil, fmt.Errorf("reading entries: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x exported, err error) {
+		return x, row.Scan(&x.index, &x.salt, &x.body)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading entries: %w", err)
+	}
+	return found, nil
+}
+
+// groundActs are the acts of entries that a consent record or an override stands by.
+func groundActs() []string {
+	return []string{"consent.record", "consent.review", "consent.withdraw", "override.propose", "override.decision", "override.lapsed"}
+}
+
+// before returns the indexes below first of entries that can be seen: of those that the
+// records and overrides stand by, and of those named by their ids.
+func (s *snapshot) before(ctx context.Context, consents []string, entries []EntryID, first int64) ([]int64, error) {
+	rows, err := s.tx.Query(ctx, `
+		SELECT l.idx FROM audit_entry e JOIN audit_leaf l ON l.entry = e.id
+			WHERE e.consent = ANY ($1::text[]) AND e.act = ANY ($2::text[]) AND l.idx < $4
+		UNION ALL
+		SELECT l.idx FROM audit_entry e JOIN audit_leaf l ON l.entry = e.id WHERE e.id = ANY ($3::uuid[]) AND l.idx < $4`,
+		consents, groundActs(), entries, first)
+	if err != nil {
+		return nil, fmt.Errorf("finding grounds: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("finding grounds: %w", err)
+	}
+	return found, nil
+}
