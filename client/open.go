@@ -18,7 +18,7 @@ type Opening struct {
 	Referral string   // id
 	Envelope string   // digest of the packet's envelope; "" for the request
 	Sections []string // none for all that the packet has
-	Reason   string   // coded: triage, decide, provide-service, safeguard, resend
+	Reason   string   // coded: triage, decide, provide-service, safeguard, resend, subject-access
 }
 
 // Opened is the content of a packet, which its sender signed and nobody else could

@@ -44,7 +44,7 @@ var (
 	ErrWrongEndpoint = fault.New(fault.Unprocessable, "wrong-endpoint", fault.Sender,
 		"A request opens a referral at /v1/referrals; every other event is posted to its referral's events, and must name it as re.")
 	ErrReasonMissing = fault.New(fault.Unprocessable, "open-malformed", fault.Sender,
-		"Name at least one section, each once, and a coded reason for opening: triage, decide, provide-service, safeguard or resend.")
+		"Name at least one section, each once, and a coded reason for opening: triage, decide, provide-service, safeguard, resend or subject-access.")
 	ErrNoSection = fault.New(fault.NotFound, "section-not-found", fault.Sender,
 		"The packet holds no such section for you, or it was destroyed. Read the referral again.")
 	ErrOver = fault.New(fault.Forbidden, "referral-closed", fault.Sender,

@@ -154,6 +154,7 @@ func OpenReasons() List {
 		{"provide-service", "to help her", ours},
 		{"safeguard", "to keep her or others safe", ours},
 		{"resend", "to send it again", ours},
+		{"subject-access", "to give her a copy of what is held about her", "UK GDPR Art 15"},
 	}
 }
 

@@ -36,7 +36,7 @@ func TestListsAreThoseOfTheDesign(t *testing.T) {
 		{"decline reasons", codes.DeclineReasons(), "no-capacity, out-of-area, not-eligible, already-known, conflict-of-interest, unsafe, unreadable, other"},
 		{"fail reasons", codes.FailReasons(), "could-not-reach, she-declined, moved-away, service-ended, other"},
 		{"withdraw reasons", codes.WithdrawReasons(), "consent-withdrawn, no-longer-needed, sent-in-error, other"},
-		{"open reasons", codes.OpenReasons(), "triage, decide, provide-service, safeguard, resend"},
+		{"open reasons", codes.OpenReasons(), "triage, decide, provide-service, safeguard, resend, subject-access"},
 		{"outcomes", codes.Outcomes(), "housed, accommodated-temporarily, registered, engaged, advice-given, protected, referred-on, need-met-otherwise, partly-met"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
