@@ -15,7 +15,8 @@
 //     (signer.go) and commits, all in one transaction a batch.
 //   - wait.go tells those who wait, and makes receipts.
 //   - anonymous.go counts the refusals of strangers by the hour.
-//   - http.go serves checkpoint, tiles and proofs (C2SP tlog-tiles).
+//   - http.go serves checkpoint, tiles and proofs (C2SP tlog-tiles); http_entries.go the
+//     entries themselves, to whom the database lets see them (store_entries.go).
 //
 // What is guaranteed: an entry is in the log exactly if the transaction that wrote
 // it committed; it has one place for ever; nothing is built on a tree that does not

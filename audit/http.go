@@ -28,6 +28,8 @@ type Handler struct {
 	Authenticated func(next http.Handler) http.Handler
 	// Partner returns the id of the authenticated caller's partner.
 	Partner func(*http.Request) string
+	// Readers lets authenticated callers through to next, and says what each may ask.
+	Readers func(next func(http.ResponseWriter, *http.Request, Reader) error) http.Handler
 }
 
 // Mount adds the log's routes to r.
@@ -36,6 +38,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/log/key", httpd.Handle(h.key)).Methods(http.MethodGet)
 	r.Handle("/v1/log/successions", httpd.Handle(h.successions)).Methods(http.MethodGet)
 	r.Handle("/v1/log/tile/{tile:.+}", h.Authenticated(httpd.Handle(h.tile))).Methods(http.MethodGet)
+	r.Handle("/v1/log/entries", h.Readers(h.entries)).Methods(http.MethodGet)
 	r.Handle("/v1/log/proof", h.Authenticated(httpd.Handle(h.proof))).Methods(http.MethodGet)
 }
 

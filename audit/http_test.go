@@ -2,9 +2,12 @@ package audit
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,6 +36,12 @@ func (r *rig) serve() (get func(path, partner string) (int, http.Header, []byte)
 			})
 		},
 		Partner: func(req *http.Request) string { return req.Header.Get("Authorization") },
+		Readers: func(next func(http.ResponseWriter, *http.Request, Reader) error) http.Handler {
+			return httpd.Handle(func(w http.ResponseWriter, req *http.Request) error {
+				partner := req.Header.Get("Authorization")
+				return next(w, req, Reader{By: proof.Entry{Partner: partner}, All: true, Oversees: partner == "oversight-example"})
+			})
+		},
 	}
 	h.Mount(router)
 	server := httptest.NewServer(router)
@@ -276,6 +285,89 @@ func TestALogWithoutCheckpointSaysSo(t *testing.T) {
 	for _, path := range []string{"/v1/log/checkpoint", "/v1/log/proof?entry=" + id.String()} {
 		if code, header, _ := get(path, "camden-outreach"); code != http.StatusServiceUnavailable || header.Get("Retry-After") == "" {
 			t.Errorf("GET %s: %d %v", path, code, header)
+		}
+	}
+}
+
+func TestEntriesAreServedInPages(t *testing.T) {
+	r := newRig(t)
+	ids := r.logMany(3)
+	slices.SortFunc(ids, compare)
+	if _, err := r.db.Owner.Exec(t.Context(), `UPDATE audit_entry SET salt = NULL, body = NULL, subject = NULL WHERE id = $1`, ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	waits := r.log()
+	get := r.serve()
+	type page struct {
+		Entries    []entry `json:"entries"`
+		Checkpoint string  `json:"checkpoint"`
+	}
+	var found []entry
+	path := "/v1/log/entries?act=referral.request&limit=2"
+	for path != "" {
+		status, header, body := get(path, "solace-example")
+		var p page
+		if err := strict.Unmarshal(body, &p); err != nil || status != http.StatusOK {
+			t.Fatalf("%d %s: %v", status, body, err)
+		}
+		if header.Get("Cache-Control") != "no-store" {
+			t.Error("it may be kept by whoever is between")
+		}
+		if _, err := proof.OpenCheckpoint([]byte(p.Checkpoint), r.signer().current); err != nil {
+			t.Error(err)
+		}
+		found = append(found, p.Entries...)
+		path = ""
+		if link := header.Get("Link"); link != "" {
+			path = strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
+		}
+	}
+	if len(found) != 3 || !found[1].Erased || found[1].ID != ids[1].String() || found[1].Entry != "" || found[1].Salt != "" {
+		t.Fatalf("shown %+v, and %s waits", found, waits)
+	}
+	for i, e := range []entry{found[2], found[0]} {
+		body, _ := base64.RawURLEncoding.DecodeString(e.Entry)
+		salt, _ := base64.RawURLEncoding.DecodeString(e.Salt)
+		stored, err := r.store.opening(t.Context(), ids[2*i])
+		if err != nil || e.Index != int64(2*i) || !bytes.Equal(proof.Leaf([32]byte(salt), body), stored.leaf) {
+			t.Errorf("entry %d is shown as %+v, %v", 2*i, e, err)
+		}
+	}
+}
+
+func TestAFilterThatIsNoneIsRefused(t *testing.T) {
+	r := newRig(t)
+	r.logMany(1)
+	get := r.serve()
+	for query, filter := range map[string]string{
+		"partner=Camden":                  "partner",
+		"partner=":                        "partner",
+		"act=referral.requst":             "act",
+		"outcome=Firewall":                "outcome",
+		"subject=LPJNul":                  "subject",
+		"referral=R-7K3F-9Q2M":            "referral",
+		"consent=LPJNul":                  "consent",
+		"from=yesterday":                  "from",
+		"from=1969-12-31":                 "from",
+		"to=2026-10-01T10:00:00":          "to",
+		"from=2026-10-02&to=2026-10-01":   "to",
+		"from=2026-10-01&to=2026-10-01":   "to",
+		"after=1":                         "after",
+		"limit=0":                         "limit",
+		"limit=501":                       "limit",
+		"act=refused&act=section.open":    "act",
+		"kind=refused":                    "",
+		"act=refused&agency=camden":       "",
+		"act=%zz":                         "",
+		"partner=camden-outreach;act=foo": "",
+	} {
+		status, _, body := get("/v1/log/entries?"+query, "camden-outreach")
+		var p struct {
+			Code   string `json:"code"`
+			Filter string `json:"filter"`
+		}
+		if err := json.Unmarshal(body, &p); err != nil || status != http.StatusBadRequest || p.Code != ErrFilter.Code || p.Filter != filter {
+			t.Errorf("%s: %d %s", query, status, body)
 		}
 	}
 }

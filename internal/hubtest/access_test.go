@@ -67,6 +67,7 @@ const access = `
 	POST /v1/keys/{kid}/revoke                    partner:admin
 	GET  /v1/keys/{kid}/packets                   partner:admin
 	GET  /v1/keys/{kid}/consents                  partner:admin
+	GET  /v1/log/entries                          audit:read
 	GET  /v1/log/export                           audit:read
 	GET  /v1/log/proof                            any
 	GET  /v1/log/tile/{tile:.+}                   any

@@ -29,16 +29,15 @@ FROM (SELECT id, j ->> 'referral' AS referral, coalesce(j ->> 'consent', j ->> '
 WHERE said.id = e.id AND num_nonnulls(said.referral, said.consent, said.subject) > 0;
 ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_only_erased;
 
--- Pages of the log are read along these, newest first, from where the page before ended; ids are
--- UUIDv7, so a span of time is a range of them. Every accepted packet pays for the indexes that
--- its entry is in. Of one referral, record or woman there are few entries, found by hash and
--- then sorted: such an index costs half of what a tree does. By act there is none for the
--- steps of referrals, which are most of the log and so are found at once by reading it back.
+-- Each page of the log is read along these, newest first, from where the page before ended; ids
+-- are UUIDv7, so a span of time is a range of them. Every accepted packet pays for the indexes
+-- that its entry is in: there is none by act for the steps of referrals, which are most of the
+-- log and so are found at once by reading it back.
 CREATE INDEX audit_entry_by ON audit_entry (partner, id);
 CREATE INDEX audit_entry_about ON audit_entry (other, id) WHERE other <> '';
-CREATE INDEX audit_entry_referral ON audit_entry USING hash (referral) WHERE referral IS NOT NULL;
-CREATE INDEX audit_entry_consent ON audit_entry USING hash (consent) WHERE consent IS NOT NULL;
-CREATE INDEX audit_entry_subject ON audit_entry USING hash (subject) WHERE subject IS NOT NULL;
+CREATE INDEX audit_entry_referral ON audit_entry (referral, id) WHERE referral IS NOT NULL;
+CREATE INDEX audit_entry_consent ON audit_entry (consent, id) WHERE consent IS NOT NULL;
+CREATE INDEX audit_entry_subject ON audit_entry (subject, id) WHERE subject IS NOT NULL;
 CREATE INDEX audit_entry_act ON audit_entry (act, id) WHERE NOT starts_with(act, 'referral.');
 CREATE INDEX audit_entry_refused ON audit_entry (outcome, id) WHERE outcome <> '';
 
