@@ -3,6 +3,7 @@ package client
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"handover/audit/proof"
@@ -127,6 +128,9 @@ func (a *auditor) proposed(place string, e proof.Entry, s *auditStatement) {
 func (a *auditor) decided(place string, e proof.Entry, s *auditStatement) {
 	o := a.overrides[e.Override]
 	if o == nil {
+		o = a.unproposed(e.Override)
+	}
+	if o == nil {
 		a.bad(checkedOverrides, place, "it is about the override %s, and no entry before it proposes that", e.Override)
 		return
 	}
@@ -148,6 +152,19 @@ func (a *auditor) decided(place string, e proof.Entry, s *auditStatement) {
 		o.decision, o.decidedAt = decision, e.Time
 	}
 	o.ended = o.ended || ended
+}
+
+// unproposed takes an override that an agency may read, being its recipient, and whose
+// proposal it may not: nothing of it was hers to know before it was approved.
+func (a *auditor) unproposed(id string) *overrideFacts {
+	s := a.unnamed(proof.StatementOverride, id)
+	if s == nil {
+		return nil
+	}
+	claims := s.claims.(record.OverrideClaims)
+	o := &overrideFacts{proposed: time.Unix(claims.IssuedAt, 0), emergency: claims.Emergency, claims: &claims, digest: s.digest}
+	a.overrides[id] = o
+	return o
 }
 
 // doubt says why what a manager said of the override does not count, or "".
@@ -202,13 +219,15 @@ func (a *auditor) rests(e proof.Entry, p passage) string {
 func (a *auditor) consented(e proof.Entry, p passage) string {
 	c := a.consents[e.Consent]
 	if c == nil || c.entered == nowhere {
-		return fmt.Sprintf("it rests on the consent %s, and no entry before it records that", e.Consent)
+		if c = a.unlogged(e.Consent); c == nil {
+			return fmt.Sprintf("it rests on the consent %s, and no entry before it records that", e.Consent)
+		}
 	}
 	if e.Event != "" && e.Digest != c.digest {
 		return fmt.Sprintf("it rests on another record with the id %s than the log has", e.Consent)
 	}
 	for id := e.Consent; ; {
-		if bad := c.ends(id, p); bad != "" {
+		if bad := c.ends(id, a.named(c, p)); bad != "" {
 			return bad
 		}
 		if c.used == nowhere {
@@ -218,12 +237,44 @@ func (a *auditor) consented(e proof.Entry, p passage) string {
 		if next == "" {
 			break
 		}
+		if next == e.Consent { // each takes the place of the other: no end to it
+			return fmt.Sprintf("the record %s takes the place of itself", id)
+		}
 		id, c = next, a.consents[next]
 	}
 	if c.claims != nil && c.claims.InForce(e.Time) != nil {
 		return "her consent had run out, or had not begun"
 	}
 	return ""
+}
+
+// unlogged takes a record that an agency may read and whose entry it may not, since another
+// agency recorded it: that it was in the log before, such a file does not show.
+func (a *auditor) unlogged(id string) *consentFacts {
+	s := a.unnamed(proof.StatementConsent, id)
+	if s == nil {
+		return nil
+	}
+	claims := s.claims.(record.Claims)
+	c := a.consent(id)
+	c.claims, c.digest, c.entered = &claims, s.digest, a.index
+	return c
+}
+
+// named is the passage with the recipient's category, where the file does not show it and the
+// record names a category: then that the recipient is of it is not judged.
+func (a *auditor) named(c *consentFacts, p passage) passage {
+	if p.Category != "" || c.claims == nil || slices.Contains(c.claims.Recipients, p.Recipient) {
+		return p
+	}
+	for _, r := range c.claims.Recipients {
+		if category, ok := strings.CutPrefix(r, record.CategoryPrefix); ok {
+			p.Category = category
+			a.categories++
+			break
+		}
+	}
+	return p
 }
 
 // ends says why nothing could be shared on one record, or "".
@@ -249,7 +300,7 @@ func (c *consentFacts) ends(id string, p passage) string {
 func (a *auditor) overridden(e proof.Entry, p passage) string {
 	o := a.overrides[e.Override]
 	if o == nil {
-		return fmt.Sprintf("it rests on the override %s, and no entry before it proposes that", e.Override)
+		return fmt.Sprintf("it rests on the override %s, and no entry before it proposes or approves that", e.Override)
 	}
 	if e.Event != "" && e.Digest != o.digest {
 		return fmt.Sprintf("it rests on another override with the id %s than the log has", e.Override)

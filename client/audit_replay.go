@@ -35,6 +35,9 @@ type facts struct {
 	unjudged int64           // steps that follow one whose signature does not hold
 	unread   int64           // statements that a file of this scope does not hold
 	attached int64           // attachments whose class the file does not show
+
+	unplaced   int64 // records and overrides whose entries are not this agency's to read
+	categories int64 // of a recipient that the file does not show
 }
 
 func newFacts() facts {
@@ -187,6 +190,30 @@ func (a *auditor) statement(place string, e proof.Entry) *auditStatement {
 	}
 	a.weigh(checkedStatements, place, s.differs(e, a.header.Hub))
 	a.signature(place, s, e)
+	return &s
+}
+
+// unnamed finds, reads and verifies a record or an override by its id, in a file for one
+// agency: whose entry that stored it is another's.
+func (a *auditor) unnamed(kind, id string) *auditStatement {
+	if a.header.Scope != proof.ScopeAgency {
+		return nil
+	}
+	f := a.byID[kind+" "+id]
+	if f == nil || f.named {
+		return nil
+	}
+	text, err := a.text(f)
+	if err != nil {
+		return nil
+	}
+	s, err := readStatement(kind, text)
+	if err != nil {
+		return nil
+	}
+	f.named = true
+	a.unplaced++
+	a.signature(kind+" "+id, s, proof.Entry{Time: time.Unix(s.issuedAt, 0)})
 	return &s
 }
 

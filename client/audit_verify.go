@@ -100,6 +100,7 @@ type auditor struct {
 	hubs       []HubKey
 	grounds    []proof.ExportEntry
 	statements map[digestKey]*filed
+	byID       map[string]*filed // records and overrides of a file for one agency, by kind and id
 
 	facts
 	words
@@ -113,7 +114,7 @@ type filed struct {
 }
 
 func newAuditor(file io.ReaderAt, size int64, t AuditTrust) *auditor {
-	a := &auditor{trust: t, file: file, size: size, partners: map[string]proof.ExportPartner{}, statements: map[digestKey]*filed{},
+	a := &auditor{trust: t, file: file, size: size, partners: map[string]proof.ExportPartner{}, statements: map[digestKey]*filed{}, byID: map[string]*filed{},
 		facts: newFacts(), words: newWords()}
 	a.Document, a.keys = "audit export", map[string][]Key{}
 	return a
@@ -175,7 +176,13 @@ func (a *auditor) take(line proof.ExportLine, from, to int64) {
 	case line.Entry != nil && line.Entry.Index < a.header.First:
 		a.grounds = append(a.grounds, *line.Entry)
 	case line.Statement != nil:
-		a.statements[keyOf(line.Statement.Digest)] = &filed{kind: line.Statement.Kind, from: from, to: to}
+		f := &filed{kind: line.Statement.Kind, from: from, to: to}
+		a.statements[keyOf(line.Statement.Digest)] = f
+		if a.header.Scope == proof.ScopeAgency && (f.kind == proof.StatementConsent || f.kind == proof.StatementOverride) {
+			if s, err := readStatement(f.kind, line.Statement.Text); err == nil {
+				a.byID[f.kind+" "+s.entry.Consent+s.entry.Override] = f
+			}
+		}
 	case line.Partner != nil:
 		a.partners[line.Partner.ID] = *line.Partner
 	case line.HubKeys != nil:

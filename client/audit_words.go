@@ -67,7 +67,11 @@ func (a *auditor) settle() {
 	}
 	var left []string
 	for k, f := range a.statements {
-		if !f.named {
+		switch {
+		case f.named:
+		case a.header.Scope == proof.ScopeAgency && (f.kind == proof.StatementConsent || f.kind == proof.StatementOverride):
+			a.unplaced++
+		default:
 			left = append(left, fmt.Sprintf("%s %s", f.kind, k))
 		}
 	}
@@ -134,6 +138,8 @@ func (a *auditor) limits(c proof.ExportCounts) {
 	a.some(a.partial, "%d openings and steps are of referrals that began before this file's entries: what was shared first, and for what purpose, it does not show, and the basis was held against the rest.")
 	a.some(a.attached, "Of %d attachments that were opened the file does not show as what they were sent.")
 	a.some(a.unproved, "%d changes of keys are proved by receipts that the log's key signed, and their places in this file's tree are not shown.")
+	a.some(a.unplaced, "%d records of what she agreed to, or of overrides, are other agencies', which this one may read: that they were in the log before what rests on them, and were not taken back since at another agency, an export of all shows.")
+	a.some(a.categories, "In %d cases a record names a kind of agency, and the file does not show of which kind the recipient is.")
 	a.some(a.unjudged, "%d steps come after one that does not hold, and were not judged.")
 	a.some(a.byHub, "%d statements were signed by the hub, for a person of an agency that does not hold its own keys: that she meant it, the signature does not show.")
 	a.limit("That everything which happened was logged, no log can show of itself. The hub compares every row of its database with the log (hub log reconcile), %s; its schema keeps a row from being written without an entry.", a.comparison())
