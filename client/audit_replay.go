@@ -37,6 +37,7 @@ type facts struct {
 	attached int64           // attachments whose class the file does not show
 
 	unplaced   int64 // records and overrides whose entries are not this agency's to read
+	elsewhere  int64 // withdrawals that were recorded at other agencies
 	categories int64 // of a recipient that the file does not show
 }
 

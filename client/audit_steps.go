@@ -174,12 +174,27 @@ func (a *auditor) sent(place string, e proof.Entry, p passage) {
 
 // revokedBefore says that the hub took a step of itself without a withdrawal before it, or "".
 func (a *auditor) revokedBefore(r *referralFacts, now stepFacts) string {
-	c := a.consents[now.entry.Consent]
-	switch {
-	case c == nil || c.withdrawn == nowhere:
-		return "the hub cancelled the referral of itself, and no entry before it says that she had taken her consent back"
-	case r.request != nil && c.claims != nil && c.claims.Subject != r.request.Subject:
+	if bad := a.ended(now.entry.Consent); bad != "" {
+		return "the hub cancelled the referral of itself: " + bad
+	}
+	if c := a.consents[now.entry.Consent]; r.request != nil && c.claims != nil && c.claims.Subject != r.request.Subject {
 		return "the hub cancelled it because of a consent of somebody else"
+	}
+	return ""
+}
+
+// ended says that a consent was not taken back before, of which the hub says that it was, or
+// "". Where the withdrawal is another agency's to read, the hub is taken at its word, and from
+// then on nothing may rest on the consent.
+func (a *auditor) ended(id string) string {
+	c := a.consent(id)
+	switch {
+	case c.withdrawn != nowhere:
+	case a.header.Scope == proof.ScopeAgency:
+		c.withdrawn = a.index
+		a.elsewhere++
+	default:
+		return "no entry before it says that she had taken the consent " + id + " back"
 	}
 	return ""
 }
@@ -191,16 +206,16 @@ func plainSections(names []string) []string {
 // recall checks that what follows a withdrawal follows one.
 func (a *auditor) recall(place string, e proof.Entry) {
 	bad := ""
-	switch c := a.consents[e.Consent]; {
-	case e.Act == "recall.asked":
+	switch e.Act {
+	case "recall.asked":
 		a.asked[e.Target] = true
-		fallthrough
-	case e.Act == "section.destroy":
-		if c == nil || c.withdrawn == nowhere {
-			bad = "it follows a withdrawal of the consent " + e.Consent + ", and no entry before it is one"
+		bad = a.ended(e.Consent)
+	case "section.destroy":
+		bad = a.ended(e.Consent)
+	default:
+		if !a.asked[e.Target] && a.header.First == 0 {
+			bad = "it answers a question that the log does not have"
 		}
-	case !a.asked[e.Target] && a.header.First == 0:
-		bad = "it answers a question that the log does not have"
 	}
 	a.weigh(checkedEnded, place, bad)
 }

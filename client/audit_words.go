@@ -139,6 +139,7 @@ func (a *auditor) limits(c proof.ExportCounts) {
 	a.some(a.attached, "Of %d attachments that were opened the file does not show as what they were sent.")
 	a.some(a.unproved, "%d changes of keys are proved by receipts that the log's key signed, and their places in this file's tree are not shown.")
 	a.some(a.unplaced, "%d records of what she agreed to, or of overrides, are other agencies', which this one may read: that they were in the log before what rests on them, and were not taken back since at another agency, an export of all shows.")
+	a.some(a.elsewhere, "%d consents were taken back at another agency, as the hub says in what followed: the withdrawal itself an export of all shows.")
 	a.some(a.categories, "In %d cases a record names a kind of agency, and the file does not show of which kind the recipient is.")
 	a.some(a.unjudged, "%d steps come after one that does not hold, and were not judged.")
 	a.some(a.byHub, "%d statements were signed by the hub, for a person of an agency that does not hold its own keys: that she meant it, the signature does not show.")
