@@ -85,7 +85,7 @@ func (s *Store) AddPerson(ctx context.Context, c Caller, name string, role Role)
 		return Invitation{}, ErrPersonInvalid
 	}
 	e := c.Entry("user.add")
-	e.Target = newUserID()
+	e.Target, e.Reason = newUserID(), string(role)
 	var link Invitation
 	err := s.administer(ctx, c, e, func(tx pgx.Tx, entry audit.EntryID) error {
 		_, err := tx.Exec(ctx, `
@@ -166,7 +166,7 @@ func (s *Store) move(ctx context.Context, c Caller, user string, m personMove, t
 		return User{}, ErrUserNotThere
 	}
 	e := c.Entry(m.act)
-	e.Target = user
+	e.Target, e.Reason = user, string(m.role)
 	u := User{ID: user, Partner: c.Partner()}
 	err := s.administer(ctx, c, e, func(tx pgx.Tx, entry audit.EntryID) error {
 		err := tx.QueryRow(ctx, `

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"handover/audit"
@@ -124,20 +125,23 @@ func (s *Store) Agree(ctx context.Context, a Agreement) (string, error) {
 	if err := a.validate(); err != nil {
 		return "", err
 	}
-	var id string
-	e := proof.Entry{Act: "agreement.add", Target: string(a.Sender), Other: string(a.Recipient)}
+	id := uuid.NewString()
+	e := proof.Entry{Act: "agreement.add", Target: id, Other: string(a.Recipient), Digest: a.terms()}
 	err := s.operate(ctx, e, func(tx pgx.Tx, entry audit.EntryID) error {
-		return tx.QueryRow(ctx, `
+		_, err := tx.Exec(ctx, `
 			INSERT INTO agreement (id, sender, recipient, purposes, sections, valid_from, valid_to, log_entry)
-			VALUES (gen_random_uuid(), @sender, @recipient, @purposes, @sections, @from, @to, @entry)
-			RETURNING id::text`,
-			pgx.StrictNamedArgs{"sender": a.Sender, "recipient": a.Recipient, "purposes": a.Purposes,
-				"sections": a.Sections, "from": a.From, "to": a.To, "entry": entry}).Scan(&id)
+			VALUES (@id, @sender, @recipient, @purposes, @sections, @from, @to, @entry)`,
+			pgx.StrictNamedArgs{"id": id, "sender": a.Sender, "recipient": a.Recipient, "purposes": a.Purposes,
+				"sections": a.Sections, "from": a.From, "to": a.To, "entry": entry})
+		return err
 	})
 	if pg.Violates(err, "agreement_sender_fkey") || pg.Violates(err, "agreement_recipient_fkey") {
 		return "", ErrNotThere
 	}
-	return id, err
+	if err != nil {
+		return "", err
+	}
+	return id, nil
 }
 
 // EndAgreement ends an agreement at once. It waits for the packets that are being

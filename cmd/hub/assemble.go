@@ -39,6 +39,7 @@ type hub struct {
 	pools     []*pgxpool.Pool
 	logger    *slog.Logger
 	logPool   *pgxpool.Pool
+	comparing *comparing
 }
 
 // logConnections is the sequencer's own pool: two that Run keeps, and the rest for
@@ -75,7 +76,9 @@ func assemble(ctx context.Context, cfg Config, address string, logger *slog.Logg
 	if _, err := catchUp(ctx, h.log, store); err != nil {
 		return nil, fmt.Errorf("giving the log its newest key: %w", err)
 	}
-	return h, h.mount(cfg, pool, store)
+	metrics := prometheus.NewRegistry()
+	h.comparing = newComparing(h.log, address, logger, metrics)
+	return h, h.mount(cfg, pool, store, metrics)
 }
 
 func (h *hub) open(ctx context.Context, address, role string, most int32) (*pgxpool.Pool, error) {
@@ -94,7 +97,7 @@ func (h *hub) close() {
 }
 
 // mount builds the domains over the pool and hangs their routes into one router.
-func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
+func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store, metrics *prometheus.Registry) error {
 	firewall, err := partners.LoadFirewall()
 	if err != nil {
 		return err
@@ -121,7 +124,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store) error {
 		return err
 	}
 	h.server = httpd.New(httpd.Options{
-		Issuer: cfg.Issuer, Log: h.logger, Registry: prometheus.NewRegistry(),
+		Issuer: cfg.Issuer, Log: h.logger, Registry: metrics,
 		MaxInFlight: cfg.MaxInFlight, Network: origin.Network, Ready: h.ready(pool, store),
 	})
 	h.routes = httpd.Router()

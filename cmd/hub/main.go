@@ -47,6 +47,6 @@ func command(environ []string) *cobra.Command {
 	}
 	root.AddCommand(serveCommand(environ), runCommand(environ), partnerCommand(environ),
 		agreementCommand(environ), serviceCommand(environ), inviteCommand(environ), userCommand(environ), providerCommand(environ), keysCommand(environ), witnessCommand(),
-		auditCommand(environ))
+		auditCommand(environ), logCommand(environ))
 	return root
 }

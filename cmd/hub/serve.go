@@ -97,6 +97,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, started func(conte
 	group.Go(func() error { return h.forget(ctx) })
 	group.Go(func() error { return h.aftermath.Run(ctx) })
 	group.Go(func() error { return h.lapse(ctx) })
+	group.Go(func() error { return h.comparing.run(ctx) })
 	group.Go(func() error { return started(ctx, cfg, address) })
 	err = group.Wait()
 	if errors.Is(err, context.Canceled) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"handover/audit/proof"
 	"handover/partners"
 )
 
@@ -34,9 +35,9 @@ type Person struct {
 func (h *Hub) Person(t testing.TB, partner partners.ID, role partners.Role) *Person {
 	t.Helper()
 	p := &Person{ID: uuid.NewString(), Partner: partner, Role: role, hub: h, desk: h.desk(t, partner)}
-	h.Exec(t, `
+	h.logged(t, proof.Entry{Act: "user.arrive", Partner: string(partner), User: p.ID, Reason: string(role)}, `
 		INSERT INTO partner_user (id, partner, name, role, status, since, log_entry)
-		VALUES ($1, $2, 'A worker', $3, 'active', now(), (SELECT id FROM audit_entry LIMIT 1))`, p.ID, string(partner), string(role))
+		VALUES ($2, $3, 'A worker', $4, 'active', now(), $1)`, p.ID, string(partner), string(role))
 	p.Token(t)
 	return p
 }
@@ -52,9 +53,9 @@ func (h *Hub) desk(t testing.TB, partner partners.ID) *Agency {
 	}
 	d := &Agency{ID: partner, Client: string(partner) + ".desk", Auth: Key(t, partners.Authentication), DPoP: Key(t, partners.Authentication),
 		hub: h, tokens: map[string]string{}}
-	h.Exec(t, `
+	h.logged(t, proof.Entry{Act: "client.register", Partner: string(partner), Client: d.Client, Target: d.Client}, `
 		INSERT INTO partner_client (id, partner, name, scopes, grant_types, redirect_uris, active, since, log_entry)
-		SELECT $1, id, 'Desk', $3, '{client_credentials,authorization_code,refresh_token}', $4, true, now(), log_entry FROM partner WHERE id = $2`,
+		VALUES ($2, $3, 'Desk', $4, '{client_credentials,authorization_code,refresh_token}', $5, true, now(), $1)`,
 		d.Client, string(partner), partners.PeopleScopes(), []string{partners.LoopbackRedirect})
 	h.register(t, d)
 	h.desks[partner] = d

@@ -28,6 +28,7 @@ var shared = map[string]string{
 	"audit_tile":       "hashes",
 	"audit_checkpoint": "public",
 	"audit_succession": "public",
+	"audit_reconciled": "times and numbers",
 	"audit_anonymous":  "counts of strangers; the serving role has no right to it",
 	"oauth_assertion":  "digests of used assertions",
 	"oauth_proof":      "digests of used proofs",
@@ -55,6 +56,7 @@ const granted = `
 	audit_entry: INSERT SELECT
 	audit_leaf: SELECT
 	audit_pending: INSERT
+	audit_reconciled: SELECT
 	audit_succession: SELECT
 	audit_tile: SELECT
 	client_invitation: INSERT SELECT UPDATE(used_at)
