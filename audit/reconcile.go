@@ -37,7 +37,7 @@ type Kind struct {
 	Stands string // SQL over r: what must hold of the row, whether the entry can still be read or not
 	Agrees string // SQL over r and said, the entry's body as jsonb
 	Is     Say    // what of the entry names the row
-	By     Say    // as Is, where other rows may come to name the entry too: it is looked for and not compared
+	By     Say    // as Is, to look for the row of an entry with, where that is not how they are compared
 	Says   []Say
 	Every  Every
 	Gone   string // of Every Gone: why the row may be missing, in words
@@ -45,10 +45,10 @@ type Kind struct {
 
 // name is what of the entry names the row.
 func (k Kind) name() Say {
-	if k.Is.Row != "" {
-		return k.Is
+	if k.By.Row != "" {
+		return k.By
 	}
-	return k.By
+	return k.Is
 }
 
 // Say is a member of an entry that a row must repeat.

@@ -240,7 +240,7 @@ func (c *comparison) rows(ctx context.Context, r Rows) error {
 			continue
 		}
 		if sql := r.missing(k); sql != "" {
-			what := "a row is gone: the log says that it was made"
+			what := "no row shows what an entry says was done"
 			if err := c.list(ctx, what, r.Table, sql, k.Acts); err != nil {
 				return err
 			}
@@ -277,11 +277,11 @@ func (r Rows) differing() string {
 	}
 	cases = append(cases, `ELSE 'a row names an entry of another act'`)
 	return `
-		SELECT ` + r.Key + `, r.log_entry, p.what
+		SELECT ` + r.Key + `, r.log_entry, verdict.what
 		FROM ` + r.from() + ` LEFT JOIN audit_entry e ON e.id = r.log_entry
 		LEFT JOIN LATERAL (SELECT audit_said(e.body) AS said OFFSET 0) b ON true
-		CROSS JOIN LATERAL (SELECT CASE ` + strings.Join(cases, "\n") + ` END AS what OFFSET 0) p
-		WHERE p.what IS NOT NULL`
+		CROSS JOIN LATERAL (SELECT CASE ` + strings.Join(cases, "\n") + ` END AS what OFFSET 0) verdict
+		WHERE verdict.what IS NOT NULL`
 }
 
 // cases are what can be wrong with a row of this kind.

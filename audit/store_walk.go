@@ -15,7 +15,7 @@ func (c *comparison) tree(ctx context.Context, l *Log) error {
 	if err := c.queue(ctx); err != nil {
 		return err
 	}
-	var held tileRow
+	held := tileRow{level: -1}
 	var failed error
 	w := &walk{report: c.report, stored: func(level int, n int64) []byte {
 		if held.level != level || held.n != n {

@@ -215,6 +215,7 @@ func TestADecisionIsFinalAndIsFoundAgain(t *testing.T) {
 func TestAnOverrideReplacesHerAgreementAndNothingElse(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
+	o.hub.ReconcilesAtEnd(t)
 	ov := o.proposed(t, o.worker)
 	o.decided(t, ov, record.Approved)
 	from, to := o.pair.From, o.pair.To
@@ -318,6 +319,7 @@ func TestNoEmergencyTakesThePlaceOfOneThatLapsed(t *testing.T) {
 func TestALapseIsNoticedOnce(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
+	o.hub.ReconcilesAtEnd(t)
 	gone, soon, plain := o.proposed(t, o.worker, hubtest.Emergency), o.proposed(t, o.worker, hubtest.Emergency), o.proposed(t, o.worker)
 	o.aged(t, gone, record.EmergencyLife)
 	o.aged(t, soon, record.EmergencyLife-time.Hour)

@@ -88,6 +88,7 @@ func TestAnOperatorsMistakeChangesNothing(t *testing.T) {
 func TestWhatAnOperatorDoesIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
+	h.ReconcilesAtEnd(t)
 	h.Agency(t, "harbour", partners.VAWGService)
 	var agreement string
 	for _, row := range []struct {
@@ -107,7 +108,7 @@ func TestWhatAnOperatorDoesIsLoggedOnce(t *testing.T) {
 			_, err := h.Operator.Offer(t.Context(), partners.Service{Partner: "rosewood", Name: "S", Purposes: []string{"housing"}, Areas: []string{hubtest.Area}, Capacity: "open"})
 			return err
 		}},
-		{"agreement.add", "harbour", "rosewood", func() (err error) {
+		{"agreement.add", "*", "rosewood", func() (err error) {
 			agreement, err = h.Operator.Agree(t.Context(), partners.Agreement{Sender: "harbour", Recipient: "rosewood", Purposes: []string{"housing"}, Sections: []string{"need"}, From: h.Now(), To: h.Now().Add(time.Hour)})
 			return err
 		}},

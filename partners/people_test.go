@@ -83,6 +83,7 @@ func TestAPersonIsAddedByALinkThatWorksOnce(t *testing.T) {
 func TestAPersonsStandingChangesAtHerNextRequest(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
+	h.ReconcilesAtEnd(t)
 	h.Agency(t, "rosewood", partners.Housing)
 	admin := h.Person(t, "rosewood", partners.Administrator)
 	proved := h.Now().Add(-time.Minute)

@@ -49,6 +49,7 @@ func ends(t *testing.T, h *hubtest.Hub, k jose.PublicKey) time.Time {
 func TestAKeyIsRotatedWithOverlap(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
+	h.ReconcilesAtEnd(t)
 	p := h.Pair(t, partners.Housing)
 	admin := h.Person(t, p.To.ID, partners.Administrator)
 
@@ -227,6 +228,7 @@ func TestNoUseCollectsKeysWithoutEnd(t *testing.T) {
 func TestARevokedKeyCountsNoMoreAndIsReplaced(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
+	h.ReconcilesAtEnd(t)
 	p := h.Pair(t, partners.Housing)
 	admin := h.Person(t, p.From.ID, partners.Administrator)
 	revoke := func(k jose.PublicKey, why string) hubtest.Answer {
@@ -289,6 +291,7 @@ func TestOfTwoWhoRetireTheLastTwoKeysOneDoes(t *testing.T) {
 func TestASuspendedSystemStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
+	h.ReconcilesAtEnd(t)
 	a, other := h.Agency(t, "rosewood", partners.Housing), h.Agency(t, "harbour", partners.Housing)
 	admin := h.Person(t, "rosewood", partners.Administrator)
 	do := func(client, what string, want int) hubtest.Answer {

@@ -93,6 +93,7 @@ func (s story) left(t *testing.T, h *hubtest.Hub) map[string]string {
 func TestWhatFollowsAWithdrawal(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
+	h.ReconcilesAtEnd(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	for _, state := range referral.States() {
 		for _, open := range [][]string{nil, {"need"}, {"attachment-1", "safe-contact"}} {
@@ -169,6 +170,7 @@ func (s story) saidOnce(t *testing.T, h *hubtest.Hub, since int, cancelled bool,
 func TestAHubThatDiesAtAnyStatementLeavesWhatAnotherGoesOnWith(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
+	h.ReconcilesAtEnd(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	other := h.Another(t)
 	h.Exec(t, `CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'killed'; END $$`)

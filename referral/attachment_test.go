@@ -85,6 +85,7 @@ func refusedWith(t *testing.T, what string, a hubtest.Answer, status int, code s
 func TestAnAttachmentReachesItsRecipientAndItsSender(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
+	h.ReconcilesAtEnd(t)
 	p := h.Pair(t, partners.VAWGService)
 	plain := letter(2*attachment.ChunkSize + 77)
 	s, a := attached(t, p, "health", plain)
@@ -237,6 +238,7 @@ func TestAnAttachmentThatIsNotWholeIsRefused(t *testing.T) {
 func TestWhatNoPacketNamesIsForgotten(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
+	h.ReconcilesAtEnd(t)
 	p := h.Pair(t, partners.VAWGService)
 	named, _ := attached(t, p, "need", letter(twoChunks))
 	d, old := p.Request().Attach(t, "attachment-1", "need", letter(twoChunks))

@@ -18,6 +18,8 @@ func Ledger() audit.Ledger {
 		Pairs: []audit.Pair{
 			{Table: "referral", What: "a referral stands otherwise than its newest packet says",
 				SQL: `SELECT f.id, p.log_entry FROM referral f LEFT JOIN packet p ON p.digest = f.head AND p.referral = f.seq WHERE p.state IS DISTINCT FROM f.state`},
+			{Table: "delivery", What: "a packet is said not to have been opened of which something was released",
+				SQL: `SELECT d.packet::text, x.log_entry FROM delivery d JOIN release x ON x.packet = d.packet AND x.reader = d.audience WHERE d.state <> 'opened'`},
 			{Table: "release", What: "the rows of a release are other sections than its entry says",
 				SQL: `SELECT e.id::text, e.id FROM audit_entry e JOIN LATERAL (
 					SELECT array_agg(r.name ORDER BY r.name COLLATE "C") AS names FROM release r WHERE r.log_entry = e.id) x ON true
@@ -51,7 +53,8 @@ func packetRows() []audit.Rows {
 				{Member: "partner", Row: "CASE WHEN strpos(r.issuer, ':') > 0 THEN '' ELSE r.issuer END"}, // the hub's own step is nobody's
 			}}}},
 		{Table: "delivery", Key: "r.packet::text", Join: ofPacket, Before: `r.state = 'stored'`, Kinds: []audit.Kind{
-			{Acts: []string{"packet.deliver"}, Stands: `r.state = 'delivered'`, Is: audit.Say{Member: "envelope", Row: "p.digest"}, Every: audit.Named,
+			{Acts: []string{"packet.deliver"}, Stands: `r.state = 'delivered'`, Is: audit.Say{Member: "envelope", Row: "p.digest"},
+				By: audit.Say{Member: "envelope", Row: "CASE WHEN r.state <> 'stored' THEN p.digest END"}, Every: audit.Named,
 				Says: []audit.Say{{Member: "partner", Row: "r.audience"}}},
 			{Acts: []string{"section.open", "section.read"}, Stands: `r.state = 'opened'`, Is: audit.Say{Member: "envelope", Row: "p.digest"},
 				Says: []audit.Say{{Member: "partner", Row: "r.audience"}}},

@@ -103,6 +103,7 @@ func TestNobodyElseLearnsWhatIsNeverToBeShared(t *testing.T) {
 func TestWhoMayRecordAndLiftWhat(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
+	h.ReconcilesAtEnd(t)
 	a, b := h.Agency(t, "harbour", partners.VAWGService), h.Agency(t, "rosewood", partners.Housing)
 	claims := record.NeverClaims{Hub: hubtest.Issuer, Issuer: string(a.ID), ID: uuid.Must(uuid.NewV7()).String(), IssuedAt: h.Now().Unix(),
 		Subjects: []string{hubtest.Subject()}, Recipients: []string{"category:police"}}

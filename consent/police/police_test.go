@@ -99,6 +99,7 @@ func (b beat) passes(t *testing.T, q hubtest.Inquiry, by time.Duration) {
 func TestARequestIsReadByTheHolderAloneAndAYesIsShownAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBeat(t)
+	b.hub.ReconcilesAtEnd(t)
 	logged := b.hub.Logged(t)
 	q := b.asked(t)
 	b.decides(t, b.manager, q, b.charity.Answer(t, b.manager.ID, q, record.Approved), "police-request-unread")
@@ -155,6 +156,7 @@ func TestARequestIsReadByTheHolderAloneAndAYesIsShownAtOnce(t *testing.T) {
 func TestANoSaysNothingOfWhetherSheIsKnown(t *testing.T) {
 	t.Parallel()
 	b := newBeat(t)
+	b.hub.ReconcilesAtEnd(t)
 	unknown, known := b.asked(t), b.asked(t)
 	before := b.hub.Logged(t)
 	b.decides(t, b.manager, unknown, b.charity.Answer(t, b.manager.ID, unknown, record.Refused), "")

@@ -35,6 +35,16 @@ func (h *Hub) Reconciles(t testing.TB) {
 	}
 }
 
+// ReconcilesAtEnd has Reconciles called when the test ends, unless it has failed already.
+func (h *Hub) ReconcilesAtEnd(t testing.TB) {
+	t.Helper()
+	t.Cleanup(func() {
+		if !t.Failed() {
+			h.Reconciles(t)
+		}
+	})
+}
+
 // logged runs SQL behind the hub's back with an entry, as the hub would write both. The entry is
 // the statement's first argument.
 func (h *Hub) logged(t testing.TB, e proof.Entry, sql string, args ...any) {

@@ -171,6 +171,7 @@ func TestARecoveringLinkEndsWhatWasBefore(t *testing.T) {
 func TestTheOperatorsLinkRecoversToo(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
+	h.ReconcilesAtEnd(t)
 	_, admin := h.Joined(t, a.ID, "Ada Example", partners.Administrator)
 	u, first := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	code, err := h.Operator.Reissue(t.Context(), u.ID)
@@ -196,6 +197,7 @@ func TestTheOperatorsLinkRecoversToo(t *testing.T) {
 func TestAPasskeyIsAddedAndRemovedAfterAFreshProof(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
+	h.ReconcilesAtEnd(t)
 	u, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	own := hubtest.Value[string](t, h, `SELECT id::text FROM oauth_passkey WHERE user_id = $1`, u.ID)
 	remove := func(id string) hubtest.Answer { return b.Form(t, "/account/passkeys/"+id+"/remove", url.Values{}) }
