@@ -67,7 +67,7 @@ const (
 	NotHome  Every = iota
 	Exactly        // one row that names it
 	Several        // a row or more that name it
-	Named          // a row of which it speaks, by Is, whatever entry that row names now
+	Found          // a row of which it speaks, by Is, whatever entry that row names now
 	GoneRows       // perhaps nothing: see Gone
 )
 
@@ -126,7 +126,7 @@ func (g Ledger) Check(tables []string) (faults []string) {
 					faults = append(faults, fmt.Sprintf("table %s names the act %q, which is not on the list", r.Table, act))
 				}
 			}
-			if (k.Every == GoneRows) != (k.Gone != "") || k.Every == Named && k.name().Row == "" {
+			if (k.Every == GoneRows) != (k.Gone != "") || k.Every == Found && k.name().Row == "" {
 				faults = append(faults, fmt.Sprintf("table %s: of %v is not said what must be there", r.Table, k.Acts))
 			}
 		}

@@ -315,7 +315,7 @@ func (r Rows) missing(k Kind) string {
 	switch k.Every {
 	case Exactly, Several:
 		return `SELECT NULL::text, e.id FROM audit_entry e WHERE e.act = ANY ($1) AND NOT EXISTS (SELECT FROM ` + r.Table + ` r WHERE r.log_entry = e.id)`
-	case Named:
+	case Found:
 		return `SELECT NULL::text, e.id FROM (SELECT id, audit_said(body) AS said FROM audit_entry WHERE act = ANY ($1) AND body IS NOT NULL OFFSET 0) e
 			WHERE NOT EXISTS (SELECT FROM ` + r.from() + ` WHERE (` + k.name().Row + `)::text = ` + k.name().said() + `)`
 	case NotHome, GoneRows:

@@ -49,7 +49,7 @@ func overrideRows() []audit.Rows {
 				Says: []audit.Say{{Member: "reason", Row: "r.reason"}}},
 			{Acts: []string{"override.decision"}, Stands: `r.decided_at IS NOT NULL`, Is: id},
 			{Acts: []string{"override.review"}, Stands: `r.decided_at IS NOT NULL OR r.ended_at IS NOT NULL`, Is: id},
-			{Acts: []string{"override.lapsed"}, Stands: `r.lapsed_at IS NOT NULL`, Is: id, Every: audit.Named},
+			{Acts: []string{"override.lapsed"}, Stands: `r.lapsed_at IS NOT NULL`, Is: id, Every: audit.Found},
 		}},
 		{Table: "consent_override_step", Key: "r.id::text", Kinds: []audit.Kind{step("decision"), step("review")}},
 	}

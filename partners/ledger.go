@@ -37,16 +37,16 @@ func Ledger() audit.Ledger {
 func directoryRows() []audit.Rows {
 	return []audit.Rows{
 		{Table: "partner", Key: "r.id", Moves: true, Kinds: []audit.Kind{
-			{Acts: []string{"partner.add"}, Stands: `r.status = 'invited'`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Named},
-			{Acts: []string{"partner.suspend"}, Stands: `r.status = 'suspended'`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Named},
-			{Acts: []string{"partner.resume"}, Stands: `r.status IN ('active', 'invited')`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Named},
-			{Acts: []string{"partner.enrol"}, Stands: `r.status = 'active'`, Is: audit.Say{Member: "partner", Row: "r.id"}, Every: audit.Named},
-			{Acts: []string{"partner.manage"}, Stands: `r.status = 'active'`, Is: audit.Say{Member: "other", Row: "r.id"}, Every: audit.Named},
+			{Acts: []string{"partner.add"}, Stands: `r.status = 'invited'`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
+			{Acts: []string{"partner.suspend"}, Stands: `r.status = 'suspended'`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
+			{Acts: []string{"partner.resume"}, Stands: `r.status IN ('active', 'invited')`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
+			{Acts: []string{"partner.enrol"}, Stands: `r.status = 'active'`, Is: audit.Say{Member: "partner", Row: "r.id"}, Every: audit.Found},
+			{Acts: []string{"partner.manage"}, Stands: `r.status = 'active'`, Is: audit.Say{Member: "other", Row: "r.id"}, Every: audit.Found},
 		}},
 		{Table: "invitation", Key: "r.partner", Kinds: []audit.Kind{
 			{Acts: []string{"partner.invite"}, Is: audit.Say{Member: "target", Row: "r.partner"}, Every: audit.Exactly}}},
 		{Table: "agreement", Key: "r.id::text", Kinds: []audit.Kind{
-			{Acts: []string{"agreement.add"}, Stands: `r.ended_at IS NULL`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Named,
+			{Acts: []string{"agreement.add"}, Stands: `r.ended_at IS NULL`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found,
 				Says: []audit.Say{{Member: "other", Row: "r.recipient"}, {Member: "digest", Row: termsSQL}}},
 			{Acts: []string{"agreement.end"}, Stands: `r.ended_at IS NOT NULL`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Exactly},
 		}},
@@ -54,8 +54,8 @@ func directoryRows() []audit.Rows {
 			{Acts: []string{"service.offer"}, Is: audit.Say{Member: "target", Row: "r.partner"}, Every: audit.Exactly}}},
 		{Table: "partner_client", Key: "r.id", Moves: true, Kinds: []audit.Kind{
 			{Acts: []string{"partner.enrol", "custody.take"}, Stands: `r.active`, Is: audit.Say{Member: "client", Row: "r.id"}},
-			{Acts: []string{"client.register", "client.resume"}, Stands: `r.active`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Named},
-			{Acts: []string{"client.suspend"}, Stands: `NOT r.active`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Named},
+			{Acts: []string{"client.register", "client.resume"}, Stands: `r.active`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
+			{Acts: []string{"client.suspend"}, Stands: `NOT r.active`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
 		}},
 		{Table: "client_invitation", Key: "r.partner || ' ' || r.invited_at", Kinds: []audit.Kind{
 			{Acts: []string{"client.invite"}, Is: audit.Say{Member: "user", Row: "r.invited_by"}, Says: []audit.Say{{Member: "partner", Row: "r.partner"}}, Every: audit.Exactly}}},
@@ -67,15 +67,15 @@ func peopleRows() []audit.Rows {
 	role := `coalesce(said->>'reason', r.role) = r.role`
 	return []audit.Rows{
 		{Table: "partner_user", Key: "r.id::text", Moves: true, Kinds: []audit.Kind{
-			{Acts: []string{"user.add"}, Stands: `r.status = 'invited'`, Agrees: party + ` AND ` + role, Is: target, Every: audit.Named},
-			{Acts: []string{"user.role"}, Stands: `r.status <> 'removed'`, Agrees: party + ` AND ` + role, Is: target, Every: audit.Named},
-			{Acts: []string{"user.recover"}, Stands: `r.status IN ('invited', 'active')`, Agrees: party, Is: target, Every: audit.Named},
-			{Acts: []string{"user.suspend"}, Stands: `r.status = 'suspended'`, Agrees: party, Is: target, Every: audit.Named},
-			{Acts: []string{"user.resume"}, Stands: `r.status = 'active'`, Agrees: party, Is: target, Every: audit.Named},
-			{Acts: []string{"user.remove"}, Stands: `r.status = 'removed'`, Agrees: party, Is: target, Every: audit.Named},
-			{Acts: []string{"user.signout-all"}, Stands: `r.status <> 'removed' AND r.signed_out_at > '-infinity'`, Agrees: party, Is: target, Every: audit.Named},
-			{Acts: []string{"user.arrive"}, Stands: `r.status = 'active'`, Agrees: party + ` AND ` + role, Is: user, Every: audit.Named},
-			{Acts: []string{"user.enrol", "user.recovered"}, Stands: `r.status = 'active'`, Agrees: party, Is: user, Every: audit.Named},
+			{Acts: []string{"user.add"}, Stands: `r.status = 'invited'`, Agrees: party + ` AND ` + role, Is: target, Every: audit.Found},
+			{Acts: []string{"user.role"}, Stands: `r.status <> 'removed'`, Agrees: party + ` AND ` + role, Is: target, Every: audit.Found},
+			{Acts: []string{"user.recover"}, Stands: `r.status IN ('invited', 'active')`, Agrees: party, Is: target, Every: audit.Found},
+			{Acts: []string{"user.suspend"}, Stands: `r.status = 'suspended'`, Agrees: party, Is: target, Every: audit.Found},
+			{Acts: []string{"user.resume"}, Stands: `r.status = 'active'`, Agrees: party, Is: target, Every: audit.Found},
+			{Acts: []string{"user.remove"}, Stands: `r.status = 'removed'`, Agrees: party, Is: target, Every: audit.Found},
+			{Acts: []string{"user.signout-all"}, Stands: `r.status <> 'removed' AND r.signed_out_at > '-infinity'`, Agrees: party, Is: target, Every: audit.Found},
+			{Acts: []string{"user.arrive"}, Stands: `r.status = 'active'`, Agrees: party + ` AND ` + role, Is: user, Every: audit.Found},
+			{Acts: []string{"user.enrol", "user.recovered"}, Stands: `r.status = 'active'`, Agrees: party, Is: user, Every: audit.Found},
 		}},
 		{Table: "user_link", Key: "r.user_id || ' ' || r.expires_at", Kinds: []audit.Kind{
 			{Acts: []string{"user.add", "user.recover"}, Agrees: party, Is: audit.Say{Member: "target", Row: "r.user_id"}},
@@ -111,9 +111,9 @@ func keyRows() []audit.Rows {
 		}},
 		{Table: "custody_move", Key: "r.id::text", Kinds: []audit.Kind{
 			{Acts: []string{"custody.begin"}, Agrees: party, Every: audit.GoneRows, Gone: "the row goes on to the entry of what ends the move"},
-			{Acts: []string{"custody.take"}, Stands: `r.taken_at IS NOT NULL OR r.done_at IS NOT NULL`, Agrees: overtaken, By: move, Every: audit.Named},
-			{Acts: []string{"custody.handover"}, Stands: `r.handed IS NOT NULL`, Is: move, Every: audit.Named},
-			{Acts: []string{"custody.moved"}, Stands: `r.done_at IS NOT NULL`, Agrees: overtaken, By: move, Every: audit.Named},
+			{Acts: []string{"custody.take"}, Stands: `r.taken_at IS NOT NULL OR r.done_at IS NOT NULL`, Agrees: overtaken, By: move, Every: audit.Found},
+			{Acts: []string{"custody.handover"}, Stands: `r.handed IS NOT NULL`, Is: move, Every: audit.Found},
+			{Acts: []string{"custody.moved"}, Stands: `r.done_at IS NOT NULL`, Agrees: overtaken, By: move, Every: audit.Found},
 		}},
 	}
 }

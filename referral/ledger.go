@@ -54,7 +54,7 @@ func packetRows() []audit.Rows {
 			}}}},
 		{Table: "delivery", Key: "r.packet::text", Join: ofPacket, Before: `r.state = 'stored'`, Kinds: []audit.Kind{
 			{Acts: []string{"packet.deliver"}, Stands: `r.state = 'delivered'`, Is: audit.Say{Member: "envelope", Row: "p.digest"},
-				By: audit.Say{Member: "envelope", Row: "CASE WHEN r.state <> 'stored' THEN p.digest END"}, Every: audit.Named,
+				By: audit.Say{Member: "envelope", Row: "CASE WHEN r.state <> 'stored' THEN p.digest END"}, Every: audit.Found,
 				Says: []audit.Say{{Member: "partner", Row: "r.audience"}}},
 			{Acts: []string{"section.open", "section.read"}, Stands: `r.state = 'opened'`, Is: audit.Say{Member: "envelope", Row: "p.digest"},
 				Says: []audit.Say{{Member: "partner", Row: "r.audience"}}},
@@ -88,9 +88,9 @@ func aftermathRows() []audit.Rows {
 			{Acts: []string{"consent.followed"}, Stands: `r.done_at IS NOT NULL`, Is: audit.Say{Member: "consent", Row: "r.consent"}, Every: audit.Exactly},
 		}},
 		{Table: "recall", Key: "r.id::text", Moves: true, Kinds: []audit.Kind{
-			{Acts: []string{"recall.asked"}, Stands: `r.answer IS NULL`, Is: id, Every: audit.Named,
+			{Acts: []string{"recall.asked"}, Stands: `r.answer IS NULL`, Is: id, Every: audit.Found,
 				Says: []audit.Say{{Member: "consent", Row: "r.consent"}, {Member: "other", Row: "r.partner"}, {Member: "reason", Row: "r.kind"}}},
-			{Acts: []string{"recall.answered"}, Stands: `r.answer IS NOT NULL`, Is: id, Every: audit.Named,
+			{Acts: []string{"recall.answered"}, Stands: `r.answer IS NOT NULL`, Is: id, Every: audit.Found,
 				Says: []audit.Say{{Member: "consent", Row: "r.consent"}, {Member: "partner", Row: "r.partner"}, {Member: "state", Row: "r.answer"},
 					{Member: "digest", Row: "r.statement_digest"}, {Member: "digest", Row: audit.DigestSQL("r.statement")}}},
 		}},

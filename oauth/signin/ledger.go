@@ -9,8 +9,8 @@ func Ledger() audit.Ledger {
 	return audit.Ledger{
 		Rows: []audit.Rows{
 			{Table: "oauth_passkey", Key: "r.id::text", Moves: true, Kinds: []audit.Kind{
-				{Acts: []string{"passkey.add"}, Stands: `r.revoked_at IS NULL`, Is: audit.Say{Member: "target", Row: "r.id"}, Says: []audit.Say{user}, Every: audit.Named},
-				{Acts: []string{"passkey.remove"}, Stands: `r.revoked_at IS NOT NULL`, Is: audit.Say{Member: "target", Row: "r.id"}, Says: []audit.Say{user}, Every: audit.Named},
+				{Acts: []string{"passkey.add"}, Stands: `r.revoked_at IS NULL`, Is: audit.Say{Member: "target", Row: "r.id"}, Says: []audit.Say{user}, Every: audit.Found},
+				{Acts: []string{"passkey.remove"}, Stands: `r.revoked_at IS NOT NULL`, Is: audit.Say{Member: "target", Row: "r.id"}, Says: []audit.Say{user}, Every: audit.Found},
 				{Acts: []string{"user.recovered"}, Stands: `r.revoked_at IS NOT NULL`, Says: []audit.Say{user}},
 			}},
 			{Table: "oauth_session", Key: "r.id::text", Kinds: []audit.Kind{
