@@ -143,7 +143,7 @@ func collectExported(rows pgx.Rows, err error) ([]exported, error) {
 
 // groundActs are the acts of entries that a consent record or an override stands by.
 func groundActs() []string {
-	return []string{"consent.record", "consent.review", "consent.withdraw", "override.propose", "override.decision", "override.lapsed"}
+	return []string{"consent.record", "consent.review", "consent.withdraw", "override.propose", "override.decision", "override.review", "override.lapsed"}
 }
 
 // before returns the indexes below first of entries that can be seen: of those that the

@@ -154,6 +154,9 @@ func reachable(event packet.Event, from, to string) bool {
 func (a *auditor) shares(r *referralFacts, now stepFacts) {
 	e := now.envelope
 	if e.ByHub() {
+		if now.index < a.header.First {
+			return
+		}
 		a.weigh(checkedEnded, now.place, a.revokedBefore(r, now))
 		return
 	}
@@ -168,7 +171,12 @@ func (a *auditor) shares(r *referralFacts, now stepFacts) {
 	a.sent(now.place, now.entry, p)
 }
 
+// sent checks what a packet with sections rested on. Of one from before the range, the export
+// of its own time shows that.
 func (a *auditor) sent(place string, e proof.Entry, p passage) {
+	if a.index < a.header.First {
+		return
+	}
 	a.weigh(checkedSent, place, a.rests(e, p))
 }
 

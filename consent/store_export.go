@@ -9,17 +9,29 @@ import (
 	"handover/audit"
 )
 
-// Grounds tells the entries by which the nevers that are named were recorded and lifted.
+// Grounds tells the entries by which the nevers that are named were recorded and lifted, and
+// those about the women whose records are named; and the entries of every record that later
+// took the place of one that is named, with its withdrawal and what was decided of it. Each
+// can stop what an earlier record would let through.
 func (s *Store) Grounds(ctx context.Context, tx pgx.Tx, n audit.Named, found func(audit.EntryID)) error {
 	rows, err := tx.Query(ctx, `
-		SELECT log_entry FROM consent_never WHERE id = ANY ($1::uuid[])
-		UNION ALL SELECT log_entry FROM consent_never_state WHERE id = ANY ($1::uuid[]) AND lifted_at IS NOT NULL`, n.Targets)
+		WITH later AS (
+			SELECT n.id, n.log_entry FROM consent c JOIN consent n ON n.chain = c.chain AND n.place > c.place
+			WHERE c.id = ANY (@consents::uuid[])), never AS (
+			SELECT id, log_entry FROM consent_never WHERE id = ANY (@targets::uuid[]) OR id IN (
+				SELECT l.never FROM consent_never_line l JOIN consent c ON c.subject = l.subject WHERE c.id = ANY (@consents::uuid[])))
+		SELECT log_entry FROM later
+		UNION ALL SELECT s.log_entry FROM consent_state s JOIN later USING (id) WHERE s.withdrawn_at IS NOT NULL
+		UNION ALL SELECT r.log_entry FROM consent_review r JOIN later USING (id)
+		UNION ALL SELECT log_entry FROM never
+		UNION ALL SELECT s.log_entry FROM consent_never_state s JOIN never USING (id) WHERE s.lifted_at IS NOT NULL`,
+		pgx.StrictNamedArgs{"consents": n.Consents, "targets": n.Targets})
 	if err != nil {
-		return fmt.Errorf("finding nevers: %w", err)
+		return fmt.Errorf("finding what stands beside consent records: %w", err)
 	}
 	var id audit.EntryID
 	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { found(id); return nil }); err != nil {
-		return fmt.Errorf("finding nevers: %w", err)
+		return fmt.Errorf("finding what stands beside consent records: %w", err)
 	}
 	return nil
 }

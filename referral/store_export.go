@@ -9,9 +9,20 @@ import (
 	"handover/audit"
 )
 
-// Grounds tells nothing: a step of a referral rests on the steps before it by their digests,
-// which are in the envelopes.
-func (s *Store) Grounds(context.Context, pgx.Tx, audit.Named, func(audit.EntryID)) error { return nil }
+// Grounds tells the entries of every step of the referrals that are named: what was asked
+// first says for whom and for what purpose, and each step follows the one before it.
+func (s *Store) Grounds(ctx context.Context, tx pgx.Tx, n audit.Named, found func(audit.EntryID)) error {
+	rows, err := tx.Query(ctx, `
+		SELECT p.log_entry FROM referral r JOIN packet p ON p.referral = r.seq WHERE r.id = ANY ($1::text[])`, n.Referrals)
+	if err != nil {
+		return fmt.Errorf("finding steps: %w", err)
+	}
+	var id audit.EntryID
+	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { found(id); return nil }); err != nil {
+		return fmt.Errorf("finding steps: %w", err)
+	}
+	return nil
+}
 
 // Statements gives the envelopes that are named, which hold no section, and the answers to
 // what a withdrawal asks.

@@ -3,11 +3,18 @@ package hubtest_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"time"
 
+	"handover/audit"
+	"handover/audit/proof"
 	"handover/client"
+	"handover/consent/record"
 	"handover/internal/hubtest"
+	"handover/partners"
+	"handover/referral/packet"
 )
 
 // logKey is the key of the hub's log, as an auditor has pinned it.
@@ -58,6 +65,52 @@ func TestEveryExportOfAnHonestHubHolds(t *testing.T) {
 		found, err := audited(t, s.Hub, x.File)
 		if err != nil {
 			t.Errorf("%s: %v\n%s", name, err, failing(found))
+		}
+	}
+}
+
+// ofAllSince is the operator's export of what was logged from a moment on.
+func ofAllSince(t *testing.T, h *hubtest.Hub, from time.Time, kept ...int64) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	q := audit.ExportQuery{From: from, To: from.Add(time.Hour), Scope: proof.ScopeAll, Kept: kept}
+	if _, err := h.Exporter.Write(t.Context(), audit.Snapshots{Pool: h.DB.Owner}, q, func() (io.Writer, error) { return &file, nil }); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
+}
+
+// TestAnExportOfTheLastDaysHasAllThatTheyRestOn: what came before, and decides about what was
+// shared since, is in the file, so that nothing is taken on trust.
+func TestAnExportOfTheLastDaysHasAllThatTheyRestOn(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.Housing)
+	sent := p.Sent(t, "need", "safe-contact")
+	received := p.Step(t, p.To, packet.Receive, sent.Digest, sent.Digest)
+	p.From.Never(t, []string{p.Consent.Subject}, "category:police")
+	p.From.Record(t, p.Consent.Subject, p.Named(), func(c *record.Claims) { c.Supersedes = p.Consent.ID })
+	since := hubtest.Value[time.Time](t, h, `SELECT max(at) + interval '1 microsecond' FROM audit_entry`)
+	created(t, "opening", p.To.Open(t, sent.Digest, "", "need"))
+	p.Step(t, p.To, packet.Accept, sent.Digest, received.Digest)
+
+	file := ofAllSince(t, h, since)
+	x := hubtest.ReadExport(t, file)
+	var grounds []string
+	for _, e := range x.Said(t)[x.Header.End-x.Header.First:] {
+		grounds = append(grounds, e.Act)
+	}
+	want := "consent.record referral.request referral.receive never.record consent.record"
+	if got := strings.Join(grounds, " "); got != want {
+		t.Errorf("the grounds are %s, want %s", got, want)
+	}
+	found, err := audited(t, h, file)
+	if err != nil {
+		t.Errorf("%v\n%s", err, failing(found))
+	}
+	for _, l := range found.Limits {
+		if strings.Contains(l, "began before this file's entries") {
+			t.Errorf("something is not judged: %s", l)
 		}
 	}
 }
