@@ -59,6 +59,8 @@ type Hub struct {
 	Routes    *mux.Router
 	Now       func() time.Time
 
+	StopLog func() // has it sequence nothing more, so that it does not see what is done to its database
+
 	client        *http.Client // to agencies' providers; nil: the usual one
 	issuer        string
 	keys          keys.Store
@@ -171,12 +173,13 @@ func (h *Hub) openLog(t testing.TB) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- h.Log.Run(ctx) }()
-	t.Cleanup(func() {
+	h.StopLog = sync.OnceFunc(func() {
 		stop()
 		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("the log stopped: %v", err)
 		}
 	})
+	t.Cleanup(h.StopLog)
 }
 
 // mount hangs every route into one router behind the guard, as cmd/hub does.
