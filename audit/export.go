@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"handover/audit/proof"
 	"handover/internal/fault"
@@ -168,6 +168,7 @@ type export struct {
 
 	header  proof.ExportHeader
 	grounds []int64 // indexes of entries before the range, rising
+	lent    []int64 // indexes in the range of entries that are shown because their statements may be read, rising
 	signers map[string]bool
 	given   map[string]bool // digests of statements
 }
@@ -198,24 +199,34 @@ func (e *export) plan(ctx context.Context) error {
 	return e.findGrounds(ctx)
 }
 
-// findGrounds finds the entries before the range that entries of it rest on.
+// findGrounds finds the entries before the range that entries of it rest on, and those of
+// others that the reader may be shown besides: who may read a signed statement may see the
+// entry that stored it, which says no more. So whoever relied on another agency's record can
+// show that it was in the log before.
 func (e *export) findGrounds(ctx context.Context) error {
-	found := map[int64]bool{}
+	grounds, lent := map[int64]bool{}, map[int64]bool{}
 	err := e.eachChunk(ctx, func(chunk []exported) error {
 		n := namedBy(chunk)
-		var entries []EntryID
+		var stored []EntryID
 		for _, room := range e.Rooms {
-			if err := room.Grounds(ctx, e.at.tx, n, func(id EntryID) { entries = append(entries, id) }); err != nil {
+			if err := room.Grounds(ctx, e.at.tx, n, func(id EntryID) { stored = append(stored, id) }); err != nil {
 				return err
 			}
 		}
-		indexes, err := e.at.before(ctx, slices.Concat(n.Consents, n.Overrides), entries, e.done.First)
-		for _, index := range indexes {
-			found[index] = true
+		own, others, err := e.at.restedOn(ctx, slices.Concat(n.Consents, n.Overrides), stored, e.done.First, e.done.End)
+		for _, index := range own {
+			grounds[index] = true
+		}
+		for _, index := range others {
+			if index < e.done.First {
+				grounds[index] = true
+			} else {
+				lent[index] = true
+			}
 		}
 		return err
 	})
-	e.grounds = slices.Sorted(maps.Keys(found))
+	e.grounds, e.lent = slices.Sorted(maps.Keys(grounds)), slices.Sorted(maps.Keys(lent))
 	return err
 }
 
@@ -265,8 +276,12 @@ func (e *export) tiles(ctx context.Context) error {
 // eachChunk calls do with the entries of the range and then with the grounds.
 func (e *export) eachChunk(ctx context.Context, do func([]exported) error) error {
 	for first := e.done.First; first < e.done.End; first += entriesAtOnce {
-		chunk, err := e.at.span(ctx, first, min(first+entriesAtOnce, e.done.End))
+		end := min(first+entriesAtOnce, e.done.End)
+		chunk, err := e.at.span(ctx, first, end)
 		if err != nil {
+			return err
+		}
+		if chunk, err = e.withLent(ctx, chunk, first, end); err != nil {
 			return err
 		}
 		if err := do(chunk); err != nil {
@@ -274,7 +289,7 @@ func (e *export) eachChunk(ctx context.Context, do func([]exported) error) error
 		}
 	}
 	for indexes := range slices.Chunk(e.grounds, entriesAtOnce) {
-		chunk, err := e.at.entries(ctx, indexes)
+		chunk, err := e.Log.store.entriesAt(ctx, indexes)
 		if err != nil {
 			return err
 		}
@@ -283,6 +298,25 @@ func (e *export) eachChunk(ctx context.Context, do func([]exported) error) error
 		}
 	}
 	return nil
+}
+
+// withLent adds to the entries from first to end those that are lent.
+func (e *export) withLent(ctx context.Context, chunk []exported, first, end int64) ([]exported, error) {
+	from, _ := slices.BinarySearch(e.lent, first)
+	to, _ := slices.BinarySearch(e.lent, end)
+	known := map[int64]bool{}
+	for _, x := range chunk {
+		known[x.index] = true
+	}
+	missing := slices.DeleteFunc(slices.Clone(e.lent[from:to]), func(index int64) bool { return known[index] })
+	if len(missing) == 0 {
+		return chunk, nil
+	}
+	more, err := e.Log.store.entriesAt(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(slices.Values(append(chunk, more...)), func(a, b exported) int { return cmp.Compare(a.index, b.index) }), nil
 }
 
 // entries writes the entries. One that is neither whole nor erased is left out, as a tile is.
@@ -329,44 +363,4 @@ func (e *export) statements(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-// exportTiles lists the tiles of a tree of size n, by level and number, from which every
-// leaf hash from first to end and of others comes, authenticated against the tree's root,
-// and a consistency proof from every size from first to end and from each of kept.
-//
-// A proof from a size needs the hashes beside the path to the boundary there. Each lies in
-// the tile that the path goes through, of one side of the boundary or the other, since a tile
-// is a whole subtree; and the hashes that authenticate a tile lie in those above it.
-func exportTiles(n, first, end int64, others, kept []int64) []tlog.Tile {
-	at := map[place]bool{}
-	through := func(from, to int64) {
-		for level := range maxTileLevel + 1 {
-			for t := max(from, 0) >> (tileHeight * (level + 1)); t <= to>>(tileHeight*(level+1)); t++ {
-				at[place{level, t}] = true
-			}
-		}
-	}
-	through(first-1, end)
-	through(n-1, n)
-	for _, index := range others {
-		through(index, index)
-	}
-	for _, size := range kept {
-		through(size-1, size)
-	}
-	var tiles []tlog.Tile
-	for p := range at {
-		w := min(n>>(tileHeight*p.level)-p.n<<tileHeight, 1<<tileHeight)
-		if w > 0 {
-			tiles = append(tiles, tlog.Tile{H: tileHeight, L: p.level, N: p.n, W: int(w)})
-		}
-	}
-	slices.SortFunc(tiles, func(a, b tlog.Tile) int {
-		if a.L != b.L {
-			return a.L - b.L
-		}
-		return int(a.N - b.N)
-	})
-	return tiles
 }

@@ -15,8 +15,7 @@ import (
 // Room is where statements are kept that entries commit to. Both methods read within tx, and
 // see what the partner that it is bound to may see.
 type Room interface {
-	// Grounds tells the entries by which what the targets name was stored. Those of consent
-	// records and overrides the log finds by itself.
+	// Grounds tells the entries that stored what is named, as far as its statements may be read.
 	Grounds(ctx context.Context, tx pgx.Tx, named Named, found func(EntryID)) error
 	// Statements gives those of its statements that are named by their digests, and consent
 	// records and overrides that are named by their ids. The same one may be given twice.
@@ -121,9 +120,10 @@ func (s *snapshot) span(ctx context.Context, first, end int64) ([]exported, erro
 	return collectExported(rows, err)
 }
 
-// entries returns the entries of those indexes that can be seen.
-func (s *snapshot) entries(ctx context.Context, indexes []int64) ([]exported, error) {
-	rows, err := s.tx.Query(ctx, `SELECT l.idx, e.salt, e.body FROM audit_leaf l JOIN audit_entry e ON e.id = l.entry
+// entriesAt returns the entries of those indexes, whoever made them: that they may be shown
+// was decided where the indexes come from.
+func (s *store) entriesAt(ctx context.Context, indexes []int64) ([]exported, error) {
+	rows, err := s.log.Query(ctx, `SELECT l.idx, e.salt, e.body FROM audit_leaf l JOIN audit_entry e ON e.id = l.entry
 		WHERE l.idx = ANY ($1) ORDER BY l.idx`, indexes)
 	return collectExported(rows, err)
 }
@@ -146,21 +146,23 @@ func groundActs() []string {
 	return []string{"consent.record", "consent.review", "consent.withdraw", "override.propose", "override.decision", "override.review", "override.lapsed"}
 }
 
-// before returns the indexes below first of entries that can be seen: of those that the
-// records and overrides stand by, and of those named by their ids.
-func (s *snapshot) before(ctx context.Context, consents []string, entries []EntryID, first int64) ([]int64, error) {
-	rows, err := s.tx.Query(ctx, `
-		SELECT l.idx FROM audit_entry e JOIN audit_leaf l ON l.entry = e.id
-			WHERE e.consent = ANY ($1::text[]) AND e.act = ANY ($2::text[]) AND l.idx < $4
-		UNION ALL
-		SELECT l.idx FROM audit_entry e JOIN audit_leaf l ON l.entry = e.id WHERE e.id = ANY ($3::uuid[]) AND l.idx < $4`,
-		consents, groundActs(), entries, first)
-	if err != nil {
-		return nil, fmt.Errorf("finding grounds: %w", err)
+// restedOn returns the indexes below first of entries that can be seen and that the records
+// and overrides with those ids stand by; and the indexes below end of the entries stored.
+func (s *snapshot) restedOn(ctx context.Context, consents []string, stored []EntryID, first, end int64) (own, others []int64, err error) {
+	b := &pgx.Batch{}
+	b.Queue(`SELECT l.idx FROM audit_entry e JOIN audit_leaf l ON l.entry = e.id
+		WHERE e.consent = ANY ($1::text[]) AND e.act = ANY ($2::text[]) AND l.idx < $3`, consents, groundActs(), first).
+		Query(func(rows pgx.Rows) (err error) {
+			own, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+			return err
+		})
+	b.Queue(`SELECT idx FROM audit_leaf WHERE entry = ANY ($1::uuid[]) AND idx < $2`, stored, end).
+		Query(func(rows pgx.Rows) (err error) {
+			others, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+			return err
+		})
+	if err := s.tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, nil, fmt.Errorf("finding grounds: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return nil, fmt.Errorf("finding grounds: %w", err)
-	}
-	return found, nil
+	return own, others, nil
 }

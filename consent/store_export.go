@@ -9,36 +9,39 @@ import (
 	"handover/audit"
 )
 
-// Grounds tells the entries by which the nevers that are named were recorded and lifted, and
-// those about the women whose records are named; and the entries of every record that later
-// took the place of one that is named, with its withdrawal and what was decided of it. Each
-// can stop what an earlier record would let through.
+// exportGrounds finds what stored the records, overrides and nevers that are named, what was
+// signed about them, and what can stop what a record would let through: every record that
+// later took its place, and nevers about the same woman.
+const exportGrounds = `
+	WITH record AS (
+		SELECT n.id, n.log_entry, n.subject FROM consent c JOIN consent n ON n.chain = c.chain AND n.place >= c.place
+		WHERE c.id = ANY (@consents::uuid[])),
+	never AS (
+		SELECT id, log_entry FROM consent_never WHERE id = ANY (@targets::uuid[]) OR id IN (
+			SELECT l.never FROM consent_never_line l JOIN record USING (subject)))
+	SELECT log_entry FROM record
+	UNION ALL SELECT s.log_entry FROM consent_state s JOIN record USING (id) WHERE s.withdrawn_at IS NOT NULL
+	UNION ALL SELECT r.log_entry FROM consent_review r JOIN record USING (id)
+	UNION ALL SELECT log_entry FROM never
+	UNION ALL SELECT s.log_entry FROM consent_never_state s JOIN never USING (id) WHERE s.lifted_at IS NOT NULL
+	UNION ALL SELECT log_entry FROM consent_override WHERE id = ANY (@overrides::uuid[])
+	UNION ALL SELECT log_entry FROM consent_override_step WHERE override = ANY (@overrides::uuid[])`
+
+// Grounds tells the entries of what is named and of what stands beside it.
 func (s *Store) Grounds(ctx context.Context, tx pgx.Tx, n audit.Named, found func(audit.EntryID)) error {
-	rows, err := tx.Query(ctx, `
-		WITH later AS (
-			SELECT n.id, n.log_entry FROM consent c JOIN consent n ON n.chain = c.chain AND n.place > c.place
-			WHERE c.id = ANY (@consents::uuid[])), never AS (
-			SELECT id, log_entry FROM consent_never WHERE id = ANY (@targets::uuid[]) OR id IN (
-				SELECT l.never FROM consent_never_line l JOIN consent c ON c.subject = l.subject WHERE c.id = ANY (@consents::uuid[])))
-		SELECT log_entry FROM later
-		UNION ALL SELECT s.log_entry FROM consent_state s JOIN later USING (id) WHERE s.withdrawn_at IS NOT NULL
-		UNION ALL SELECT r.log_entry FROM consent_review r JOIN later USING (id)
-		UNION ALL SELECT log_entry FROM never
-		UNION ALL SELECT s.log_entry FROM consent_never_state s JOIN never USING (id) WHERE s.lifted_at IS NOT NULL`,
-		pgx.StrictNamedArgs{"consents": n.Consents, "targets": n.Targets})
+	rows, err := tx.Query(ctx, exportGrounds, pgx.StrictNamedArgs{"consents": n.Consents, "overrides": n.Overrides, "targets": n.Targets})
 	if err != nil {
-		return fmt.Errorf("finding what stands beside consent records: %w", err)
+		return fmt.Errorf("finding what consent rests on: %w", err)
 	}
 	var id audit.EntryID
 	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error { found(id); return nil }); err != nil {
-		return fmt.Errorf("finding what stands beside consent records: %w", err)
+		return fmt.Errorf("finding what consent rests on: %w", err)
 	}
 	return nil
 }
 
 // exportStatements are the signed statements and nothing of what is sealed or posted beside
-// them. A record and an override come by their id too: a recipient is not shown the entry that
-// stored them, and may read them.
+// them. A record and an override come by their id: what rests on them names them so.
 const exportStatements = `
 	SELECT 'consent', recorder, token FROM consent WHERE id = ANY (@consents::uuid[])
 	UNION ALL SELECT 'withdrawal', withdrawn_by, withdrawal FROM consent_state

@@ -9,7 +9,8 @@ import (
 	"handover/audit"
 )
 
-// Grounds tells the entries by which the requests that are named were stored.
+// Grounds tells the entries by which the requests that are named were stored. Those of decisions
+// it never tells: when a no was given, and by whom, is not for the police to know.
 func (s *Store) Grounds(ctx context.Context, tx pgx.Tx, n audit.Named, found func(audit.EntryID)) error {
 	rows, err := tx.Query(ctx, `SELECT log_entry FROM police_request WHERE id = ANY ($1::uuid[])`, n.Targets)
 	if err != nil {
