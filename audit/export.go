@@ -55,12 +55,11 @@ func tooFar(t time.Time) bool { return t.Year() < 1970 || t.Year() > 9999 }
 
 // Moment reads a date, which is its beginning in UTC, or a time with its zone.
 func Moment(text string) (time.Time, error) {
-	for _, form := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(form, text); err == nil {
-			return t, nil
-		}
+	t, err := proof.ParseMoment(text)
+	if err != nil {
+		return t, ErrExportQuery
 	}
-	return time.Time{}, ErrExportQuery
+	return t, nil
 }
 
 // Exporter makes exports (docs/export.md). The log knows no domain: what the entries commit

@@ -28,6 +28,8 @@ type call struct {
 	stranger  bool   // no token: the address is open to everybody
 	bearer    string // a token of another kind than ours (RFC 6750 §2.1)
 	once      bool   // it is not safe to repeat: whether it was done, its caller must look
+
+	into func(io.Reader) error // takes the body of a good answer as it comes; what it fails with is not repeated
 }
 
 type response struct {
@@ -171,19 +173,27 @@ func (c *Client) exchange(ctx context.Context, k call, token string) (response, 
 		request.Header.Set("Authorization", "DPoP "+token)
 		request.Header.Set("DPoP", proof)
 	}
-	r, err := c.roundTrip(request)
+	r, err := c.roundTrip(request, k.into)
 	if err == nil {
 		c.tokens.remember(r)
 	}
 	return r, err
 }
 
-func (c *Client) roundTrip(request *http.Request) (response, error) {
+func (c *Client) roundTrip(request *http.Request, into func(io.Reader) error) (response, error) {
+	if into != nil {
+		return c.stream(request, into)
+	}
 	answer, err := c.http.Do(request)
 	if err != nil {
 		return response{}, fmt.Errorf("reaching the hub: %w", err)
 	}
 	defer answer.Body.Close()
+	return c.whole(request, answer)
+}
+
+// whole reads an answer to its end.
+func (c *Client) whole(request *http.Request, answer *http.Response) (response, error) {
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	if err != nil {
 		// A url.Error, so that it counts as a broken connection.

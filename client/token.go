@@ -170,7 +170,7 @@ func (t *tokens) postOnce(ctx context.Context, address string, form url.Values) 
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("DPoP", proof)
-	r, err := t.c.roundTrip(request)
+	r, err := t.c.roundTrip(request, nil)
 	if err == nil {
 		t.remember(r)
 	}

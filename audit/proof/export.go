@@ -162,6 +162,17 @@ func (k LogKey) spokeSince(sigs []note.Signature, size int64) bool {
 	return false
 }
 
+// ParseMoment reads what an export is asked for with: a date, which is its beginning in UTC,
+// or a time with its zone.
+func ParseMoment(text string) (time.Time, error) {
+	for _, form := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(form, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("a date: %w", ErrMalformed)
+}
+
 // Base64 is bytes that are written in standard base64 with padding, in one spelling.
 type Base64 []byte
 

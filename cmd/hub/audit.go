@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +15,7 @@ import (
 	"handover/audit/proof"
 	"handover/consent"
 	"handover/consent/police"
+	"handover/internal/newfile"
 	"handover/internal/pg"
 	"handover/partners"
 	"handover/referral"
@@ -106,9 +105,10 @@ func (w workshop) export(ctx context.Context, out io.Writer, q audit.ExportQuery
 	x := &audit.Exporter{Log: log, Hub: w.cfg.Issuer, Keys: w.registry, OwnKeys: referrals,
 		Rooms: []audit.Room{referrals, &consent.Store{}, &police.Store{}}}
 	done, err := sequencing(ctx, log, func() (done audit.Exported, err error) {
-		err = intoNewFile(file, func(f io.Writer) error {
-			done, err = x.Write(ctx, audit.Snapshots{Pool: reading}, q, func() (io.Writer, error) { return f, nil })
-			return err
+		err = newfile.Write(file, func(f io.Writer) error {
+			b := bufio.NewWriterSize(f, 256<<10)
+			done, err = x.Write(ctx, audit.Snapshots{Pool: reading}, q, func() (io.Writer, error) { return b, nil })
+			return errors.Join(err, b.Flush())
 		})
 		return done, err
 	})
@@ -156,28 +156,4 @@ func tellExported(out io.Writer, q audit.ExportQuery, done audit.Exported, file 
 	_, err := fmt.Fprintf(out, "%s: %d entries and %d signed statements, of the entries %d to %d in a log of %d\nNext: handover audit verify %s\n",
 		file, done.Entries, done.Statements, done.First, done.End-1, done.Size, file)
 	return err
-}
-
-// intoNewFile writes a file that only its owner reads, beside its place, and moves it there
-// when it is whole: what has its name is never half an export, and never in another's place.
-func intoNewFile(name string, write func(io.Writer) error) (err error) {
-	if _, err := os.Lstat(name); err == nil {
-		return fmt.Errorf("%s is there already: move it away, or write to another file", name)
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("writing an export: %w", err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	b := bufio.NewWriterSize(f, 256<<10)
-	if err := write(b); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(b.Flush(), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("writing an export: %w", err)
-	}
-	if err := os.Link(f.Name(), name); err != nil { // a link, and no rename, does not replace
-		return fmt.Errorf("writing an export: %w", err)
-	}
-	return nil
 }
