@@ -17,25 +17,33 @@ import (
 // directly writes n entries as a caller of Entries does.
 func (r *rig) directly(n int) []EntryID {
 	r.t.Helper()
+	d, err := r.placeDirectly(r.t.Context(), n)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return d.IDs()
+}
+
+// placeDirectly writes n entries, each with its number as target.
+func (l *Log) placeDirectly(ctx context.Context, n int) (*Direct, error) {
 	entries := make([]proof.Entry, n)
 	for i := range entries {
 		entries[i] = testEntry()
 		entries[i].Target = strconv.Itoa(i)
 	}
 	var d *Direct
-	err := pg.Decide(r.t.Context(), r.db.Hub, "camden-outreach", &pgx.Batch{}, func() (b *pgx.Batch, err error) {
+	err := pg.Decide(ctx, l.store.hub, "camden-outreach", &pgx.Batch{}, func() (b *pgx.Batch, err error) {
 		b = &pgx.Batch{}
-		d, err = r.Entries(b, entries)
+		d, err = l.Entries(b, entries)
 		if err == nil {
 			d.Place(b)
 		}
 		return b, err
 	})
-	if err != nil {
-		r.t.Fatal(err)
+	if err == nil {
+		d.Committed()
 	}
-	d.Committed()
-	return d.IDs()
+	return d, err
 }
 
 // healthy lets r pass for a hub whose sequencer runs, without one that would take

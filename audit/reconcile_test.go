@@ -21,11 +21,11 @@ func ofTheLog(all []Difference) []Difference {
 	})
 }
 
-func (r *rig) compared(t *testing.T) []Difference {
-	t.Helper()
-	report, err := r.compare(t.Context(), r.db.Owner, Join())
+func (r *rig) compared() []Difference {
+	r.t.Helper()
+	report, err := r.compare(r.t.Context(), r.db.Owner, Join())
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return ofTheLog(report.Differences)
 }
@@ -89,7 +89,7 @@ func TestTheTreeIsHeldAgainstTheEntries(t *testing.T) {
 				}
 			}
 			r.db.Rewrite(t, row.sql)
-			found := r.compared(t)
+			found := r.compared()
 			if row.want == "" {
 				if len(found) > 0 {
 					t.Errorf("in a log that nobody changed: %v", found)

@@ -302,8 +302,9 @@ func (r *rig) wantCheckpoints(roots [][]byte) {
 	}
 	var before []byte
 	var older tlog.Tree
+	key := r.pinned()
 	for _, n := range notes {
-		tree, err := proof.OpenCheckpoint(n, r.signer().Key())
+		tree, err := proof.OpenCheckpoint(n, key)
 		if err != nil || !bytes.Equal(tree.Hash[:], roots[tree.N]) {
 			r.t.Fatalf("checkpoint of %d leaves: %v", tree.N, err)
 		}
@@ -316,7 +317,7 @@ func (r *rig) wantCheckpoints(roots [][]byte) {
 			if err != nil || old != older.N {
 				r.t.Fatalf("consistency proof of %d: %d, %v", older.N, old, err)
 			}
-			if err := proof.VerifyConsistency(before, newer, hashes, r.signer().Key()); err != nil {
+			if err := proof.VerifyConsistency(before, newer, hashes, key); err != nil {
 				r.t.Fatalf("from %d to %d: %v", older.N, tree.N, err)
 			}
 			if older.N > 0 {
@@ -333,11 +334,28 @@ func (r *rig) wantCheckpoints(roots [][]byte) {
 	}
 }
 
+// pinned is the log's first key, as somebody has it who has followed the log from the start.
+func (r *rig) pinned() proof.LogKey {
+	r.t.Helper()
+	texts, err := r.Successions(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if len(texts) == 0 {
+		return r.signer().Key()
+	}
+	key, err := testSigner(r.t, 1).Key().Followed(texts)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return key
+}
+
 // wantReceipt checks one receipt by both libraries.
 func (r *rig) wantReceipt(id EntryID, roots [][]byte) {
 	r.t.Helper()
 	got := r.mustReceipt(id)
-	e, err := got.Verify(r.signer().Key())
+	e, err := got.Verify(r.pinned())
 	if err != nil || e.ID != id.String() {
 		r.t.Fatalf("receipt of %s: entry %s, %v", id, e.ID, err)
 	}
@@ -345,7 +363,7 @@ func (r *rig) wantReceipt(id EntryID, roots [][]byte) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	tree, err := proof.OpenCheckpoint(p.Checkpoint, r.signer().Key())
+	tree, err := proof.OpenCheckpoint(p.Checkpoint, r.pinned())
 	if err != nil {
 		r.t.Fatal(err)
 	}
