@@ -62,8 +62,7 @@ func (c *Client) RecordNever(ctx context.Context, n Never) (RecordedNever, error
 	if recorded.Receipt, err = c.postSigned(ctx, "/v1/nevers", token); err != nil {
 		return RecordedNever{}, err
 	}
-	return recorded, c.prove(ctx, recorded.Receipt, proof.Entry{Act: "never.record", Partner: c.partner,
-		Subject: n.Subjects[0], Target: id, Digest: recorded.Digest})
+	return recorded, c.prove(ctx, recorded.Receipt, proof.Entry{Act: "never.record", Partner: c.partner, Target: id, Digest: recorded.Digest})
 }
 
 // Nevers lists what your agency recorded, newest first, page by page as the loop asks for more.

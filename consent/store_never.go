@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"handover/audit"
-	"handover/audit/proof"
 	"handover/consent/record"
 	"handover/internal/pg"
 	"handover/partners"
@@ -127,9 +126,9 @@ func queueNever(b *pgx.Batch, id string, digest *string, entry *audit.EntryID) {
 }
 
 func queueInsertNever(b *pgx.Batch, c partners.Caller, n record.Never, now time.Time) (audit.EntryID, error) {
-	e := c.Entry("never.record")
+	e := c.Entry("never.record") // without her references: oversight reads entries, and a never joins several of them
 	e.Time, e.Target, e.Digest = now, n.ID, n.Fingerprint()
-	entry, err := queueNaming(b, e, n.Subjects)
+	entry, err := audit.Queue(b, e)
 	if err != nil {
 		return entry, fmt.Errorf("logging a never: %w", err)
 	}
@@ -139,22 +138,6 @@ func queueInsertNever(b *pgx.Batch, c partners.Caller, n record.Never, now time.
 		SELECT $1, $2, s, r FROM unnest($3::text[]) s, unnest($4::text[]) r`, n.ID, n.Issuer, n.Subjects, n.Recipients)
 	b.Queue(`INSERT INTO consent_never_state (id, recorder, log_entry) VALUES ($1, $2, $3)`, n.ID, n.Issuer, entry)
 	return entry, nil
-}
-
-// queueNaming queues an entry that names her by the first of her references, and one more for
-// each other: who looks in the log for any of them finds what was done.
-func queueNaming(b *pgx.Batch, e proof.Entry, subjects []string) (first audit.EntryID, err error) {
-	for i, subject := range subjects {
-		e.Subject = subject
-		entry, err := audit.Queue(b, e)
-		if err != nil {
-			return first, err
-		}
-		if i == 0 {
-			first, e.Act = entry, "never.names"
-		}
-	}
-	return first, nil
 }
 
 // Lift records that she has changed her mind about a never that the caller's partner recorded.
@@ -176,15 +159,13 @@ func (s *Store) Lift(ctx context.Context, c partners.Caller, id, token string) (
 	}
 	var now time.Time
 	var digest, earlier string
-	var subjects []string
 	var entry audit.EntryID
 	read := &pgx.Batch{}
 	ring := s.Partners.QueueKeys(read, c.Partner(), []string{stated.KeyID()}, nil)
 	read.Queue(`
-		SELECT n.digest, coalesce(s.lift_digest, ''), s.log_entry,
-		       ARRAY (SELECT DISTINCT subject FROM consent_never_line WHERE never = n.id ORDER BY subject) FROM consent_never n JOIN consent_never_state s ON s.id = n.id
+		SELECT n.digest, coalesce(s.lift_digest, ''), s.log_entry FROM consent_never n JOIN consent_never_state s ON s.id = n.id
 		WHERE n.id = $1 FOR UPDATE OF s`, id).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&digest, &earlier, &entry, &subjects}, func() error { return nil })
+		_, err := pgx.ForEachRow(rows, []any{&digest, &earlier, &entry}, func() error { return nil })
 		return err
 	})
 	read.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
@@ -205,16 +186,16 @@ func (s *Store) Lift(ctx context.Context, c partners.Caller, id, token string) (
 			return nil, ErrNeverNotThere
 		}
 		write := &pgx.Batch{}
-		entry, err = queueLift(write, c, l, subjects, now)
+		entry, err = queueLift(write, c, l, now)
 		return write, err
 	})
 	return entry, err
 }
 
-func queueLift(b *pgx.Batch, c partners.Caller, l record.Lift, subjects []string, now time.Time) (audit.EntryID, error) {
+func queueLift(b *pgx.Batch, c partners.Caller, l record.Lift, now time.Time) (audit.EntryID, error) {
 	e := c.Entry("never.lift")
 	e.Time, e.Target, e.Digest = now, l.Never, l.Fingerprint()
-	entry, err := queueNaming(b, e, subjects)
+	entry, err := audit.Queue(b, e)
 	if err != nil {
 		return entry, fmt.Errorf("logging the end of a never: %w", err)
 	}

@@ -90,7 +90,6 @@ func consentActs() []Act {
 		{"recall.list", "listed the questions that follow withdrawals", false},
 		{"never.record", "recorded an agency that she never wants told", false},
 		{"never.lift", "lifted a never of hers", false},
-		{"never.names", "named her by another reference in such a record or its end", false},
 		{"never.list", "listed the agencies that are never to be told", true},
 	}
 }
