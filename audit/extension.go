@@ -57,6 +57,9 @@ func (l *Log) learn(e edge) {
 	if l.last.note == nil || e.tree.N >= l.last.tree.N {
 		l.last = e
 	}
+	if l.witnesses != nil {
+		nudge(l.witnesses.grown)
+	}
 }
 
 // lastKnown is the tree this hub knows. While the lock on sequencing is held, the

@@ -20,7 +20,11 @@ import (
 var ErrQuery = fault.New(fault.Invalid, "log-query-invalid", fault.Sender,
 	"Ask for a proof by entry=ID, by index=N&size=N, or by old=N&new=N, each once, where size and new are sizes of checkpoints.")
 
-// Handler serves the log. Checkpoint and key are for everybody; tiles and proofs
+// ErrNoWitnesses means that nobody cosigns this log.
+var ErrNoWitnesses = fault.New(fault.NotFound, "log-has-no-witnesses", fault.Hub,
+	"This hub has no witnesses, so its log is signed by the hub alone. Keep its checkpoints, and compare them with those that others keep.")
+
+// Handler serves the log. Checkpoint, key and witnesses are for everybody; tiles and proofs
 // show how much the hub has to do and when, so they are for authenticated callers.
 type Handler struct {
 	Log *Log
@@ -37,14 +41,16 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/log/checkpoint", httpd.Handle(h.checkpoint)).Methods(http.MethodGet)
 	r.Handle("/v1/log/key", httpd.Handle(h.key)).Methods(http.MethodGet)
 	r.Handle("/v1/log/successions", httpd.Handle(h.successions)).Methods(http.MethodGet)
+	r.Handle("/v1/log/witnesses", httpd.Handle(h.witnesses)).Methods(http.MethodGet)
 	r.Handle("/v1/log/tile/{tile:.+}", h.Authenticated(httpd.Handle(h.tile))).Methods(http.MethodGet)
 	r.Handle("/v1/log/entries", h.Readers(h.entries)).Methods(http.MethodGet)
 	r.Handle("/v1/log/proof", h.Authenticated(httpd.Handle(h.proof))).Methods(http.MethodGet)
 }
 
-// checkpoint answers with the newest signed checkpoint.
+// checkpoint answers with the newest signed checkpoint; with witnesses, with the newest
+// that they have cosigned, since whoever pins their policy accepts no other.
 func (h *Handler) checkpoint(w http.ResponseWriter, r *http.Request) error {
-	signed, err := h.Log.store.lastCheckpoint(r.Context())
+	signed, err := h.Log.newestCheckpoint(r.Context())
 	if errors.Is(err, errNone) {
 		return ErrReceiptPending
 	}
@@ -77,6 +83,16 @@ func (h *Handler) successions(w http.ResponseWriter, r *http.Request) error {
 		texts = []string{}
 	}
 	httpd.JSON(w, http.StatusOK, map[string][]string{"successions": texts})
+	return nil
+}
+
+// witnesses answers with the policy of witnesses, for those who pin it: they compare it
+// with what the witnesses themselves say, since a hub could name its own.
+func (h *Handler) witnesses(w http.ResponseWriter, _ *http.Request) error {
+	if h.Log.witnesses == nil {
+		return ErrNoWitnesses
+	}
+	text(w, []byte(h.Log.witnesses.policy.WithoutURLs().String()))
 	return nil
 }
 
@@ -186,7 +202,11 @@ func (h *Handler) ofEntry(w http.ResponseWriter, r *http.Request, id string) err
 	if len(at) == 0 {
 		return ErrReceiptPending
 	}
-	answer, err := h.Log.inclusion(r.Context(), at[0].Index, at[0].Size)
+	size, err := h.Log.firstCovering(r.Context(), at[0])
+	if err != nil {
+		return err
+	}
+	answer, err := h.Log.inclusion(r.Context(), at[0].Index, size)
 	if err != nil {
 		return err
 	}

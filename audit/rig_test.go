@@ -83,7 +83,7 @@ func secondRig(r *rig) *rig {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(db.Hub.Close)
-	if db.Log, err = pg.Open(r.t.Context(), r.db.URL, pg.RoleLog, 4); err != nil {
+	if db.Log, err = pg.Open(r.t.Context(), r.db.URL, pg.RoleLog, 5); err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(db.Log.Close)

@@ -28,6 +28,8 @@ type Log struct {
 	// was changed goes on only after a restart. Set it before Run.
 	Keys func(ed25519.PublicKey) (crypto.Signer, error)
 
+	witnesses *witnessing // nil without a policy
+
 	store  *store
 	held   atomic.Pointer[Signer]
 	now    func() time.Time
@@ -86,8 +88,21 @@ func (l *Log) tell(size int64) {
 }
 
 // Healthy returns nil while the sequencer runs and its last attempt succeeded. An
-// error that wraps ErrTampered stays until somebody has looked at the database.
+// error that wraps ErrTampered stays until somebody has looked at the database, and
+// ErrRefused until the witnesses cosign again. Witnesses that do not answer are no reason:
+// referrals go on without them.
 func (l *Log) Healthy() error {
+	if err := l.sequencing(); err != nil {
+		return err
+	}
+	if l.witnesses != nil {
+		return l.witnesses.blocked()
+	}
+	return nil
+}
+
+// sequencing returns nil while the sequencer runs and its last attempt succeeded.
+func (l *Log) sequencing() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failure != nil {
@@ -118,6 +133,10 @@ func (l *Log) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	var listener sync.WaitGroup
 	listener.Go(func() { l.listen(ctx) })
+	if l.witnesses != nil {
+		listener.Go(func() { l.gather(ctx) })
+		listener.Go(func() { l.hearAll(ctx) })
+	}
 	err := l.run(ctx)
 	stop()
 	listener.Wait()
@@ -157,8 +176,12 @@ func (l *Log) finish(err error) {
 // does its work.
 func (l *Log) listen(ctx context.Context) {
 	for wait := retryAfter; ctx.Err() == nil; wait = min(2*wait, retryAtMost) {
-		err := l.store.listen(ctx, func(size int64) {
+		err := l.store.listen(ctx, l.witnesses != nil, func(from string, size int64) {
 			wait = retryAfter
+			if from == cosignedChannel {
+				nudge(l.witnesses.told)
+				return
+			}
 			l.tell(size)
 		})
 		if ctx.Err() == nil {

@@ -283,7 +283,7 @@ func TestOtherHubsAreToldOfACheckpoint(t *testing.T) {
 	ctx, cancel := context.WithCancel(bounded(t))
 	heard := make(chan int64, 10)
 	done := make(chan error)
-	go func() { done <- r.store.listen(ctx, func(size int64) { heard <- size }) }()
+	go func() { done <- r.store.listen(ctx, false, func(_ string, size int64) { heard <- size }) }()
 	// Until it listens it hears nothing, so entries are made until it does.
 	for told := false; !told; {
 		r.log()

@@ -118,7 +118,7 @@ func (s *store) refuse(ctx context.Context, e proof.Entry) (EntryID, error) {
 		return EntryID{}, err
 	}
 	if _, err := s.hub.Exec(ctx, appendSQL, sealed.args()...); err != nil {
-		return EntryID{}, fmt.Errorf("appending refusal: %w", err)
+		return EntryID{}, fmt.Errorf("appending log entry: %w", err)
 	}
 	return sealed.id, nil
 }

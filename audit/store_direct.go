@@ -82,7 +82,7 @@ func (l *Log) Entries(b *pgx.Batch, entries []proof.Entry) (*Direct, error) {
 // returns nil if it cannot: the sequencer will say why.
 func (l *Log) extendKnown(entries []stored) *extension {
 	from := l.lastKnown()
-	if from.note == nil || l.Healthy() != nil {
+	if from.note == nil || l.sequencing() != nil {
 		return nil
 	}
 	x, err := l.signer().extend(from, entries)

@@ -196,9 +196,9 @@ func tileColumns(tiles map[place][]byte) (levels []int16, ns []int64, data [][]b
 // channel is where each new checkpoint's size is announced to all hubs.
 const channel = "handover_log"
 
-// listen calls heard with the size of each checkpoint that any hub commits, until
-// ctx ends or the connection breaks. It keeps one connection.
-func (s *store) listen(ctx context.Context, heard func(size int64)) error {
+// listen calls heard with the size of each checkpoint that any hub commits, and of those
+// that are cosigned if that is asked for, until ctx ends or the connection breaks. It keeps one connection.
+func (s *store) listen(ctx context.Context, cosigned bool, heard func(from string, size int64)) error {
 	conn, err := s.log.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connecting to listen: %w", err)
@@ -207,13 +207,18 @@ func (s *store) listen(ctx context.Context, heard func(size int64)) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
 		return fmt.Errorf("listening for checkpoints: %w", err)
 	}
+	if cosigned {
+		if _, err := conn.Exec(ctx, "LISTEN "+cosignedChannel); err != nil {
+			return fmt.Errorf("listening for cosigned checkpoints: %w", err)
+		}
+	}
 	for {
 		n, err := conn.Conn().WaitForNotification(ctx)
 		if err != nil {
 			return fmt.Errorf("listening for checkpoints: %w", err)
 		}
 		if size, err := strconv.ParseInt(n.Payload, 10, 64); err == nil {
-			heard(size)
+			heard(n.Channel, size)
 		}
 	}
 }

@@ -179,22 +179,32 @@ func (l *Log) awaited() []EntryID {
 
 // Receipt waits as Wait does and returns the receipt of the entry. For one entry it
 // is the same bytes on every call and from every hub: its proof leads to the
-// checkpoint that first covered the entry. A receipt that would not verify is never
+// checkpoint that first covered the entry. With witnesses (WitnessedBy) there are two such
+// receipts: the one under the first cosigned checkpoint that covers the entry, for which it
+// waits a while, and until there is one, or when too few witnesses answer, the other. A receipt that would not verify is never
 // returned: a stored entry, tile or checkpoint that was changed gives ErrTampered.
 func (l *Log) Receipt(ctx context.Context, id EntryID) (proof.Receipt, error) {
 	p, err := l.wait(ctx, id)
 	if err != nil {
 		return proof.Receipt{}, err
 	}
-	if p.entry != nil && p.entry.body != nil {
-		return receipt(p.entry, p.Sequenced, p.batch.tree, p.batch)
+	entry := p.entry
+	if entry == nil || entry.body == nil {
+		if entry, err = l.reopened(ctx, id); err != nil {
+			return proof.Receipt{}, err
+		}
 	}
-	entry, err := l.store.opening(ctx, id)
-	if err != nil {
-		return proof.Receipt{}, fmt.Errorf("reading a sequenced entry: %w", err)
+	if l.witnesses != nil {
+		c, err := l.awaitCosigned(ctx, p.Index)
+		if err != nil {
+			return proof.Receipt{}, err
+		}
+		if c != nil {
+			return l.receiptUnder(ctx, p, entry, c)
+		}
 	}
-	if entry.body == nil {
-		return proof.Receipt{}, ErrErased
+	if p.batch != nil {
+		return receipt(entry, p.Sequenced, p.batch.tree, p.batch)
 	}
 	tree, err := l.openCheckpoint(ctx, p.Checkpoint, p.Size)
 	if err != nil {
@@ -202,10 +212,22 @@ func (l *Log) Receipt(ctx context.Context, id EntryID) (proof.Receipt, error) {
 	}
 	var r proof.Receipt
 	err = l.authenticated(ctx, tree, func(hashes tlog.HashReader) error {
-		r, err = receipt(&entry, p.Sequenced, tree, hashes)
+		r, err = receipt(entry, p.Sequenced, tree, hashes)
 		return err
 	})
 	return r, err
+}
+
+// reopened reads a sequenced entry that this hub has no more in memory.
+func (l *Log) reopened(ctx context.Context, id EntryID) (*stored, error) {
+	entry, err := l.store.opening(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading a sequenced entry: %w", err)
+	}
+	if entry.body == nil {
+		return nil, ErrErased
+	}
+	return &entry, nil
 }
 
 // openCheckpoint returns the tree of a stored checkpoint, which must be of size.
@@ -306,9 +328,15 @@ func (l *Log) consistency(ctx context.Context, older, newer int64) ([]byte, erro
 	return text, err
 }
 
-// published returns the checkpoint of size, or ErrNoEntry if none was ever signed.
+// published returns the checkpoint of size, with its cosignatures if it has any, or
+// ErrNoEntry if none was ever signed.
 func (l *Log) published(ctx context.Context, size int64) ([]byte, tlog.Tree, error) {
 	signed, err := l.store.checkpoint(ctx, size)
+	if l.witnesses != nil {
+		if cosigned, failed := l.store.cosignedOf(ctx, l.witnesses.digest, size); failed == nil {
+			signed, err = cosigned, nil
+		}
+	}
 	if errors.Is(err, errNone) {
 		return nil, tlog.Tree{}, ErrNoEntry
 	}

@@ -12,6 +12,10 @@ const (
 	Refused    = "refused"
 	Successor  = "log.succession"
 	Reconciled = "log.reconcile"
+
+	WitnessShort   = "witness.short" // too few witnesses have cosigned for a while
+	WitnessAgain   = "witness.again"
+	WitnessRefused = "witness.refused" // by the witness named in Target: it has cosigned another history
 )
 
 // Acts lists every act there is. The log takes no entry of another: an act that nobody has a
@@ -181,7 +185,8 @@ func hubActs() []Act {
 		{"subject.export", "took out all that is known of one woman", true},
 		{Successor, "gave the log a new key", false},
 		{Reconciled, "compared all rows with the log", false},
-		{"witness.short", "had too few witnesses for a checkpoint", false},
-		{"witness.again", "had enough witnesses again", false},
+		{WitnessShort, "had too few witnesses for a checkpoint", false},
+		{WitnessAgain, "had enough witnesses again", false},
+		{WitnessRefused, "was told by a witness that the log's history was changed", false},
 	}
 }

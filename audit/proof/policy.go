@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"handover/internal/ids"
 )
 
 // ErrUnwitnessed means that a checkpoint is signed by its log, but not by as many
@@ -49,6 +51,9 @@ type group struct {
 
 // IsZero reports whether p is no policy.
 func (p Policy) IsZero() bool { return p.quorum == "" }
+
+// Equal reports whether p and other are written the same.
+func (p Policy) Equal(other Policy) bool { return p.String() == other.String() }
 
 // Demands reports whether p asks for any witness at all: `quorum none` does not.
 func (p Policy) Demands() bool { return p.quorum != "" && p.quorum != none }
@@ -220,6 +225,26 @@ func (p Policy) String() string {
 	return b.String()
 }
 
+// WithoutURLs is p for those who only verify: they need not know where the witnesses are.
+func (p Policy) WithoutURLs() Policy {
+	p.logs, p.witnesses = slices.Clone(p.logs), slices.Clone(p.witnesses)
+	for i := range p.logs {
+		p.logs[i].url = ""
+	}
+	for i := range p.witnesses {
+		p.witnesses[i].URL = ""
+	}
+	return p
+}
+
+// Digest is the base64url SHA-256 of what p demands, whatever log it is used for and
+// wherever the witnesses are: two policies of one digest accept the same cosignatures.
+func (p Policy) Digest() string {
+	p = p.WithoutURLs()
+	p.logs = nil
+	return ids.Digest(p.String())
+}
+
 // Met reports whether the named witnesses are enough.
 func (p Policy) Met(signed map[string]bool) bool {
 	return p.quorum == none || p.counts(p.quorum, signed)
@@ -242,8 +267,9 @@ func (p Policy) counts(name string, signed map[string]bool) bool {
 	return signed[name]
 }
 
-// speaksOf reports whether p is about the log of k.
-func (p Policy) speaksOf(k LogKey) bool {
+// Concerns reports whether p is about the log of k: its logs are k or in k's line of keys, or it
+// names none.
+func (p Policy) Concerns(k LogKey) bool {
 	return len(p.logs) == 0 || slices.ContainsFunc(p.logs, func(l policyLog) bool { return k.Knows(l.key) })
 }
 
@@ -260,7 +286,7 @@ func (p Policy) verifiers(k LogKey) []note.Verifier {
 
 // check returns nil if the verified signatures under a checkpoint of k's log meet p.
 func (p Policy) check(k LogKey, sigs []note.Signature) error {
-	if !p.speaksOf(k) {
+	if !p.Concerns(k) {
 		return fmt.Errorf("policy of another log: %w", ErrSignature)
 	}
 	signed := map[string]bool{}

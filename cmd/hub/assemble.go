@@ -43,8 +43,8 @@ type hub struct {
 }
 
 // logConnections is the sequencer's own pool: two that Run keeps, and the rest for
-// proofs of old entries.
-const logConnections = 4
+// proofs of old entries; with witnesses one more is kept, by whichever hub gathers.
+const logConnections = 5
 
 // assemble brings the schema up to date and puts the hub together over the database
 // at address. close gives back what it opened.
@@ -122,6 +122,9 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store, metrics *p
 	guard, err := oauth.NewGuard(settings)
 	if err != nil {
 		return err
+	}
+	if !cfg.witnesses.IsZero() {
+		measureWitnesses(metrics, h.log)
 	}
 	h.server = httpd.New(httpd.Options{
 		Issuer: cfg.Issuer, Log: h.logger, Registry: metrics,

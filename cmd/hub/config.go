@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"handover/audit/proof"
 )
 
 // Config is everything an operator can set. Each field's comment stands in
@@ -66,6 +68,10 @@ type Config struct {
 	KeyStore string `env:"HUB_KEYS"`
 	// How long an answer waits for the checkpoint that covers it, before it says receipt-pending.
 	ReceiptWait time.Duration `env:"HUB_RECEIPT_WAIT" default:"5s" min:"100ms" max:"30s"`
+	// The file of the policy of witnesses (C2SP tlog-policy, with their URLs) that cosign the log's checkpoints: docs/witness.md. Without it the log is signed by the hub alone.
+	WitnessPolicyFile string `env:"HUB_WITNESS_POLICY"`
+	// How long a receipt waits for enough witnesses, and how long one of them may take to answer. Then the receipt has the hub's signature alone, and can be asked for again.
+	WitnessWait time.Duration `env:"HUB_WITNESS_WAIT" default:"2s" min:"100ms" max:"15s"`
 	// The most requests worked on at once, a quarter of them for one network; beyond it the hub answers 503. Each may hold a body of 4 MiB.
 	MaxInFlight int `env:"HUB_MAX_IN_FLIGHT" default:"256" min:"1" max:"10000"`
 	// The proxies in front of the hub, as 10.0.0.0/8 with commas between: what they write into X-Forwarded-For is believed, and limits are then for the addresses there.
@@ -81,7 +87,8 @@ type Config struct {
 	// What the hub writes to its own log: debug, info, warn or error.
 	LogLevel slog.Level `env:"HUB_LOG_LEVEL" default:"info"`
 
-	passphrase string // what KeyPassphraseFile holds
+	passphrase string       // what KeyPassphraseFile holds
+	witnesses  proof.Policy // what WitnessPolicyFile holds
 }
 
 // Passphrase is what HUB_KEY_PASSPHRASE_FILE holds, or "".
@@ -227,7 +234,7 @@ func readSettings(path string) (map[string]string, error) {
 
 // complete checks what concerns several settings, and reads the secrets.
 func (c *Config) complete() error {
-	return errors.Join(c.completeListen(), c.completeIssuer(), c.completePrivate(), c.completeDatabase(), c.completeKeys(), c.completeVault(), c.completeProxies())
+	return errors.Join(c.completeListen(), c.completeIssuer(), c.completePrivate(), c.completeDatabase(), c.completeKeys(), c.completeVault(), c.completeProxies(), c.completeWitnesses())
 }
 
 func (c *Config) completeListen() error {

@@ -39,7 +39,7 @@ func TestAnEmptyEnvironmentIsAHubOnThisMachine(t *testing.T) {
 	want := Config{
 		Dir: ".handover", Port: 8080, Listen: "127.0.0.1:8080", Issuer: "http://localhost:8080",
 		PrivateListen: "127.0.0.1:0", Pool: 12, KeyFile: ".handover/root.key",
-		VaultMount: "transit", VaultAppRole: "approle", KeyStore: "local", ReceiptWait: 5 * time.Second, MaxInFlight: 256, LogLevel: slog.LevelInfo,
+		VaultMount: "transit", VaultAppRole: "approle", KeyStore: "local", ReceiptWait: 5 * time.Second, WitnessWait: 2 * time.Second, MaxInFlight: 256, LogLevel: slog.LevelInfo,
 		RateAddress: 300, RateClient: 100, RateUser: 20, RateTokens: 20,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {

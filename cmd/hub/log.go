@@ -80,6 +80,11 @@ func openLog(ctx context.Context, cfg Config, store keys.Store, logPool, pool *p
 		return nil, err
 	}
 	log.Keys = held.find
+	if !cfg.witnesses.IsZero() {
+		if err := log.WitnessedBy(cfg.witnesses, cfg.WitnessWait); err != nil {
+			return nil, fmt.Errorf("HUB_WITNESS_POLICY: %w", err)
+		}
+	}
 	return log, nil
 }
 

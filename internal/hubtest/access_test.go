@@ -43,6 +43,7 @@ const access = `
 	GET  /v1/log/checkpoint                       public
 	GET  /v1/log/key                              public
 	GET  /v1/log/successions                      public
+	GET  /v1/log/witnesses                        public
 	GET  /v1/hub/jwks.json                        public
 	GET  /v1/schemas                              public
 	GET  /v1/schemas/{describes}/{version}        public

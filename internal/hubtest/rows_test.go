@@ -27,6 +27,7 @@ var shared = map[string]string{
 	"audit_leaf":       "places of entries, by id",
 	"audit_tile":       "hashes",
 	"audit_checkpoint": "public",
+	"audit_cosigned":   "public; the serving role has no right to it",
 	"audit_succession": "public",
 	"audit_reconciled": "times and numbers",
 	"audit_anonymous":  "counts of strangers; the serving role has no right to it",

@@ -31,7 +31,7 @@ var migrated = sync.OnceValues(func() (string, error) {
 
 const (
 	hubPool   = 8 // connections of each pool of a DB
-	logPool   = 4
+	logPool   = 5
 	ownerPool = 4
 	closeTime = 20 * time.Second // for a test to give its connections back
 )
