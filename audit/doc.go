@@ -16,7 +16,8 @@
 //   - wait.go tells those who wait, and makes receipts.
 //   - anonymous.go counts the refusals of strangers by the hour.
 //   - http.go serves checkpoint, tiles and proofs (C2SP tlog-tiles); http_entries.go the
-//     entries themselves, to whom the database lets see them (store_entries.go).
+//     entries themselves, to whom the database lets see them (store_entries.go), and what an auditor is to look
+//     at (store_review.go), with what other rooms know of it.
 //
 // What is guaranteed: an entry is in the log exactly if the transaction that wrote
 // it committed; it has one place for ever; nothing is built on a tree that does not

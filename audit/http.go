@@ -34,6 +34,8 @@ type Handler struct {
 	Partner func(*http.Request) string
 	// Readers lets authenticated callers through to next, and says what each may ask.
 	Readers func(next func(http.ResponseWriter, *http.Request, Reader) error) http.Handler
+	// Sources tell what there is to review that the log does not know of.
+	Sources []Source
 }
 
 // Mount adds the log's routes to r.
@@ -44,6 +46,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/log/witnesses", httpd.Handle(h.witnesses)).Methods(http.MethodGet)
 	r.Handle("/v1/log/tile/{tile:.+}", h.Authenticated(httpd.Handle(h.tile))).Methods(http.MethodGet)
 	r.Handle("/v1/log/entries", h.Readers(h.entries)).Methods(http.MethodGet)
+	r.Handle("/v1/log/review", h.Readers(h.review)).Methods(http.MethodGet)
 	r.Handle("/v1/log/proof", h.Authenticated(httpd.Handle(h.proof))).Methods(http.MethodGet)
 }
 

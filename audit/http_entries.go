@@ -75,6 +75,21 @@ func (h *Handler) entries(w http.ResponseWriter, r *http.Request, by Reader) err
 	return nil
 }
 
+// review answers with what an auditor is to look at.
+func (h *Handler) review(w http.ResponseWriter, r *http.Request, by Reader) error {
+	if !by.All {
+		return by.Refusal
+	}
+	items, err := h.Log.store.review(r.Context(), by, h.Sources)
+	if err != nil {
+		return err
+	}
+	h.Log.Kick()
+	w.Header().Set("Cache-Control", "no-store")
+	httpd.JSON(w, http.StatusOK, map[string]any{"items": items})
+	return nil
+}
+
 // parseFilter reads a query. A name that it does not know or a value that can be nobody's is
 // refused: an auditor who mistyped one would else take the empty page for an answer.
 func parseFilter(raw string) (Filter, error) {

@@ -105,7 +105,9 @@ const overrideMost = 200
 const (
 	lateApproval = `(s.emergency AND s.decision <> 'refused' AND coalesce(s.decided_at, now()) >= s.recorded_at + interval '24 hours')`
 	lateReview   = `(s.decision <> 'refused' AND s.ended_at IS NULL AND s.review_at < now())`
-	ofAuditor    = `(s.recorder = @me OR @all)`
+	// emergencyEnds is when an emergency covers nothing more unless it was approved.
+	emergencyEnds = `(s.recorded_at + interval '24 hours')`
+	ofAuditor     = `(s.recorder = @me OR @all)`
 )
 
 // Overrides returns one page of overrides for an auditor, the newest id first, whether there

@@ -145,7 +145,8 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store, metrics *p
 	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: h.referrals}).Mount(h.routes)
 	(&managed.Handler{Gate: gate, Desk: &managed.Desk{Pool: pool, Keys: store, Partners: registry, Consents: h.consents,
 		Referrals: h.referrals, Log: h.log, Hub: cfg.Issuer, Wait: cfg.ReceiptWait}}).Mount(h.routes)
-	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf, Readers: gate.Readers}).Mount(h.routes)
+	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf, Readers: gate.Readers,
+		Sources: []audit.Source{consent.QueueDoubts}}).Mount(h.routes)
 	h.mountExport(gate, &audit.Exporter{Log: h.log, Hub: cfg.Issuer,
 		Rooms: []audit.Room{h.referrals, h.consents, requests}, Keys: registry, OwnKeys: h.referrals})
 	if err := h.mountPages(settings, pool, authorization); err != nil {

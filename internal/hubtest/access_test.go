@@ -70,6 +70,7 @@ const access = `
 	GET  /v1/keys/{kid}/consents                  partner:admin
 	GET  /v1/log/entries                          audit:read
 	GET  /v1/log/export                           audit:read
+	GET  /v1/log/review                           audit:read
 	GET  /v1/log/proof                            any
 	GET  /v1/log/tile/{tile:.+}                   any
 	GET  /v1/partners                             any

@@ -214,7 +214,7 @@ func (h *Hub) mount(t testing.TB) {
 	h.Desk = &managed.Desk{Pool: h.DB.Hub, Keys: h.keys, Partners: h.Registry, Consents: h.Consents, Referrals: h.Referrals,
 		Log: h.Log, Hub: h.issuer, Wait: wait}
 	(&managed.Handler{Gate: gate, Desk: h.Desk}).Mount(h.Routes)
-	(&audit.Handler{Log: h.Log, Authenticated: gate.Authenticated, Readers: gate.Readers, Partner: func(r *http.Request) string {
+	(&audit.Handler{Log: h.Log, Authenticated: gate.Authenticated, Readers: gate.Readers, Sources: []audit.Source{consent.QueueDoubts}, Partner: func(r *http.Request) string {
 		c, _ := partners.CallerFrom(r.Context())
 		return string(c.Partner())
 	}}).Mount(h.Routes)

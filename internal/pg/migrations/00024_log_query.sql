@@ -44,7 +44,26 @@ CREATE INDEX audit_entry_refused ON audit_entry (outcome, id) WHERE outcome <> '
 -- A partner whose office is oversight reads every agency's entries, in a transaction that says
 -- so and in no other: a statement that forgets to ask whether the caller may, shows her what
 -- her own partner made or is named in, like anybody.
+CREATE FUNCTION hub_oversees() RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT current_setting('hub.oversees', true) = 'all'
+       AND EXISTS (SELECT FROM partner p WHERE p.id = nullif(current_setting('hub.partner', true), '')
+                   AND p.category = 'oversight' AND p.status = 'active')
+$$;
 CREATE POLICY audit_entry_oversight ON audit_entry FOR SELECT TO handover_hub
-    USING (current_setting('hub.oversees', true) = 'all'
-       AND (SELECT p.category = 'oversight' AND p.status = 'active'
-            FROM partner p WHERE p.id = nullif(current_setting('hub.partner', true), '')));
+    USING ((SELECT hub_oversees()));
+
+-- Which consent records wait for a manager to look at how the woman was asked: those of the
+-- agency that asks, or to oversight those of all, by id alone. It says nothing of whom they
+-- are about, and nothing of a record on which nothing can rest any more.
+CREATE INDEX consent_state_awaited ON consent_state (id) WHERE review = 'awaited';
+-- +goose StatementBegin
+CREATE FUNCTION consent_doubts() RETURNS TABLE (id uuid, recorder text, recorded_at timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT c.id, c.recorder, c.recorded_at FROM consent_state s JOIN consent c ON c.id = s.id
+        WHERE s.review = 'awaited' AND s.withdrawn_at IS NULL AND s.successors = 0 AND c.expires_at > now()
+          AND (c.recorder = nullif(current_setting('hub.partner', true), '') OR (SELECT hub_oversees()));
+END $$;
+-- +goose StatementEnd
+REVOKE ALL ON FUNCTION consent_doubts FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION consent_doubts TO handover_hub;
