@@ -19,7 +19,6 @@ import (
 	"handover/internal/ids"
 	"handover/keys"
 	"handover/keys/jose"
-	"handover/partners"
 )
 
 // borough is a real hub on which two agencies shared on a consent, on one that was in doubt, on
@@ -36,8 +35,8 @@ type borough struct {
 func newBorough(t *testing.T) *borough {
 	t.Helper()
 	h := hubtest.New(t)
-	b := &borough{hub: h, Pair: h.Pair(t, partners.Housing), worker: nil}
-	b.worker, b.manager = h.Person(t, b.From.ID, partners.Caseworker), h.Person(t, b.From.ID, partners.Manager)
+	b := &borough{hub: h, Pair: h.Pair(t, "housing"), worker: nil}
+	b.worker, b.manager = h.Person(t, b.From.ID, "caseworker"), h.Person(t, b.From.ID, "manager")
 	ok := func(a hubtest.Answer) {
 		if t.Helper(); a.Status/100 != 2 {
 			t.Fatalf("%d %s", a.Status, a.Body)
@@ -64,8 +63,8 @@ func newBorough(t *testing.T) *borough {
 	ok(b.To.Open(t, third.Digest, "", "need"))
 	b.From.Never(t, []string{b.Consent.Subject}, "category:police")
 
-	police := h.Agency(t, "sample-police", partners.Police)
-	officer := h.Person(t, police.ID, partners.Caseworker)
+	police := h.Agency(t, "sample-police", "police")
+	officer := h.Person(t, police.ID, "caseworker")
 	asked := police.Inquiry(t, officer.ID, b.From)
 	ok(officer.Asks(t, asked))
 	ok(b.manager.Opens(t, asked.ID))

@@ -114,6 +114,17 @@ func logLies() []lie {
 		{"a tile left out", func(_ *pair, f *liar) {
 			f.lines = without(func(l proof.ExportLine) bool { return l.Tile != nil && l.Tile.Level == 0 && l.Tile.N == 0 })
 		}, "entries: entry 0: no tile of the file has its place"},
+		{"a tile cut short", func(_ *pair, f *liar) {
+			f.lines = func(lines []proof.ExportLine) []proof.ExportLine {
+				lines[1].Tile.Data = lines[1].Tile.Data[:32*200]
+				return lines
+			}
+		}, "tiles: tile 0/000: it has 6400 bytes, and in a tree of that size it has 8192"},
+		{"a tile too many", func(_ *pair, f *liar) {
+			f.lines = func(lines []proof.ExportLine) []proof.ExportLine {
+				return slices.Insert(lines, 4, proof.ExportLine{Tile: &proof.ExportTile{Level: 2, N: 0, Data: lines[1].Tile.Data[:32]}})
+			}
+		}, "tiles: tile 2/000: it is of no tree of that size"},
 		{"the tile above left out", func(_ *pair, f *liar) {
 			f.lines = without(func(l proof.ExportLine) bool { return l.Tile != nil && l.Tile.Level == 1 })
 		}, "tiles: tile 1/000: it is not in the file"},

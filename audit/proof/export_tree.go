@@ -48,15 +48,13 @@ func newExportTree(tree tlog.Tree) *exportTree {
 	return &exportTree{tree: tree, tiles: map[tileAt][]byte{}, sound: map[tileAt]bool{}}
 }
 
-// add takes a tile, or says what is wrong with it.
+// add takes a tile, or says what is wrong with it. That none comes twice, the form sees to.
 func (t *exportTree) add(at tileAt, data []byte) string {
 	switch width := at.width(t.tree.N); {
 	case width == 0:
 		return "it is of no tree of that size"
 	case len(data) != width*tlog.HashSize:
 		return fmt.Sprintf("it has %d bytes, and in a tree of that size it has %d", len(data), width*tlog.HashSize)
-	case t.tiles[at] != nil:
-		return "it is in the file twice"
 	}
 	t.tiles[at] = data
 	return ""
