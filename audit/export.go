@@ -89,37 +89,39 @@ func (x *Exporter) Write(ctx context.Context, s Snapshots, q ExportQuery, begin 
 	if err != nil {
 		return Exported{}, err
 	}
-	done, err := x.try(ctx, s, q, begin)
-	switch {
-	case errors.Is(err, errFollowed):
-		_, err = x.Log.follow(ctx)
-	case errors.Is(err, errNone):
-		err = x.begun(ctx)
-	default:
-		return done, err
-	}
-	if err != nil {
+	if err := x.settle(ctx); err != nil {
 		return Exported{}, err
 	}
-	return x.try(ctx, s, q, begin)
+	done, err := x.try(ctx, s, q, begin)
+	if errors.Is(err, errFollowed) {
+		if _, err := x.Log.follow(ctx); err != nil {
+			return Exported{}, err
+		}
+		done, err = x.try(ctx, s, q, begin)
+	}
+	return done, err
 }
 
 // errFollowed means that the log has gone over to another key than this hub's, which can go too.
 var errFollowed = errors.New("the log is signed with another key now")
 
-// begun waits for the first checkpoint of a new log, or returns ErrReceiptPending.
-func (x *Exporter) begun(ctx context.Context) error {
-	id, err := x.Log.store.anEntry(ctx)
+// settle waits for a moment until what was logged last has its place, and so all before it: an
+// export made right after something has it. A log that gives no places any more, because it was tampered
+// with, is exported as it is.
+func (x *Exporter) settle(ctx context.Context) error {
+	id, err := x.Log.store.newest(ctx)
 	if errors.Is(err, errNone) {
 		return ErrReceiptPending
 	}
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, receiptTime)
+	short, cancel := context.WithTimeout(ctx, receiptTime)
 	defer cancel()
-	_, err = x.Log.Wait(ctx, id)
-	return err
+	if _, err := x.Log.Wait(short, id); err != nil && !unprovable(err) {
+		return err
+	}
+	return ctx.Err()
 }
 
 func (x *Exporter) try(ctx context.Context, s Snapshots, q ExportQuery, begin func() (io.Writer, error)) (done Exported, err error) {

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -77,19 +78,22 @@ type exportHead struct {
 	successions []string
 }
 
-// head returns the newest checkpoint, or errNone.
+// head returns the newest checkpoint. A log without one is ErrReceiptPending.
 func (s *snapshot) head(ctx context.Context) (h exportHead, err error) {
 	err = s.tx.QueryRow(ctx, `SELECT now(), size, note, ARRAY (SELECT note FROM audit_succession ORDER BY position)
 		FROM audit_checkpoint ORDER BY size DESC LIMIT 1`).Scan(&h.now, &h.size, &h.note, &h.successions)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return h, ErrReceiptPending
+	}
 	if err != nil {
-		return h, fmt.Errorf("reading the head of the log: %w", none(err))
+		return h, fmt.Errorf("reading the head of the log: %w", err)
 	}
 	return h, nil
 }
 
-// anEntry returns the id of some entry, or errNone.
-func (s *store) anEntry(ctx context.Context) (id EntryID, err error) {
-	err = s.log.QueryRow(ctx, `SELECT id FROM audit_entry LIMIT 1`).Scan(&id)
+// newest returns the id of the newest entry, or errNone.
+func (s *store) newest(ctx context.Context) (id EntryID, err error) {
+	err = s.log.QueryRow(ctx, `SELECT id FROM audit_entry ORDER BY id DESC LIMIT 1`).Scan(&id)
 	return id, none(err)
 }
 

@@ -9,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +51,7 @@ func TestNothingPersonalLeaves(t *testing.T) {
 
 	ways := r.waysOut(t, log, "/v1/referrals")
 	ways["the answers"] = answers
+	ways["an export"] = r.exported(t)
 	for way, text := range ways {
 		for _, form := range sightings() {
 			if strings.Contains(strings.ToLower(text), strings.ToLower(form)) {
@@ -75,6 +78,28 @@ func (r running) waysOut(t *testing.T, log *lockedBuffer, route string) map[stri
 		t.Fatalf("looked in %d places only", len(ways))
 	}
 	return ways
+}
+
+// exported is all that an auditor is handed, with what is base64url in it read.
+func (r running) exported(t *testing.T) string {
+	t.Helper()
+	from, to := today()
+	file := filepath.Join(t.TempDir(), "export")
+	r.named().operator(t, "audit", "export", "--from", from, "--to", to, "-o", file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := string(text)
+	for _, word := range strings.FieldsFunc(all, func(c rune) bool { return strings.ContainsRune(`":,.{}[]\`, c) }) {
+		if plain, err := base64.RawURLEncoding.DecodeString(word); err == nil && len(plain) > 40 {
+			all += "\n" + string(plain)
+		}
+	}
+	if !strings.Contains(all, `"act":"section.open"`) || !strings.Contains(all, `"basis"`) {
+		t.Fatal("the export has no opening in it, or no envelope")
+	}
+	return all
 }
 
 // plant sends the canary in every place a request has, and returns all that was
@@ -126,6 +151,7 @@ func (r running) pester(t *testing.T) string {
 		{"DELETE", "/v1/partners/" + herName, ""},
 		{"GET", "/problems/" + herName, ""},
 		{"GET", "/v1/log/tile/" + herName, ""},
+		{"GET", "/v1/log/export?from=" + herName + "&to=" + herName + "&" + herName + "=1", ""},
 		{"POST", "/v1/referrals", herName},
 		{"POST", "/v1/police-requests", `{"request":"` + herName + `","sealed":"` + herName + `"}`},
 		{"GET", "/v1/police-requests?role=" + herName, ""},
