@@ -105,8 +105,8 @@ func (x *Exporter) Write(ctx context.Context, s Snapshots, q ExportQuery, begin 
 // errFollowed means that the log has gone over to another key than this hub's, which can go too.
 var errFollowed = errors.New("the log is signed with another key now")
 
-// settle waits for a moment until what was logged last has its place, and so all before it: an
-// export made right after something has it. A log that gives no places any more, because it was tampered
+// settle waits for a moment until what was logged last has its place, and so all before it, and
+// is cosigned where there are witnesses: an export made right after something has it. A log that gives no places any more, because it was tampered
 // with, is exported as it is.
 func (x *Exporter) settle(ctx context.Context) error {
 	id, err := x.Log.store.newest(ctx)
@@ -118,7 +118,7 @@ func (x *Exporter) settle(ctx context.Context) error {
 	}
 	short, cancel := context.WithTimeout(ctx, receiptTime)
 	defer cancel()
-	if _, err := x.Log.Wait(short, id); err != nil && !unprovable(err) {
+	if _, err := x.Log.Receipt(short, id); err != nil && !unprovable(err) {
 		return err
 	}
 	return ctx.Err()
@@ -186,18 +186,42 @@ func (e *export) plan(ctx context.Context) error {
 			return errors.Join(errFollowed, err)
 		}
 	}
-	e.done.First, e.done.End, err = e.at.spans(ctx, e.q.From, e.q.To, h.size)
-	if err != nil {
-		return err
-	}
 	if n := len(e.q.Kept); n > 0 && e.q.Kept[n-1] > h.size {
 		return ErrKeptAhead.With("size", h.size)
 	}
-	e.done.Size = h.size
+	first, end, err := e.at.spans(ctx, e.q.From, e.q.To)
+	if err != nil {
+		return err
+	}
+	under, err := e.checkpoint(ctx, h, end)
+	if err != nil {
+		return err
+	}
+	if first == end { // there is none: the log has come so far
+		first, end = under.Size, under.Size
+	}
+	e.done.First, e.done.End, e.done.Size = first, end, under.Size
 	e.header = proof.ExportHeader{V: proof.ExportVersion, Hub: e.Hub, For: e.q.Partner, Scope: e.q.Scope, Made: h.now.UTC(),
-		From: e.q.From, To: e.q.To, First: e.done.First, End: e.done.End, Kept: e.q.Kept,
-		LogKey: e.signer.Key().String(), Successions: h.successions, Checkpoint: string(h.note)}
+		From: e.q.From, To: e.q.To, First: first, End: end, Kept: e.q.Kept,
+		LogKey: e.signer.Key().String(), Successions: h.successions, Checkpoint: string(under.Note)}
 	return e.findGrounds(ctx)
+}
+
+// checkpoint is the newest checkpoint that the hub's witnesses have cosigned, if it covers
+// the entries up to end and all that was kept, or else the newest.
+func (e *export) checkpoint(ctx context.Context, h exportHead, end int64) (signedTree, error) {
+	newest := signedTree{Size: h.size, Note: h.note}
+	if e.Log.witnesses == nil {
+		return newest, nil
+	}
+	for _, size := range e.q.Kept {
+		end = max(end, size)
+	}
+	cosigned, err := e.Log.store.cosignedWithin(ctx, e.Log.witnesses.policy.Digest(), end, h.size)
+	if errors.Is(err, errNone) {
+		return newest, nil
+	}
+	return cosigned, err
 }
 
 // findGrounds finds the entries before the range that entries of it rest on, and those of

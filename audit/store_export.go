@@ -104,17 +104,28 @@ func idFrom(t time.Time) (id EntryID) {
 }
 
 // spans returns the smallest range of indexes that covers the entries from one time on and before
-// another, as far as they can be seen; an empty one at size when there is none. The ids are
-// ordered by time, so no index on the time is needed.
-func (s *snapshot) spans(ctx context.Context, from, to time.Time, size int64) (first, end int64, err error) {
-	err = s.tx.QueryRow(ctx, `SELECT coalesce(min(l.idx), $5), coalesce(max(l.idx) + 1, $5)
+// another, as far as they can be seen; 0 and 0 when there is none. The ids are ordered by
+// time, so no index on the time is needed.
+func (s *snapshot) spans(ctx context.Context, from, to time.Time) (first, end int64, err error) {
+	err = s.tx.QueryRow(ctx, `SELECT coalesce(min(l.idx), 0), coalesce(max(l.idx) + 1, 0)
 		FROM audit_entry e JOIN audit_leaf l ON l.entry = e.id
 		WHERE e.id >= $1 AND e.id < $2 AND e.at >= $3 AND e.at < $4`,
-		idFrom(from), idFrom(to.Add(time.Millisecond)), from, to, size).Scan(&first, &end)
+		idFrom(from), idFrom(to.Add(time.Millisecond)), from, to).Scan(&first, &end)
 	if err != nil {
 		return 0, 0, fmt.Errorf("finding the entries of a time: %w", err)
 	}
-	return first, min(end, size), nil
+	return first, end, nil
+}
+
+// cosignedWithin returns the newest cosigned checkpoint of a tree of those sizes, or errNone.
+func (s *store) cosignedWithin(ctx context.Context, policy string, least, most int64) (signedTree, error) {
+	rows, err := s.log.Query(ctx, `SELECT size, note FROM audit_cosigned WHERE policy = $1 AND size BETWEEN $2 AND $3
+		ORDER BY size DESC LIMIT 1`, policy, least, most)
+	if err != nil {
+		return signedTree{}, fmt.Errorf("reading a cosigned checkpoint: %w", err)
+	}
+	t, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[signedTree])
+	return t, none(err)
 }
 
 // span returns the entries of a range of indexes that can be seen.
