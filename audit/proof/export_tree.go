@@ -27,7 +27,11 @@ func (t tileAt) String() string {
 
 // width is how many hashes the tile has in a tree of that size; 0 when it has none there.
 func (t tileAt) width(size int64) int {
-	return int(max(0, min(1<<tileHeight, size>>(tileHeight*t.level)-t.n<<tileHeight)))
+	hashes := size >> (tileHeight * t.level) // of the tile's level
+	if t.n > hashes>>tileHeight {            // asked first: a stranger's number could be too large to count on
+		return 0
+	}
+	return int(min(1<<tileHeight, hashes-t.n<<tileHeight))
 }
 
 // errTileMissing means that a tile is not in the file which the proof of another needs.
