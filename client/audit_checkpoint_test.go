@@ -107,3 +107,60 @@ func TestACheckpointOfAStrangersKeyIsNotTaken(t *testing.T) {
 		t.Errorf("without its witness it is believed: %v", err)
 	}
 }
+
+// TestAReceiptIsHeldAgainstWhatWasKept: a second log of the same size is found without the hub,
+// and one of another size by asking it.
+func TestAReceiptIsHeldAgainstWhatWasKept(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	parsed, err := proof.ParseProof([]byte(p.wasReceipt.Proof))
+	must(err)
+	size := parsed.Index + 1
+	f := p.hub.forge(t)
+	f.says(2, func(e *proof.Entry) { e.Partner = "eastside-aid" })
+	rewritten, receipt := f.tree(), []byte(raw(p.wasReceipt))
+	for name, row := range map[string]struct {
+		kept  []byte
+		holds bool
+		want  string
+	}{
+		"the same checkpoint":      {p.hub.log.checkpoint(size), true, "the same as another that is known"},
+		"a larger tree":            {p.hub.log.checkpoint(p.hub.log.size - 1), true, "handover audit checkpoint --receipt"},
+		"another log of that size": {rewritten.checkpoint(size), false, "THE LOG WAS REWRITTEN"},
+		"a checkpoint of nobody":   {newLog(t, "hub.example/v1/log").checkpointOf(p), true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, err := client.Verify(receipt, client.Trust{LogKey: p.hub.log.key, Kept: [][]byte{row.kept}})
+			said := string(raw(found))
+			if (err == nil) != row.holds || !strings.Contains(said, row.want) {
+				t.Errorf("%v\n%s", err, said)
+			}
+		})
+	}
+	bundle, err := p.from.Bundle(t.Context(), p.referral)
+	must(err)
+	data, err := bundle.Bytes()
+	must(err)
+	notes := client.ReceiptCheckpoints(data)
+	if len(notes) < 4 {
+		t.Errorf("a bundle has %d checkpoints", len(notes))
+	}
+	if _, err := p.from.Checkpoint(t.Context(), client.Policy{}, notes...); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.Verify(data, client.Trust{Kept: [][]byte{rewritten.checkpoint(size)}}); !errors.Is(err, client.ErrVerification) {
+		t.Errorf("a bundle of another log than was kept: %v", err)
+	}
+	p.hub.log.hashes = rewritten.hashes
+	p.hub.log.add(proof.Entry{Act: "referral.list"})
+	if _, err := p.from.Checkpoint(t.Context(), client.Policy{}, notes...); !errors.Is(err, client.ErrRewritten) {
+		t.Errorf("a log that does not continue a receipt: %v", err)
+	}
+}
+
+// checkpointOf signs the tree of a pair's log with this log's key.
+func (l *fakeLog) checkpointOf(p *pair) []byte {
+	twin := *p.hub.log
+	twin.signer = l.signer
+	return twin.checkpoint(twin.size)
+}

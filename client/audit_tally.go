@@ -41,17 +41,17 @@ func (c auditKind) words() kindWords {
 		checkedKept:       {"kept checkpoint", "%d checked: the log begins with all that it covers, and nothing of that was changed since you kept it"},
 		checkedTiles:      {"tiles", "%d checked: each tile of the tree leads to the root that the checkpoint has"},
 		checkedEntries:    {"entries", "%d checked: each is, byte for byte, what the log has at its place"},
-		checkedRange:      {"range", "%d places checked: each has its entry, or is said to have none for you"},
+		checkedRange:      {"range", "%d places checked: each has its entry, or is said to be erased or not yours to read"},
 		checkedTimes:      {"times", "%d checked: each entry stands where its time belongs"},
-		checkedKeys:       {"keys", "of %d holders checked: the keys are those that the log proves, from the first to the last"},
+		checkedKeys:       {"keys", "%d holders checked: the keys of each are those that the log proves, from the first to the last"},
 		checkedStatements: {"statements", "%d checked: each signed statement is the one that its entry names, and the entry says what it says"},
 		checkedSignatures: {"signatures", "%d checked: each is by whom the statement names, with a key that counted then and was not revoked"},
 		checkedSteps:      {"steps", "%d checked: each step of a referral follows the one before, and leads where the log says"},
-		checkedSent:       {"sharing", "%d packets with sections checked: each rests on her consent, or on an override, that was in the log before and covered it"},
-		checkedReleased:   {"opening", "%d openings checked: each rests on her consent, or on an override, that was in the log before, covered it and had not ended"},
-		checkedOverrides:  {"second person", "%d decisions checked: each is by another person than who put it forward"},
+		checkedSent:       {"sharing", "%d checked: each packet with sections rests on her consent, or on an override, that was in the log before and covered it"},
+		checkedReleased:   {"opening", "%d checked: each opening rests on her consent, or on an override, that was in the log before, covered it and had not ended"},
+		checkedOverrides:  {"second person", "%d checked: each decision is by another person than who put it forward"},
 		checkedEnded:      {"withdrawals", "%d checked: what the hub did of itself, and what was answered about what is still held, follows a withdrawal"},
-		checkedPolice:     {"police", "%d decisions checked: each answers what was asked, and came after it"},
+		checkedPolice:     {"police", "%d checked: each decision answers what was asked, and came after it"},
 	}[c]
 }
 

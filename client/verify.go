@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"handover/audit/proof"
 	"handover/consent/record"
 	"handover/internal/ids"
 	"handover/internal/strict"
@@ -19,6 +20,7 @@ import (
 type Trust struct {
 	LogKey LogKey           // the key of the hub's log; the zero LogKey takes a bundle's own
 	Keys   map[string][]Key // public keys by partner id, for packets and consent records
+	Kept   [][]byte         // signed checkpoints that were kept, with which those of receipts must agree
 }
 
 // Verify checks a document offline, whatever it is: a receipt, a packet, a consent
@@ -26,7 +28,22 @@ type Trust struct {
 // say what was checked and what was found; the error is ErrVerification when
 // anything does not hold, ErrDocument when it is no such document.
 func Verify(document []byte, t Trust) (Findings, error) {
-	document = bytes.TrimSpace(document)
+	f, err := verify(bytes.TrimSpace(document), t)
+	if len(f.Checks) == 0 {
+		return f, err
+	}
+	key := t.LogKey
+	if b, err := ParseBundle(document); err == nil {
+		if own, err := proof.ParseLogKey(b.LogKey); err == nil && key.Origin() == "" {
+			key = own
+		}
+		key = lineOf(key, b.Successions)
+	}
+	f.agree(key, ReceiptCheckpoints(document), t.Kept)
+	return f, f.verdict()
+}
+
+func verify(document []byte, t Trust) (Findings, error) {
 	if !bytes.HasPrefix(document, []byte("{")) {
 		return verifyConsent(string(document), nil, t)
 	}

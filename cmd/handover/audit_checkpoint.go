@@ -14,13 +14,15 @@ import (
 
 func (a *app) auditCheckpointCommand() *cobra.Command {
 	var policy string
+	var receipts []string
 	cmd := &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Keep the newest checkpoint of the hub's log, proved to continue the last one",
 		Long: `Ask the hub for the newest checkpoint of its log, have it proved that the log begins with all
 that the checkpoints in this profile cover, and keep it beside them. A checkpoint is a line of
 figures that the hub has signed; it says nothing about anybody. Whoever keeps one finds out
-if anything is changed afterwards, whoever has the log's key.
+if anything is changed afterwards, whoever has the log's key. With --receipt the hub has to
+prove as much of the checkpoints in a document that you have.
 
 If the hub cannot prove it, nothing is replaced: both checkpoints are saved in the folder
 evidence of the profile, and the exit code is 6.`,
@@ -39,6 +41,17 @@ evidence of the profile, and the exit code is 6.`,
 			if err != nil {
 				return err
 			}
+			for _, path := range receipts {
+				document, err := a.read(path, 64<<20)
+				if err != nil {
+					return err
+				}
+				notes := client.ReceiptCheckpoints(document)
+				if len(notes) == 0 {
+					return usage("%s holds no receipt", path)
+				}
+				kept = append(kept, notes...)
+			}
 			shown, err := c.Checkpoint(cmd.Context(), demands, kept...)
 			if r, ok := errors.AsType[*client.Rewritten](err); ok {
 				return a.accuse(p.Dir(), r)
@@ -54,6 +67,7 @@ evidence of the profile, and the exit code is 6.`,
 		}),
 	}
 	cmd.Flags().StringVar(&policy, "policy", "", "a file with the policy of witnesses to demand")
+	cmd.Flags().StringSliceVar(&receipts, "receipt", nil, "a receipt, record or bundle whose checkpoints the log must continue too; may be repeated")
 	return cmd
 }
 

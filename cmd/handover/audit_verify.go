@@ -102,26 +102,36 @@ func (a *app) auditTrust(f auditing) (t client.AuditTrust, err error) {
 			return t, err
 		}
 		t.LogKey = s.Trust().LogKey
-		if len(f.kept) == 0 {
-			if t.Kept, err = profile.KeptCheckpoints(dir); err != nil {
-				return t, err
-			}
-		}
 	}
 	if f.logKey != "" {
 		if t.LogKey, err = client.ParseLogKey(f.logKey); err != nil {
 			return t, usage("--log-key is no log key: it has the form name+hash+base64, as handover enrol printed it")
 		}
 	}
-	for _, path := range f.kept {
-		note, err := a.read(path, 64<<10)
-		if err != nil {
-			return t, err
-		}
-		t.Kept = append(t.Kept, note)
+	if t.Kept, err = a.kept(f.kept); err != nil {
+		return t, err
 	}
 	t.Policy, err = a.policy(f.policy)
 	return t, err
+}
+
+// kept reads the checkpoints that are named, or those in the profile when none is.
+func (a *app) kept(paths []string) (notes [][]byte, err error) {
+	if len(paths) == 0 {
+		dir, err := a.folder()
+		if err != nil {
+			return nil, nil //nolint:nilerr // no profile has kept any
+		}
+		return profile.KeptCheckpoints(dir)
+	}
+	for _, path := range paths {
+		note, err := a.read(path, 64<<10)
+		if err != nil {
+			return nil, err
+		}
+		notes = append(notes, note)
+	}
+	return notes, nil
 }
 
 // policy reads a policy of witnesses; of no file it is none.
@@ -148,7 +158,11 @@ func writeAudit(w io.Writer, f client.AuditFindings, err error) {
 		whose = "what " + e.For + " may read (" + e.Scope + ")"
 	}
 	fmt.Fprintf(w, "An audit export of %s, made on %s: %s, from %s to %s.\n", e.Hub, minute(e.Made), whose, minute(e.From), minute(e.To))
-	fmt.Fprintf(w, "Entries %d to %d of a log of %d: %d shown, %d of others, %d erased, %d left out.\n", e.First, e.End-1, e.Size, e.Shown, e.Others, e.Erased, e.Missing)
+	if e.First < e.End {
+		fmt.Fprintf(w, "Entries %d to %d of a log of %d: %d shown, %d of others, %d erased, %d left out.\n", e.First, e.End-1, e.Size, e.Shown, e.Others, e.Erased, e.Missing)
+	} else {
+		fmt.Fprintf(w, "There is no entry of that time in it; the log has %d.\n", e.Size)
+	}
 	fmt.Fprintf(w, "Checkpoint: size %d, root %s\n\n", e.Size, e.Root)
 	writeFindings(w, f.Findings, err)
 	fmt.Fprint(w, "\nWhat was done in the range:\n")
@@ -176,11 +190,25 @@ func openingLine(o client.AuditOpening) string {
 	if o.User != "" {
 		who = o.Partner + ", person " + o.User
 	}
-	line := fmt.Sprintf("%s: %s, %d times, of %d referrals, from %s to %s", who, o.Label, o.Times, o.Referrals, minute(o.First), minute(o.Last))
+	line := fmt.Sprintf("%s: %s, once, on %s", who, o.Label, minute(o.First))
+	if o.Times > 1 {
+		line = fmt.Sprintf("%s: %s, %d times, from %s to %s", who, o.Label, o.Times, minute(o.First), minute(o.Last))
+	}
+	if o.Referrals > 0 {
+		line += ", of " + several(o.Referrals, "one referral", "referrals")
+	}
 	if o.Override > 0 {
 		line += fmt.Sprintf("; %d of them without her agreement, on an override", o.Override)
 	}
 	return line
+}
+
+// several counts in words.
+func several(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func minute(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }

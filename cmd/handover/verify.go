@@ -15,13 +15,14 @@ import (
 
 func (a *app) verifyCommand() *cobra.Command {
 	var logKey string
-	var keyFiles []string
+	var keyFiles, kept []string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Verify a receipt, packet, consent record or bundle, offline",
 		Long: `Verify a receipt, a packet, a consent record or a bundle with no hub, and say in words
 what was checked, what holds, what does not, and what no such document can show. FILE may
-be "-". The exit code is 6 when it does not hold.
+be "-". The exit code is 6 when it does not hold. Checkpoints in it must agree with those that
+you kept; an audit export is verified with handover audit verify.
 
 The log's key is --log-key, else the one pinned in the profile, else, for a bundle, the one
 inside it. Packets and consent records of others need the signer's keys: save them with
@@ -34,6 +35,9 @@ handover partners PARTNER --json > keys.json, and give them with --keys keys.jso
 				return err
 			}
 			trust, err := a.trust(document, logKey, keyFiles)
+			if err == nil {
+				trust.Kept, err = a.kept(kept)
+			}
 			if err != nil {
 				return err
 			}
@@ -46,6 +50,7 @@ handover partners PARTNER --json > keys.json, and give them with --keys keys.jso
 	}
 	cmd.Flags().StringVar(&logKey, "log-key", "", "the key of the hub's log to trust, as name+hash+base64")
 	cmd.Flags().StringSliceVar(&keyFiles, "keys", nil, "a file with a partner's public keys; may be repeated")
+	cmd.Flags().StringSliceVar(&kept, "kept", nil, "a checkpoint that you kept; may be repeated (default those in the profile)")
 	return cmd
 }
 
