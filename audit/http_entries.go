@@ -128,13 +128,10 @@ func parseFilter(raw string) (Filter, error) {
 	return f, nil
 }
 
-// moment reads a time with its zone, or a date, which is its beginning in UTC. What no entry
-// can have been made at is refused: an id has 48 bits of milliseconds.
+// moment reads a time with its zone, or a date. What no entry can have been made at is
+// refused: an id has 48 bits of milliseconds.
 func moment(s string, into *time.Time) bool {
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		t, err = time.Parse(time.DateOnly, s)
-	}
+	t, err := proof.ParseMoment(s)
 	*into = t.UTC()
 	return err == nil && t.Year() >= 1970 && t.Year() <= 9999
 }

@@ -96,15 +96,26 @@ func (c *Client) newest(ctx context.Context, policy Policy) (Checkpoint, error) 
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	shown, err := OpenCheckpoint(r.body, c.LogKey().Alone())
+	shown, err := c.opened(ctx, r.body)
+	if err == nil && policy.Demands() {
+		if _, err = OpenCheckpoint(r.body, c.LogKey().Witnessed(policy)); err != nil {
+			err = fmt.Errorf("%w: the checkpoint that the hub shows: %w", ErrProof, err)
+		}
+	}
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	return shown, nil
+}
+
+// opened verifies a checkpoint that the hub shows, with the pinned key or one that follows it.
+func (c *Client) opened(ctx context.Context, note []byte) (Checkpoint, error) {
+	shown, err := OpenCheckpoint(note, c.LogKey().Alone())
 	if errors.Is(err, proof.ErrSignature) {
 		if followed := c.follow(ctx); followed != nil {
 			return Checkpoint{}, followed
 		}
-		shown, err = OpenCheckpoint(r.body, c.LogKey().Alone())
-	}
-	if err == nil && policy.Demands() {
-		_, err = OpenCheckpoint(r.body, c.LogKey().Witnessed(policy))
+		shown, err = OpenCheckpoint(note, c.LogKey().Alone())
 	}
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: the checkpoint that the hub shows: %w", ErrProof, err)

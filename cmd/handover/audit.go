@@ -14,6 +14,6 @@ Every quarter:
   handover audit export …            take out what the log has of the quarter
   handover audit verify FILE         verify it, on a machine that needs no network`,
 	}
-	cmd.AddCommand(a.auditVerifyCommand(), a.auditCheckpointCommand(), a.auditExportCommand())
+	cmd.AddCommand(a.auditEntriesCommand(), a.auditReviewCommand(), a.auditVerifyCommand(), a.auditCheckpointCommand(), a.auditExportCommand())
 	return cmd
 }
