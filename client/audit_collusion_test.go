@@ -140,6 +140,12 @@ func TestWhatAHubAndAnAgencySignTogetherIsNamed(t *testing.T) {
 			f.resign(b, f.find("override.decision", 0), proof.StatementDecision, record.DecisionType, func(c map[string]any) { c["act"] = b.worker.ID })
 			f.says(f.find("override.decision", 0), func(e *proof.Entry) { e.User = b.worker.ID })
 		}, "second person: entry %s: whoever proposed it decided it too"},
+		{"a decision signed by another person than decided", func(f *liar) {
+			f.says(f.find("override.decision", 0), func(e *proof.Entry) { e.User = b.worker.ID })
+		}, "statements: entry %s: it names another person than the entry"},
+		{"a record that was signed for another hub", func(f *liar) {
+			f.resign(b, f.find("consent.record", 1), proof.StatementConsent, record.ConsentType, func(c map[string]any) { c["hub"] = "https://staging.example" })
+		}, "statements: entry %s: it was signed for another hub"},
 		{"an override that was refused", func(f *liar) {
 			f.resign(b, f.find("override.decision", 0), proof.StatementDecision, record.DecisionType, func(c map[string]any) { c["decision"] = "refused" })
 		}, "a manager had refused it"},
