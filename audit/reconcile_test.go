@@ -43,6 +43,10 @@ func TestTheTreeIsHeldAgainstTheEntries(t *testing.T) {
 			WHERE id = (SELECT entry FROM audit_leaf WHERE idx = 300)`, "a tile of the log does not fit the entries: table audit_tile, row level 0, number 1, hash 44, index 300"},
 		{"a column of an entry", `UPDATE audit_entry SET act = 'referral.decline' WHERE id = (SELECT entry FROM audit_leaf WHERE idx = 7)`,
 			"the columns of an entry say something else than the entry: entry ID, index 7"},
+		{"a column by which an entry is found", `UPDATE audit_entry SET consent = NULL WHERE id = (SELECT entry FROM audit_leaf WHERE idx = 7)`,
+			"the columns of an entry say something else than the entry: entry ID, index 7"},
+		{"an erased entry's reference to her", `UPDATE audit_entry SET salt = NULL, body = NULL, subject = 'her' WHERE id = (SELECT entry FROM audit_leaf WHERE idx = 7)`,
+			"an entry was erased and still names her: entry ID, index 7"},
 		{"what is no entry", `UPDATE audit_entry SET body = '\xff00', leaf = '\x01'::bytea || sha256('handover-audit-v1\000'::bytea || salt || '\xff00')
 			WHERE id = (SELECT entry FROM audit_leaf WHERE idx = 7)`, "an entry cannot be read: entry ID, index 7"},
 		{"an entry gone", `DELETE FROM audit_entry WHERE id = (SELECT entry FROM audit_leaf WHERE idx = 599)`,

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"time"
 
@@ -35,6 +36,7 @@ type leafRow struct {
 	At                           *time.Time
 	Partner, Other, Act, Outcome *string
 	Salt, Body, Leaf             []byte
+	Referral, Consent, Subject   string
 }
 
 // add takes the next leaf.
@@ -61,7 +63,10 @@ func (w *walk) add(l leafRow) {
 // fault says what is wrong with an entry by itself, or "".
 func (l leafRow) fault() string {
 	if l.Salt == nil && l.Body == nil && len(l.Leaf) == proof.LeafSize {
-		return "" // erased; the leaf is all that is left
+		if l.Subject != "" {
+			return "an entry was erased and still names her"
+		}
+		return "" // the leaf is all that is left
 	}
 	if !(stored{leaf: l.Leaf, salt: l.Salt, body: l.Body}).commits() {
 		return "an entry was changed: it does not fit its leaf"
@@ -70,7 +75,8 @@ func (l leafRow) fault() string {
 	switch {
 	case err != nil:
 		return "an entry cannot be read"
-	case e.ID != l.Entry.String() || !e.Time.Equal(*l.At) || e.Partner != *l.Partner || e.Other != *l.Other || e.Act != *l.Act || e.Outcome != *l.Outcome:
+	case e.ID != l.Entry.String() || !e.Time.Equal(*l.At) || e.Partner != *l.Partner || e.Other != *l.Other || e.Act != *l.Act || e.Outcome != *l.Outcome,
+		e.Referral != l.Referral, cmp.Or(e.Consent, e.Override) != l.Consent, e.Subject != l.Subject: // whoever looks for it would not find it
 		return "the columns of an entry say something else than the entry"
 	}
 	return ""

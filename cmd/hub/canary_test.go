@@ -137,7 +137,30 @@ func (r running) plant(t *testing.T) string {
 	if refused == nil {
 		t.Fatal("a section she did not agree to share was accepted")
 	}
-	return refused.Error() + r.pester(t)
+	return refused.Error() + askedOfTheLog(t, outreach) + r.pester(t)
+}
+
+// askedOfTheLog is what an auditor is shown, and what she is answered who asks for a name.
+func askedOfTheLog(t *testing.T, c *client.Client) string {
+	t.Helper()
+	page, err := c.LogEntries(t.Context(), client.LogQuery{Limit: 500})
+	if err != nil || len(page.Entries) < 5 {
+		t.Fatalf("the log shows %d entries, %v", len(page.Entries), err)
+	}
+	items, err := c.LogReview(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, partner := c.LogEntries(t.Context(), client.LogQuery{Partner: herName})
+	_, subject := c.LogEntries(t.Context(), client.LogQuery{Subject: herName})
+	if partner == nil || subject == nil {
+		t.Error("the log takes a name for a reference")
+	}
+	shown := fmt.Sprint(items, partner, subject)
+	for _, e := range page.Entries {
+		shown += string(e.Bytes)
+	}
+	return shown
 }
 
 // pester sends the canary as a stranger and as garbage.
@@ -152,6 +175,7 @@ func (r running) pester(t *testing.T) string {
 		{"GET", "/problems/" + herName, ""},
 		{"GET", "/v1/log/tile/" + herName, ""},
 		{"GET", "/v1/log/export?from=" + herName + "&to=" + herName + "&" + herName + "=1", ""},
+		{"GET", "/v1/log/entries?subject=" + herName + "&" + herName + "=1", ""},
 		{"POST", "/v1/referrals", herName},
 		{"POST", "/v1/police-requests", `{"request":"` + herName + `","sealed":"` + herName + `"}`},
 		{"GET", "/v1/police-requests?role=" + herName, ""},
