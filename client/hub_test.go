@@ -97,7 +97,9 @@ func (h *fakeHub) serve(w http.ResponseWriter, r *http.Request) {
 	})
 	mux.HandleFunc("GET /v1/log/key", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, h.log.key.String()+"\n") })
 	mux.HandleFunc("GET /v1/log/checkpoint", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(h.log.checkpoint(h.log.size)) })
-	mux.HandleFunc("GET /v1/log/proof", h.consistency)
+	mux.HandleFunc("GET /v1/consents/{id}/holders", func(w http.ResponseWriter, _ *http.Request) { refuse(w, 404, "consent-not-found") })
+	mux.HandleFunc("GET /v1/log/entries", h.entries)
+	mux.HandleFunc("GET /v1/log/proof", h.proof)
 	mux.HandleFunc("POST /oauth/token", h.token)
 	mux.HandleFunc("POST /v1/enrol", h.enrol)
 	mux.HandleFunc("GET /v1/partners", h.directory)
@@ -262,6 +264,7 @@ type fakeLog struct {
 	size   int64
 
 	entries []proof.ExportEntry // as an export shows them
+	all     []proof.Receipt     // of every entry
 }
 
 func newLog(_ testing.TB, origin string) *fakeLog {
@@ -298,6 +301,7 @@ func (l *fakeLog) add(e proof.Entry) proof.Receipt {
 	must(err)
 	receipt, _, err := proof.NewReceipt(body, salt, proof.FormatProof(proof.Inclusion{Index: l.size - 1, Hashes: path, Checkpoint: signed}))
 	must(err)
+	l.all = append(l.all, receipt)
 	return receipt
 }
 

@@ -49,10 +49,10 @@ type SlipPart struct {
 	Lines   []SlipLine `json:"lines"`
 }
 
-// SlipLine is a sentence or two, or one point of a list.
+// SlipLine is a sentence or two, and the list that follows it, if there is one.
 type SlipLine struct {
-	Text  string `json:"text"`
-	Point bool   `json:"point,omitempty"`
+	Text   string   `json:"text,omitempty"`
+	Points []string `json:"points,omitempty"`
 }
 
 // slipTitle is what a slip says on its outside.
@@ -84,11 +84,10 @@ func (p *SlipPart) say(format string, args ...any) {
 	p.Lines = append(p.Lines, SlipLine{Text: strings.ToUpper(text[:1]) + text[1:]})
 }
 
-// points adds a list.
-func (p *SlipPart) points(of []string) {
-	for _, text := range of {
-		p.Lines = append(p.Lines, SlipLine{Text: text, Point: true})
-	}
+// list adds a sentence that ends in a list.
+func (p *SlipPart) list(points []string, format string, args ...any) {
+	p.say(format, args...)
+	p.Lines[len(p.Lines)-1].Points = points
 }
 
 func (f SlipFacts) opening() SlipPart {
@@ -102,14 +101,14 @@ func (f SlipFacts) opening() SlipPart {
 
 // teams says what everybody who is named is.
 func (f SlipFacts) teams() SlipPart {
-	p := SlipPart{Heading: "Who is named here"}
 	if f.NoNames {
 		return SlipPart{}
 	}
+	var teams []string
 	for _, id := range f.named() {
-		p.points([]string{f.name(id) + ", " + kindOf(f.Agencies[id].Category)})
+		teams = append(teams, f.name(id)+", "+kindOf(f.Agencies[id].Category))
 	}
-	return p
+	return SlipPart{Heading: "Who is named here", Lines: []SlipLine{{Points: teams}}}
 }
 
 // named are the agencies that the slip speaks of: the two of the referral, her own first.
@@ -147,8 +146,7 @@ func (f SlipFacts) sent() SlipPart {
 	p := SlipPart{Heading: "What was sent"}
 	for _, e := range f.Steps {
 		if names := sectionNames(e.Claims); len(names) > 0 {
-			p.say("On %s %s sent this to %s:", dayInWords(f.at(e)), f.name(e.Claims.Issuer), f.name(e.Claims.Audience))
-			p.points(sectionsInWords(names))
+			p.list(sectionsInWords(names), "On %s %s sent this to %s:", dayInWords(f.at(e)), f.name(e.Claims.Issuer), f.name(e.Claims.Audience))
 			p.say("%s", f.basisOf(e))
 		}
 	}
@@ -202,8 +200,7 @@ func (f SlipFacts) opened() SlipPart {
 		if o.times > 1 {
 			times = fmt.Sprintf(" (%d times)", o.times)
 		}
-		p.say("On %s %s %s%s%s:", dayInWords(o.at), f.name(o.by), what, openedInWords(o.reason), times)
-		p.points(sectionsInWords(o.sections))
+		p.list(sectionsInWords(o.sections), "On %s %s %s%s%s:", dayInWords(o.at), f.name(o.by), what, openedInWords(o.reason), times)
 	}
 	for _, to := range f.named() {
 		locked, over, unsure := f.unopened(to)
@@ -216,8 +213,7 @@ func (f SlipFacts) opened() SlipPart {
 			{"Nobody at %s has opened this. Now nobody can:", over},
 		} {
 			if len(l.sections) > 0 {
-				p.say(l.text, f.name(to))
-				p.points(sectionsInWords(l.sections))
+				p.list(sectionsInWords(l.sections), l.text, f.name(to))
 			}
 		}
 	}
@@ -326,11 +322,12 @@ func (s Slip) Text() string {
 			b.WriteString(strings.ToUpper(p.Heading) + "\n")
 		}
 		for _, line := range p.Lines {
-			indent := ""
-			if line.Point {
-				indent, line.Text = "  ", "- "+line.Text
+			if line.Text != "" {
+				wrap(&b, line.Text, "")
 			}
-			wrap(&b, line.Text, indent)
+			for _, point := range line.Points {
+				wrap(&b, "- "+point, "  ")
+			}
 		}
 	}
 	return b.String()

@@ -122,8 +122,10 @@ func slips(t *testing.T) map[string]client.SlipFacts {
 	nameless.NoNames = true
 	short.Overrides[0].State, short.Overrides[0].Steps, short.Overrides[0].Claims.Emergency = "lapsed", nil, true
 	unsure.Unchecked, unsure.Entries = 1, nil
+	worried := overridden(t)
+	worried.Overrides[0].Claims.Reason, worried.Overrides[0].Claims.Agreement = "coercion", "not-asked-unsafe"
 	return map[string]client.SlipFacts{"agreed": slipped(), "overridden": overridden(t), "withdrawn": withdrawn(), "nameless": nameless,
-		"lapsed": short, "unsure": unsure}
+		"lapsed": short, "unsure": unsure, "worried": worried}
 }
 
 // What is said to her, word for word. Whoever changes a line reads the whole slip.
@@ -148,7 +150,7 @@ func TestTheSlipGivesNothingAway(t *testing.T) {
 	for name, facts := range slips(t) {
 		text := facts.Slip().Text()
 		for _, hidden := range []string{slipConsent, slipSubject, digestOf("1"), "brook-lane", "larkfield\n", "u-ada-sample", "exploit", "support",
-			"press", "control", "doubt", "consent", "exiting", "override", "Handover", "handover"} {
+			"press", "control", "doubt", "safe to ask", "consent", "exiting", "override", "Handover", "handover"} {
 			if strings.Contains(text, hidden) {
 				t.Errorf("%s says %q", name, hidden)
 			}
@@ -171,20 +173,22 @@ func TestTheSlipGivesNothingAway(t *testing.T) {
 }
 
 // A child of nine can read it: by the grade of Flesch and Kincaid, which is her age less five,
-// with no sentence over 20 words.
+// with no sentence over 20 words and no word over four syllables.
 func TestAChildOfNineCanReadTheSlip(t *testing.T) {
 	for name, facts := range slips(t) {
 		words, sentences, syllables := 0, 0, 0
 		for _, p := range facts.Slip().Parts {
 			for _, line := range p.Lines {
-				for sentence := range strings.FieldsFuncSeq(line.Text, func(r rune) bool { return strings.ContainsRune(".?!:", r) }) {
+				for sentence := range strings.FieldsFuncSeq(line.Text+":"+strings.Join(line.Points, ":"), func(r rune) bool { return strings.ContainsRune(".?!:", r) }) {
 					of := strings.Fields(sentence)
 					if sentences++; len(of) > 20 {
 						t.Errorf("%s has a long sentence: %s", name, sentence)
 					}
 					for _, word := range of {
-						words++
-						syllables += syllablesOf(word)
+						n := syllablesOf(word)
+						if words, syllables = words+1, syllables+n; n > 4 {
+							t.Errorf("%s has a long word: %s", name, word)
+						}
 					}
 				}
 			}

@@ -77,7 +77,7 @@ func notYesInWords(agreement string) string {
 	case "refused":
 		return "You said no."
 	case "not-asked-unsafe":
-		return "Nobody asked you, because it was not safe to ask."
+		return "Nobody asked you first."
 	case "not-asked-impracticable":
 		return "Nobody could ask you at that time."
 	}

@@ -52,7 +52,7 @@ Begin with:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
 	root.AddCommand(a.keysCommand(), a.enrolCommand(), a.consentCommand(), a.overrideCommand(), a.recallCommand(), a.neverCommand(), a.policeCommand(), a.sendCommand(), a.resendCommand(),
 		a.inboxCommand(), a.sentCommand(), a.showCommand(), a.openCommand(), a.watchCommand(), a.historyCommand(),
-		a.verifyCommand(), a.servicesCommand(), a.partnersCommand(), a.doctorCommand(),
+		a.verifyCommand(), a.slipCommand(), a.servicesCommand(), a.partnersCommand(), a.doctorCommand(),
 		a.signInCommand(), a.signOutCommand(), a.whoAmICommand(), a.peopleCommand(), a.clientsCommand(), a.custodyCommand(),
 		a.pathwayCommand(), a.schemaCommand(), a.firewallCommand(), a.gpCommand(), a.auditCommand(), exitCodes())
 	for _, s := range steps() {

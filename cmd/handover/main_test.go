@@ -52,6 +52,7 @@ func TestWrongCommandLineIsToldApartFromAFailure(t *testing.T) {
 		{"inbox", exitAuth, "handover keys new"},
 		{"open -" + id[1:] + " --reason triage", exitAuth, "handover keys new"},
 		{"accept " + id + " --prev -" + id[1:], exitAuth, "handover keys new"},
+		{"slip R-0000-0000 --html", exitUsage, "-o FILE"},
 		{"verify no-such-file", exitError, "no such file"},
 		{"verify -", exitError, "bundle"},
 	} {
