@@ -348,7 +348,7 @@ func (a *auditor) released(place string, e proof.Entry) {
 	sealed, known := a.packets[keyOf(e.Envelope)]
 	if r := a.referrals[e.Referral]; r != nil && r.request != nil {
 		p.Subject, p.Purpose, p.Area, p.whole = r.request.Subject, r.request.Purpose, r.request.Area, true
-	} else {
+	} else if a.header.Scope != proof.ScopeOversight {
 		a.partial++
 	}
 	for _, name := range e.Sections {

@@ -183,6 +183,9 @@ func TestWhatAHubAndAnAgencySignTogetherIsNamed(t *testing.T) {
 			f.resign(b, f.find("consent.review", 0), proof.StatementDecision, record.DecisionType, func(c map[string]any) { c["act"] = "who-asked" })
 			f.says(f.find("consent.review", 0), func(e *proof.Entry) { e.User = "who-asked" })
 		}, "second person: entry %s: whoever recorded it decided about it too"},
+		{"a record in doubt that a manager refused", func(f *liar) {
+			f.resign(b, f.find("consent.review", 0), proof.StatementDecision, record.DecisionType, func(c map[string]any) { c["decision"] = "refused" })
+		}, "second person: entry %s: the log says otherwise than the decision whether the record stands"},
 		{"a record in doubt that does not stand", func(f *liar) {
 			f.says(f.find("consent.review", 0), func(e *proof.Entry) { e.State = "does-not-stand" })
 		}, "a manager had decided that the record " + b.doubted.ID + " does not stand"},

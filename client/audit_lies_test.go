@@ -280,6 +280,13 @@ func stepLies() []lie {
 			f.drop(i)
 			f.statements = slices.DeleteFunc(f.statements, func(s proof.ExportStatement) bool { return s.Digest == digest })
 		}, "steps: entry 10: it does not follow the step that the log has before it"},
+		{"a step after the end", func(p *pair, f *liar) {
+			p.step(p.hub.t, p.to, client.Step{Event: "complete", Outcome: "housed"})
+			last := p.hub.log.entries[len(p.hub.log.entries)-1]
+			p.hub.log.entries = append(p.hub.log.entries, last)
+			*f = *p.hub.forge(p.hub.t)
+			f.renumber()
+		}, "is not possible in the state completed"},
 		{"another state", func(_ *pair, f *liar) {
 			f.says(f.find("referral.accept", 0), func(e *proof.Entry) { e.State = "rejected" })
 		}, "it leads to the state accepted, and the log says rejected"},

@@ -15,6 +15,7 @@ type referralFacts struct {
 	chain
 	request *Claims // nil if the referral began before what the file shows
 	broken  bool    // one of its steps does not belong there: those after it cannot be judged
+	over    bool    // it has come to an end, after which there is no step
 	waiting []stepFacts
 
 	// Of one that began before: its newest step, and where it stands.
@@ -52,6 +53,10 @@ func (a *auditor) step(place string, e proof.Entry, s *auditStatement) {
 	if r.broken || s.opened.Digest() == "" {
 		r.broken = true
 		a.unjudged++
+		return
+	}
+	if r.over {
+		a.bad(checkedSteps, place, "the step %s is not possible in the state %s", s.opened.Event, r.state)
 		return
 	}
 	a.files(*s.opened)
@@ -103,12 +108,17 @@ func (a *auditor) link(r *referralFacts, now stepFacts) {
 	}
 	if r.request == nil {
 		claims := r.links[0].Claims
+		claims.Sections, claims.Basis = nil, nil
 		r.request = &claims
 	}
 	if n := len(r.links); n > 2 { // the first and the newest are all that the next is held against
 		r.links = []packet.Envelope{r.links[0], r.links[n-1]}
 	}
 	a.shares(r, now)
+	if r.over = len(r.waiting) == 0 && final(r.state); r.over {
+		r.links = nil
+		return
+	}
 	for i, next := range r.waiting {
 		if next.envelope.Prev != now.envelope.Digest() {
 			continue
@@ -121,6 +131,11 @@ func (a *auditor) link(r *referralFacts, now stepFacts) {
 		a.link(r, next)
 		return
 	}
+}
+
+// final reports whether no step leads on from a state.
+func final(state string) bool {
+	return !slices.ContainsFunc(machine(), func(s step) bool { return slices.Contains(s.from, state) })
 }
 
 // resumed takes a step of a referral that began before what the file shows.

@@ -133,7 +133,7 @@ func (a *auditor) limits(c proof.ExportCounts) {
 	case h.First > a.keptUpTo:
 		a.limit("Entries %d to %d are not in this file, nor covered by a checkpoint that you kept and have checked: begin the next export where the last one ended.", a.keptUpTo, h.First-1)
 	case a.log.Size() > h.End:
-		a.limit("The log has %d entries, and this file ends before entry %d: the rest is for the next export.", a.log.Size(), h.End)
+		a.limit("The log has %d entries, and this file ends before entry %d: the rest is for the next export, which has to begin there.", a.log.Size(), h.End)
 	}
 	a.some(a.partial, "%d openings and steps are of referrals that began before this file's entries: what was shared first, and for what purpose, it does not show, and the basis was held against the rest.")
 	a.some(a.attached, "Of %d attachments that were opened the file does not show as what they were sent.")
