@@ -84,6 +84,19 @@ func DigestSQL(text string) string {
 	return `rtrim(translate(encode(sha256(convert_to(` + text + `, 'UTF8')), 'base64'), '+/', '-_'), '=')`
 }
 
+// Restates is the comparison of a table's rows r with the signed statement that each keeps: the
+// columns by which the hub decides were taken out of it, and whoever changes one of them shares
+// what nobody has agreed to, with every entry and every digest in place. same is what must hold,
+// in SQL over r and said, the statement's claims as jsonb.
+func Restates(table, key, statement, same string) Pair {
+	return Pair{Table: table, What: "a row says otherwise than the signed statement that it keeps", SQL: `
+		SELECT ` + key + `, r.log_entry FROM ` + table + ` r
+		CROSS JOIN LATERAL (SELECT audit_payload(` + statement + `) AS said OFFSET 0) b WHERE NOT coalesce((` + same + `), false)`}
+}
+
+// EpochSQL is a time in SQL as statements have it: whole seconds since 1970.
+func EpochSQL(time string) string { return `to_jsonb(extract(epoch FROM ` + time + `)::bigint)` }
+
 // Join makes one ledger of those of all rooms, with the log's own.
 func Join(rooms ...Ledger) Ledger {
 	all := ownLedger()

@@ -8,9 +8,9 @@ func Ledger() audit.Ledger {
 	return audit.Ledger{
 		Rows:  append(recordRows(), append(overrideRows(), neverRows()...)...),
 		Alone: []string{"consent.read", "override.read", "override.list", "never.list", "key.signed"},
-		Pairs: []audit.Pair{{Table: "consent_state", What: "a record stands otherwise than the manager's decision about it",
+		Pairs: append(statementPairs(), audit.Pair{Table: "consent_state", What: "a record stands otherwise than the manager's decision about it",
 			SQL: `SELECT s.id::text, v.log_entry FROM consent_review v JOIN audit_entry e ON e.id = v.log_entry JOIN consent_state s ON s.id = v.id
-				WHERE audit_said(e.body)->>'state' IS DISTINCT FROM s.review`}},
+				WHERE audit_said(e.body)->>'state' IS DISTINCT FROM s.review`}),
 	}
 }
 
@@ -49,7 +49,8 @@ func overrideRows() []audit.Rows {
 				Says: []audit.Say{{Member: "reason", Row: "r.reason"}}},
 			{Acts: []string{"override.decision"}, Stands: `r.decided_at IS NOT NULL`, Is: id},
 			{Acts: []string{"override.review"}, Stands: `r.decided_at IS NOT NULL OR r.ended_at IS NOT NULL`, Is: id},
-			{Acts: []string{"override.lapsed"}, Stands: `r.lapsed_at IS NOT NULL`, Is: id, Every: audit.Found},
+			{Acts: []string{"override.lapsed"}, Stands: `r.lapsed_at IS NOT NULL`, Is: id,
+				By: audit.Say{Member: "override", Row: "CASE WHEN r.lapsed_at IS NOT NULL THEN r.id END"}, Every: audit.Found},
 		}},
 		{Table: "consent_override_step", Key: "r.id::text", Kinds: []audit.Kind{step("decision"), step("review")}},
 	}

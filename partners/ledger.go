@@ -22,6 +22,12 @@ func (a Agreement) terms() string {
 		strconv.FormatInt(a.From.UnixMicro(), 10), strconv.FormatInt(a.To.UnixMicro(), 10)}, "\n"))
 }
 
+// thumbprintSQL is what the thumbprint of a public JWK is the digest of (RFC 7638 §3.2), in SQL.
+const thumbprintSQL = `CASE b.jwk->>'kty'
+	WHEN 'OKP' THEN format('{"crv":"%s","kty":"OKP","x":"%s"}', b.jwk->>'crv', b.jwk->>'x')
+	WHEN 'EC' THEN format('{"crv":"%s","kty":"EC","x":"%s","y":"%s"}', b.jwk->>'crv', b.jwk->>'x', b.jwk->>'y')
+	WHEN 'RSA' THEN format('{"e":"%s","kty":"RSA","n":"%s"}', b.jwk->>'e', b.jwk->>'n') END`
+
 // Ledger declares which rows of agencies, people, systems and keys stand for which entries of
 // the log.
 func Ledger() audit.Ledger {
@@ -30,6 +36,17 @@ func Ledger() audit.Ledger {
 		Alone: []string{
 			"key.rotate", "key.revoke", // each change that they make has an entry of its own
 			"custody.offer",
+		},
+		Pairs: []audit.Pair{
+			{Table: "partner", What: "an agency is of another kind than it was added as",
+				SQL: `SELECT p.id, e.id FROM audit_entry e CROSS JOIN LATERAL (SELECT audit_said(e.body) AS said OFFSET 0) b
+					JOIN partner p ON p.id = said->>'target' WHERE e.act = 'partner.add' AND said ? 'reason' AND said->>'reason' <> p.category`},
+			{Table: "partner_key", What: "a key that was added is gone",
+				SQL: `SELECT c.partner || ' ' || c.kid, c.log_entry FROM partner_key_change c WHERE c.change = 'added'
+					AND NOT EXISTS (SELECT FROM partner_key k WHERE k.partner = c.partner AND k.kid = c.kid)`},
+			{Table: "partner_key", What: "a key is not the one that its id names",
+				SQL: `SELECT k.partner || ' ' || k.kid, k.log_entry FROM partner_key k CROSS JOIN LATERAL (SELECT audit_said(convert_to(k.jwk, 'UTF8')) AS jwk OFFSET 0) b
+					WHERE k.kid IS DISTINCT FROM k.thumbprint OR k.kid IS DISTINCT FROM ` + audit.DigestSQL(thumbprintSQL)},
 		},
 	}
 }
@@ -53,9 +70,9 @@ func directoryRows() []audit.Rows {
 		{Table: "service", Key: "r.id::text", Kinds: []audit.Kind{
 			{Acts: []string{"service.offer"}, Is: audit.Say{Member: "target", Row: "r.partner"}, Every: audit.Exactly}}},
 		{Table: "partner_client", Key: "r.id", Moves: true, Kinds: []audit.Kind{
-			{Acts: []string{"partner.enrol", "custody.take"}, Stands: `r.active`, Is: audit.Say{Member: "client", Row: "r.id"}},
-			{Acts: []string{"client.register", "client.resume"}, Stands: `r.active`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
-			{Acts: []string{"client.suspend"}, Stands: `NOT r.active`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
+			{Acts: []string{"partner.enrol", "custody.take"}, Stands: `r.active`, Agrees: party, Is: audit.Say{Member: "client", Row: "r.id"}},
+			{Acts: []string{"client.register", "client.resume"}, Stands: `r.active`, Agrees: party, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
+			{Acts: []string{"client.suspend"}, Stands: `NOT r.active`, Agrees: party, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
 		}},
 		{Table: "client_invitation", Key: "r.partner || ' ' || r.invited_at", Kinds: []audit.Kind{
 			{Acts: []string{"client.invite"}, Is: audit.Say{Member: "user", Row: "r.invited_by"}, Says: []audit.Say{{Member: "partner", Row: "r.partner"}}, Every: audit.Exactly}}},
@@ -87,7 +104,7 @@ func peopleRows() []audit.Rows {
 
 func keyRows() []audit.Rows {
 	kid := audit.Say{Member: "key.kid", Row: "r.kid"}
-	until := `(said #>> '{key,until}')::timestamptz = r.not_after AND said->>'partner' = r.partner AND said #>> '{key,use}' = r.use
+	until := `audit_time(said #>> '{key,until}') = r.not_after AND audit_time(said #>> '{key,from}') = r.not_before AND said->>'partner' = r.partner AND said #>> '{key,use}' = r.use
 		AND coalesce(said #>> '{key,client}', '') = coalesce(r.client, '')`
 	change := func(act, change string) audit.Kind {
 		return audit.Kind{Acts: []string{act}, Stands: `r.change = '` + change + `'`, Is: kid, Every: audit.Exactly,

@@ -28,7 +28,7 @@ func (s *Store) Add(ctx context.Context, p Partner) error {
 	if !valid {
 		return ErrPartnerInvalid
 	}
-	err := s.operate(ctx, proof.Entry{Act: "partner.add", Target: string(p.ID)}, func(tx pgx.Tx, entry audit.EntryID) error {
+	err := s.operate(ctx, proof.Entry{Act: "partner.add", Target: string(p.ID), Reason: string(p.Category)}, func(tx pgx.Tx, entry audit.EntryID) error {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO partner (id, name, category, areas, status, since, log_entry)
 			VALUES (@id, @name, @category, @areas, 'invited', now(), @entry)`,

@@ -15,7 +15,7 @@ func Ledger() audit.Ledger {
 			"referral.list", "referral.read", "referral.held", "recall.list", "consent.ending", "consent.holders", "key.touched",
 			"section.destroy", "attachment.forget", "subject.export",
 		},
-		Pairs: []audit.Pair{
+		Pairs: append(statementPairs(), []audit.Pair{
 			{Table: "referral", What: "a referral stands otherwise than its newest packet says",
 				SQL: `SELECT f.id, p.log_entry FROM referral f LEFT JOIN packet p ON p.digest = f.head AND p.referral = f.seq WHERE p.state IS DISTINCT FROM f.state`},
 			{Table: "delivery", What: "a packet is said not to have been opened of which something was released",
@@ -25,7 +25,7 @@ func Ledger() audit.Ledger {
 					SELECT array_agg(r.name ORDER BY r.name COLLATE "C") AS names FROM release r WHERE r.log_entry = e.id) x ON true
 					WHERE e.act IN ('section.open', 'section.read', 'copy.open', 'copy.read') AND e.body IS NOT NULL
 					AND to_jsonb(x.names) IS DISTINCT FROM audit_said(e.body)->'sections'`},
-		},
+		}...),
 	}
 }
 

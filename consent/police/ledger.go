@@ -19,5 +19,21 @@ func Ledger() audit.Ledger {
 				Says: []audit.Say{{Member: "partner", Row: "r.holder"}}}}},
 		},
 		Alone: []string{"police.read", "police.list"},
+		Pairs: []audit.Pair{
+			// From when on the police see a no goes by what they asked: earlier, it says that she is not known.
+			audit.Restates("police_request", "r.id::text", "r.token", `r.id::text = said->>'jti' AND coalesce(r.senior, '') = coalesce(said#>>'{senior,act}', '')
+				AND r.counselling = (r.senior IS NOT NULL) AND `+audit.EpochSQL("r.respond_by")+` = said->'respond_by'`),
+			{Table: "police_decision", What: "a decision is shown to others than who asked, or before its time",
+				SQL: `SELECT d.request::text, d.log_entry FROM police_decision d LEFT JOIN police_request q ON q.id = d.request
+					WHERE NOT coalesce(d.issuer = q.issuer AND d.holder = q.holder AND d.respond_by = q.respond_by
+					AND (d.decision = 'approved' OR d.shown_at >= q.respond_by), false)`},
+			{Table: "police_text", What: "what was asked in words is gone, or is another's",
+				SQL: `SELECT q.id::text, q.log_entry FROM police_request q LEFT JOIN police_text x ON x.request = q.id
+					WHERE NOT coalesce(x.issuer = q.issuer AND x.holder = q.holder
+					AND audit_payload(q.token)->>'sealed' = ` + audit.DigestSQL("x.sealed") + `, false)`},
+			{Table: "police_reason", What: "why it was decided is gone, or is another's",
+				SQL: `SELECT d.request::text, d.log_entry FROM police_decision d LEFT JOIN police_reason x ON x.request = d.request
+					WHERE NOT coalesce(x.holder = d.holder AND audit_payload(d.token)->>'sealed' = ` + audit.DigestSQL("x.sealed") + `, false)`},
+		},
 	}
 }

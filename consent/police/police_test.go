@@ -156,7 +156,6 @@ func TestARequestIsReadByTheHolderAloneAndAYesIsShownAtOnce(t *testing.T) {
 func TestANoSaysNothingOfWhetherSheIsKnown(t *testing.T) {
 	t.Parallel()
 	b := newBeat(t)
-	b.hub.ReconcilesAtEnd(t)
 	unknown, known := b.asked(t), b.asked(t)
 	before := b.hub.Logged(t)
 	b.decides(t, b.manager, unknown, b.charity.Answer(t, b.manager.ID, unknown, record.Refused), "")
@@ -188,6 +187,7 @@ func TestANoSaysNothingOfWhetherSheIsKnown(t *testing.T) {
 			t.Errorf("the holder's auditor sees %+v", st)
 		}
 	}
+	b.hub.Reconciles(t) // before what comes next, which somebody with the database could do to see it early
 	b.passes(t, unknown, 72*time.Hour)
 	b.passes(t, known, 72*time.Hour)
 	var members [2][]string
