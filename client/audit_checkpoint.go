@@ -129,27 +129,41 @@ func (c *Client) continues(ctx context.Context, old, shown Checkpoint) error {
 		return &Rewritten{Kept: old, Shown: shown, What: what, Certain: certain}
 	}
 	switch {
-	case old.Size > shown.Size:
-		return refused(false, "it shows a log that is shorter than it was")
 	case old.Size == shown.Size && old.Root != shown.Root:
 		return refused(true, "it has signed two logs of the same length that are not the same")
 	case old.Size == shown.Size || old.Size == 0:
 		return nil
+	case old.Size > shown.Size:
+		// With witnesses the hub shows what they have cosigned, which may be a little behind.
+		if bad, err := c.joins(ctx, shown, old); err != nil || bad == "" {
+			return err
+		}
+		return refused(false, "it shows a log that is shorter than it was")
 	}
+	bad, err := c.joins(ctx, old, shown)
+	if bad != "" {
+		return refused(false, bad)
+	}
+	return err
+}
+
+// joins has the hub prove that the log under the second checkpoint begins with the log under
+// the first, and says what is wrong with its answer, or "". An error says nothing about the log.
+func (c *Client) joins(ctx context.Context, first, second Checkpoint) (bad string, err error) {
 	r, err := c.do(ctx, call{method: http.MethodGet, path: logPath + "/proof",
-		query: url.Values{"old": {strconv.FormatInt(old.Size, 10)}, "new": {strconv.FormatInt(shown.Size, 10)}}})
+		query: url.Values{"old": {strconv.FormatInt(first.Size, 10)}, "new": {strconv.FormatInt(second.Size, 10)}}})
 	if p, ok := errors.AsType[*Problem](err); ok && !slices.Contains(saysNothing(), p.Status) {
-		return refused(false, fmt.Sprintf("asked to prove it, it answers %d %s", p.Status, p.Code))
+		return fmt.Sprintf("asked to prove it, it answers %d %s", p.Status, p.Code), nil
 	}
 	if err != nil {
-		return err // nothing was said about the log
+		return "", err
 	}
 	size, hashes, _, err := proof.ParseConsistency(r.body)
-	if err != nil || size != old.Size {
-		return refused(false, "what it answers is no proof of it")
+	if err != nil || size != first.Size {
+		return "what it answers is no proof of it", nil
 	}
-	if err := proof.VerifyConsistency([]byte(old.Note), []byte(shown.Note), hashes, c.LogKey().Alone()); err != nil {
-		return refused(false, "the proof that it gives does not hold")
+	if proof.VerifyConsistency([]byte(first.Note), []byte(second.Note), hashes, c.LogKey().Alone()) != nil {
+		return "the proof that it gives does not hold", nil
 	}
-	return nil
+	return "", nil
 }

@@ -28,6 +28,24 @@ func TestACheckpointContinuesThoseThatWereKept(t *testing.T) {
 	}
 }
 
+// TestAHubThatShowsTheCheckpointBefore is not accused: what its witnesses have cosigned may be
+// a little behind what was kept.
+func TestAHubThatShowsTheCheckpointBefore(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	kept, err := p.from.Checkpoint(t.Context(), client.Policy{})
+	must(err)
+	p.hub.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/v1/log/checkpoint" {
+			_, _ = w.Write(p.hub.log.checkpoint(kept.Size - 2))
+		}
+		return r.URL.Path == "/v1/log/checkpoint"
+	}
+	if shown, err := p.from.Checkpoint(t.Context(), client.Policy{}, []byte(kept.Note)); err != nil || shown.Size != kept.Size-2 {
+		t.Errorf("%+v, %v", shown, err)
+	}
+}
+
 // TestAHubThatCannotShowThatItsLogGoesOnIsRefused: what was kept stays, and both checkpoints
 // come back, to be shown to others.
 func TestAHubThatCannotShowThatItsLogGoesOnIsRefused(t *testing.T) {

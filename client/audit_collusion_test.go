@@ -177,6 +177,23 @@ func TestWhatAHubAndAnAgencySignTogetherIsNamed(t *testing.T) {
 				f.says(i, func(e *proof.Entry) { e.Time = e.Time.Add(25 * time.Hour) })
 			}
 		}, "opening: entry %s: it rests on the override OVERRIDE, and nobody had approved it"},
+		{"an emergency approved a day too late", func(f *liar) {
+			f.resign(b, f.find("override.propose", 0), proof.StatementOverride, record.OverrideType, func(c map[string]any) { c["emergency"] = true })
+			f.says(f.find("override.propose", 0), func(e *proof.Entry) { e.State, e.Other = "emergency", string(b.To.ID) })
+			digest := f.said(f.find("override.propose", 0)).Digest
+			f.resign(b, f.find("override.decision", 0), proof.StatementDecision, record.DecisionType, func(c map[string]any) { c["digest"] = digest })
+			f.before(f.find("override.decision", 0), f.find("section.open", 2)-1)
+			for i := f.find("override.decision", 0); i < f.header.End; i++ {
+				f.says(i, func(e *proof.Entry) { e.Time = e.Time.Add(25 * time.Hour) })
+			}
+		}, "opening: entry %s: it rests on the override OVERRIDE, and nobody had approved the emergency within a day"},
+		{"an opening by somebody else who is named", func(f *liar) {
+			f.says(f.find("section.open", 0), func(e *proof.Entry) { e.Partner = string(b.From.ID) })
+		}, "opening: entry %s: whoever opened it is not whom the packet was sent to"},
+		{"an opening on a later record that the packet does not name", func(f *liar) {
+			later := f.said(f.find("consent.record", 1)).Consent
+			f.says(f.find("section.open", 0), func(e *proof.Entry) { e.Consent = later })
+		}, "opening: entry %s: it names another basis than the packet that it opened"},
 		{"a record in doubt, opened before it was decided", func(f *liar) { f.before(f.find("section.open", 1), f.find("consent.review", 0)) },
 			"about which a manager had still to decide"},
 		{"a record in doubt, decided by who recorded it", func(f *liar) {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"handover/audit/proof"
@@ -36,9 +37,10 @@ type facts struct {
 	unread   int64           // statements that a file of this scope does not hold
 	attached int64           // attachments whose class the file does not show
 
-	unplaced   int64 // records and overrides whose entries are not this agency's to read
-	elsewhere  int64 // withdrawals that were recorded at other agencies
-	categories int64 // of a recipient that the file does not show
+	erased     []string // the first places of entries that were erased
+	unplaced   int64    // records and overrides whose entries are not this agency's to read
+	elsewhere  int64    // withdrawals that were recorded at other agencies
+	categories int64    // of a recipient that the file does not show
 }
 
 func newFacts() facts {
@@ -126,6 +128,12 @@ func (a *auditor) inTree(id string, history []KeyChange) {
 // entry goes through one entry of the file.
 func (a *auditor) entry(e proof.ExportEntry) {
 	said, ok := a.log.Entry(e)
+	if e.Erased && len(a.erased) <= namedFirst {
+		a.erased = append(a.erased, strconv.FormatInt(e.Index, 10))
+		if len(a.erased) > namedFirst {
+			a.erased[namedFirst] = "…"
+		}
+	}
 	if !ok {
 		return
 	}

@@ -122,12 +122,12 @@ func (a *auditor) limits(c proof.ExportCounts) {
 	h := a.header
 	switch h.Scope {
 	case proof.ScopeAgency:
-		a.limit("The file shows what %s may read. What the %d other entries of the range say, and whether they are really none of hers, it does not show: an export of all does.", h.For, c.Others)
+		a.limit("The file shows what %s may read. What the %d other entries of the range say, and whether they are really none of hers, it does not show: an export of all does, and her own receipts say at which places hers stand.", h.For, c.Others)
 	case proof.ScopeOversight:
 		a.limit("A file for oversight has no statements: what was agreed to, and whether it covered what was shared, %d entries name and the file does not hold. That there was a basis before each, and that it had not ended, was checked.", a.unread)
 	}
 	if c.Erased > 0 {
-		a.limit("What %d erased entries said, nobody can tell any more; that there was an entry at each of these places, the tree shows. Ask the hub why each was erased.", c.Erased)
+		a.limit("What %d erased entries said (%s), nobody can tell any more, and a withdrawal could be among them; that there was an entry at each of these places, the tree shows. Ask the hub why each was erased.", c.Erased, list(a.erased))
 	}
 	switch {
 	case h.First > a.keptUpTo:
@@ -144,6 +144,7 @@ func (a *auditor) limits(c proof.ExportCounts) {
 	a.some(a.unjudged, "%d steps come after one that does not hold, and were not judged.")
 	a.some(a.byHub, "%d statements were signed by the hub, for a person of an agency that does not hold its own keys: that she meant it, the signature does not show.")
 	a.limit("That everything which happened was logged, no log can show of itself. The hub compares every row of its database with the log (hub log reconcile), %s; its schema keeps a row from being written without an entry.", a.comparison())
+	a.limit("Nobody signs that something was opened: it is the hub's own entry. Who opened, by her own account, her receipts show, and that none is missing the comparison of rows.")
 	a.limit("The times are the hub's. What is proved is the order of the entries; a time that runs back by more than an hour would have been named.")
 	a.limit(limitKeys)
 	a.limit(limitPeople)

@@ -194,8 +194,12 @@ func (h *fakeHub) enrol(w http.ResponseWriter, r *http.Request) {
 func (h *fakeHub) consistency(w http.ResponseWriter, r *http.Request) {
 	older, _ := strconv.ParseInt(r.URL.Query().Get("old"), 10, 64)
 	size, _ := strconv.ParseInt(r.URL.Query().Get("new"), 10, 64)
+	if size > h.log.size || caller(r) == "" {
+		refuse(w, 404, "log-entry-not-found")
+		return
+	}
 	hashes, err := tlog.ProveTree(size, older, h.log)
-	if err != nil || caller(r) == "" {
+	if err != nil {
 		refuse(w, 404, "log-entry-not-found")
 		return
 	}
