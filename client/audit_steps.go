@@ -94,11 +94,7 @@ func (a *auditor) files(e packet.Envelope) {
 // link adds a step to the chain, and then those that have waited for it.
 func (a *auditor) link(r *referralFacts, now stepFacts) {
 	bad := r.add(now.envelope)
-	switch {
-	case bad != "":
-	case now.envelope.ReferralID() != now.entry.Referral:
-		bad = "it is of another referral than the log says"
-	case now.entry.State != r.state:
+	if bad == "" && now.entry.State != r.state {
 		bad = fmt.Sprintf("it leads to the state %s, and the log says %s", r.state, now.entry.State)
 	}
 	a.weigh(checkedSteps, now.place, bad)
@@ -143,8 +139,6 @@ func (a *auditor) resumed(r *referralFacts, now stepFacts) {
 	a.partial++
 	bad := ""
 	switch {
-	case now.envelope.ReferralID() != now.entry.Referral:
-		bad = "it is of another referral than the log says"
 	case r.head != "" && now.envelope.Prev != r.head:
 		bad = "its prev is not the digest of the step before"
 	case !reachable(now.envelope.Event, r.at, now.entry.State):
