@@ -78,7 +78,8 @@ func TestWhoIsRefusedAgainAndAgainIsListed(t *testing.T) {
 	}
 }
 
-// Usual at agency-1 is four referrals a day, at agency-2 eleven.
+// Usual at agency-1 is four referrals a day, at agency-2 eleven, at agency-3 one: there ten are
+// not many.
 func TestWhoOpensUnusuallyManyIsListed(t *testing.T) {
 	r := newRig(t)
 	noon := time.Now().UTC().Truncate(24 * time.Hour).Add(-12 * time.Hour) // of yesterday
@@ -88,6 +89,7 @@ func TestWhoOpensUnusuallyManyIsListed(t *testing.T) {
 	for d := range 6 {
 		r.times(4, noon.Add(-time.Duration(d*24)*time.Hour), time.Minute, opened("agency-1", "steady"))
 		r.times(11, noon.Add(-time.Duration(d*24)*time.Hour), time.Minute, opened("agency-2", "quick"))
+		r.times(1, noon.Add(-time.Duration(d*24)*time.Hour), time.Minute, opened("agency-3", "slow"))
 	}
 	r.times(13, noon, time.Minute, opened("agency-1", "curious"))
 	r.times(12, noon, time.Minute, opened("agency-1", "busy"))
