@@ -213,6 +213,27 @@ func TestWhatAHubAndAnAgencySignTogetherIsNamed(t *testing.T) {
 			f.resign(b, f.find("consent.record", 1), proof.StatementConsent, record.ConsentType, func(c map[string]any) { c["agreement"] = "refused" })
 			f.says(f.find("consent.record", 1), func(e *proof.Entry) { e.State = "refused" })
 		}, "opening: entry %s: the consent "},
+		{"two records in the place of one", func(f *liar) {
+			second := b.From.Consent(t, b.Consent.Subject, b.Named(), func(c *record.Claims) { c.Supersedes = b.Consent.ID })
+			f.states(proof.StatementConsent, second.Token)
+			e := f.said(f.find("consent.record", 1))
+			e.Consent, e.Digest = second.ID, second.Digest
+			f.insert(f.header.End, e)
+		}, "statements: entry %s: it takes the place of the record " + b.Consent.ID + ", which "},
+		{"a record that was recorded again", func(f *liar) { f.insert(f.header.End, f.said(f.find("consent.record", 0))) },
+			"statements: entry %s: the log has a record with the id " + b.Consent.ID + " already"},
+		{"an override that was proposed again", func(f *liar) { f.insert(f.header.End, f.said(f.find("override.propose", 0))) },
+			"statements: entry %s: the log has an override with the id OVERRIDE already"},
+		{"an emergency that the log does not know", func(f *liar) {
+			f.resign(b, f.find("override.propose", 0), proof.StatementOverride, record.OverrideType, func(c map[string]any) { c["emergency"] = true })
+		}, "statements: entry %s: the log says otherwise than the override whether it is an emergency"},
+		{"a withdrawal of another text under the same id", func(f *liar) {
+			token := b.From.Withdrawal(t, hubtest.Consent{Claims: b.Consent.Claims, Digest: ids.Digest("another")})
+			f.states(proof.StatementWithdrawal, token)
+			e := f.said(f.find("consent.record", 0))
+			e.Act, e.Digest, e.State = "consent.withdraw", ids.Digest(token), "withdrawn"
+			f.insert(f.header.End, e)
+		}, "statements: entry %s: the withdrawal is of another record than the one with the id " + b.Consent.ID},
 		{"what she never wanted shared with him", func(f *liar) {
 			f.resign(b, f.find("never.record", 0), proof.StatementNever, record.NeverType, func(c map[string]any) { c["recipients"] = []string{string(b.To.ID)} })
 			f.before(f.find("never.record", 0), f.find("section.open", 0))
