@@ -290,6 +290,16 @@ func stepLies() []lie {
 		{"another state", func(_ *pair, f *liar) {
 			f.says(f.find("referral.accept", 0), func(e *proof.Entry) { e.State = "rejected" })
 		}, "it leads to the state accepted, and the log says rejected"},
+		{"another state, of a referral that began before the file", func(_ *pair, f *liar) {
+			f.header.First = f.find("referral.ask", 0)
+			f.grounds()
+			f.says(f.find("referral.accept", 0), func(e *proof.Entry) { e.State = "completed" })
+		}, "the step accept does not lead from received to completed"},
+		{"a step left out, of a referral that began before the file", func(_ *pair, f *liar) {
+			f.header.First = f.find("referral.ask", 0)
+			f.drop(f.find("referral.answer", 0))
+			f.grounds()
+		}, "steps: entry 11: its prev is not the digest of the step before"},
 		{"a step of another referral", func(_ *pair, f *liar) {
 			f.says(f.find("referral.accept", 0), func(e *proof.Entry) { e.Referral = strings.Repeat("A", 43) })
 		}, "the entry says otherwise, by its referral"},

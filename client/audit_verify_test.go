@@ -48,13 +48,14 @@ func TestAnHonestExportHolds(t *testing.T) {
 	whole := p.hub.forge(t)
 	kept := whole.tree()
 	for name, change := range map[string]func(*liar){
-		"the whole log":       func(*liar) {},
-		"its end alone":       func(f *liar) { f.header.First = 310 },
-		"nothing of it":       func(f *liar) { f.header.First, f.header.End = 310, 310 },
-		"what was erased":     func(f *liar) { f.erased[100] = true },
-		"an agency's part":    func(f *liar) { f.header.Scope, f.header.For = proof.ScopeAgency, "westside-aid"; f.hidden[100] = true },
-		"without statements":  func(f *liar) { f.header.Scope, f.header.For, f.statements = proof.ScopeOversight, "the-auditors", nil },
-		"the log's beginning": func(f *liar) { f.header.End, f.statements = 6, nil },
+		"the whole log":           func(*liar) {},
+		"its end alone":           func(f *liar) { f.header.First = 310 },
+		"a referral's last steps": func(f *liar) { f.header.First = f.find("referral.ask", 0) },
+		"nothing of it":           func(f *liar) { f.header.First, f.header.End = 310, 310 },
+		"what was erased":         func(f *liar) { f.erased[100] = true },
+		"an agency's part":        func(f *liar) { f.header.Scope, f.header.For = proof.ScopeAgency, "westside-aid"; f.hidden[100] = true },
+		"without statements":      func(f *liar) { f.header.Scope, f.header.For, f.statements = proof.ScopeOversight, "the-auditors", nil },
+		"the log's beginning":     func(f *liar) { f.header.End, f.statements = 6, nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := p.hub.forge(t)
