@@ -83,6 +83,7 @@ type witnessing struct {
 	news    chan struct{} // closed and made anew when recent grows or the quorum falls short
 	short   bool          // the last attempt found no quorum: nobody waits until there is one again
 	refused map[string]string
+	broken  error // the stored log does not continue what was cosigned
 }
 
 // WitnessedBy makes l gather cosignatures under its checkpoints from the witnesses of p
@@ -188,10 +189,14 @@ func (w *witnessing) tellAll() {
 	w.news = make(chan struct{})
 }
 
-// blocked returns ErrRefused if no quorum is left without the witnesses that refuse.
+// blocked returns ErrRefused if no quorum is left without the witnesses that refuse, and
+// ErrTampered if the stored log does not continue what was cosigned.
 func (w *witnessing) blocked() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.broken != nil {
+		return w.broken
+	}
 	left := reachable(w.policy)
 	for name := range w.refused {
 		left[name] = false
@@ -215,6 +220,7 @@ func (l *Log) hear(ctx context.Context) error {
 		}
 		w.mu.Lock()
 		w.base = last.Size
+		w.tellAll()
 		w.mu.Unlock()
 		w.heard = true
 	}
@@ -261,97 +267,4 @@ func (l *Log) quorate(ctx context.Context, signed []byte) error {
 	}
 	_, err = proof.OpenCheckpoint(signed, key.Witnessed(l.witnesses.policy))
 	return err
-}
-
-// covering returns the first cosigned checkpoint that covers the entry at index, or nil
-// if there is none yet.
-func (l *Log) covering(ctx context.Context, index int64) (c *cosigned, news <-chan struct{}, short bool, err error) {
-	w := l.witnesses
-	w.mu.Lock()
-	base := w.base
-	for _, r := range w.recent {
-		if c == nil && r.tree.N > index {
-			c = r
-		}
-	}
-	news, short = w.news, w.short
-	w.mu.Unlock()
-	if index >= base {
-		return c, news, short, nil
-	}
-	stored, err := l.store.cosignedAfter(ctx, w.digest, index, 1)
-	if err != nil || len(stored) == 0 {
-		return nil, news, short, err
-	}
-	c, err = l.openCosigned(ctx, stored[0])
-	return c, news, short, err
-}
-
-// newestCheckpoint is the newest checkpoint that is cosigned; where there is none, the
-// newest that is signed.
-func (l *Log) newestCheckpoint(ctx context.Context) ([]byte, error) {
-	if l.witnesses != nil {
-		last, err := l.store.lastCosigned(ctx, l.witnesses.digest)
-		if !errors.Is(err, errNone) {
-			return last.Note, err
-		}
-	}
-	return l.store.lastCheckpoint(ctx)
-}
-
-// firstCovering is the size of the checkpoint to which the receipt of a placed entry leads now.
-func (l *Log) firstCovering(ctx context.Context, at Sequenced) (int64, error) {
-	if l.witnesses == nil {
-		return at.Size, nil
-	}
-	c, _, _, err := l.covering(ctx, at.Index)
-	if err != nil || c == nil {
-		return at.Size, err
-	}
-	return c.tree.N, nil
-}
-
-// awaitCosigned is covering, after waiting for it as long as a receipt may. It returns nil
-// when too few witnesses answer.
-func (l *Log) awaitCosigned(ctx context.Context, index int64) (*cosigned, error) {
-	w := l.witnesses
-	patience := w.wait
-	if until, ok := ctx.Deadline(); ok { // what is left is for the plain receipt
-		patience = min(patience, until.Sub(l.now())/2)
-	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	for {
-		c, news, short, err := l.covering(ctx, index)
-		if c != nil || err != nil || short {
-			return c, err
-		}
-		select {
-		case <-news:
-		case <-timer.C:
-			if patience == w.wait {
-				w.fallShort()
-			}
-			return nil, nil
-		case <-ctx.Done():
-			return nil, nil
-		case <-l.stopped():
-			return nil, nil
-		}
-	}
-}
-
-// receiptUnder makes the receipt of a placed entry under a cosigned checkpoint.
-func (l *Log) receiptUnder(ctx context.Context, p placed, entry *stored, c *cosigned) (r proof.Receipt, err error) {
-	at := p.Sequenced
-	at.Size, at.Checkpoint = c.tree.N, c.note
-	if p.batch != nil && p.batch.tree == c.tree {
-		return receipt(entry, at, c.tree, p.batch)
-	}
-	read := func(tiles []tlog.Tile) ([][]byte, error) { return l.store.tiles(ctx, tiles) }
-	err = authenticated(c.tree, c.fetch(read), func(hashes tlog.HashReader) error {
-		r, err = receipt(entry, at, c.tree, hashes)
-		return err
-	})
-	return r, err
 }

@@ -105,9 +105,9 @@ func (x *Exporter) Write(ctx context.Context, s Snapshots, q ExportQuery, begin 
 // errFollowed means that the log has gone over to another key than this hub's, which can go too.
 var errFollowed = errors.New("the log is signed with another key now")
 
-// settle waits for a moment until what was logged last has its place, and so all before it, and
-// is cosigned where there are witnesses: an export made right after something has it. A log that gives no places any more, because it was tampered
-// with, is exported as it is.
+// settle waits for a moment until what was logged last has its place, and so all before it:
+// an export made right after something has it. A log that gives no places any more, because
+// it was tampered with, is exported as it is.
 func (x *Exporter) settle(ctx context.Context) error {
 	id, err := x.Log.store.newest(ctx)
 	if errors.Is(err, errNone) {
@@ -118,7 +118,7 @@ func (x *Exporter) settle(ctx context.Context) error {
 	}
 	short, cancel := context.WithTimeout(ctx, receiptTime)
 	defer cancel()
-	if _, err := x.Log.Receipt(short, id); err != nil && !unprovable(err) {
+	if _, err := x.Log.Wait(short, id); err != nil && !unprovable(err) {
 		return err
 	}
 	return ctx.Err()
@@ -126,8 +126,12 @@ func (x *Exporter) settle(ctx context.Context) error {
 
 func (x *Exporter) try(ctx context.Context, s Snapshots, q ExportQuery, begin func() (io.Writer, error)) (done Exported, err error) {
 	signer := x.Log.signer()
+	cosigned, err := x.Log.caughtUp(ctx)
+	if err != nil && !unprovable(err) {
+		return Exported{}, err
+	}
 	err = s.read(ctx, q, func(at *snapshot) error {
-		e := export{Exporter: x, at: at, q: q, signer: signer}
+		e := export{Exporter: x, at: at, q: q, signer: signer, cosigned: cosigned}
 		if err := e.plan(ctx); err != nil {
 			return err
 		}
@@ -167,6 +171,8 @@ type export struct {
 	to     *proof.ExportWriter
 	done   Exported
 
+	cosigned *cosigned // the checkpoint to lead to; nil for the newest
+
 	header  proof.ExportHeader
 	grounds []int64 // indexes of entries before the range, rising
 	lent    []int64 // indexes in the range of entries that are shown because their statements may be read, rising
@@ -179,6 +185,9 @@ func (e *export) plan(ctx context.Context) error {
 	h, err := e.at.head(ctx)
 	if err != nil {
 		return err
+	}
+	if e.cosigned != nil { // it covers all that was in the log when the export was asked for
+		h.size, h.note = e.cosigned.tree.N, e.cosigned.note
 	}
 	if len(h.successions) > 0 {
 		last, err := proof.OpenSuccession([]byte(h.successions[len(h.successions)-1]))

@@ -57,10 +57,14 @@ func (l *Log) gather(ctx context.Context) {
 		g.asker.close()
 	}()
 	for ctx.Err() == nil {
+		wait := standbyEvery
 		if err := g.run(ctx); err != nil && ctx.Err() == nil {
-			l.Logger.LogAttrs(ctx, slog.LevelWarn, "gathering cosignatures", slog.Any("err", err))
+			l.Logger.LogAttrs(ctx, slog.LevelError, "gathering cosignatures", slog.Any("err", err))
+			if errors.Is(err, ErrTampered) { // until somebody has looked at the database
+				wait = time.Minute
+			}
 		}
-		pause(ctx, standbyEvery)
+		pause(ctx, wait)
 	}
 }
 
@@ -91,11 +95,11 @@ func (g *gatherer) run(ctx context.Context) error {
 		return err
 	}
 	defer c.close(context.WithoutCancel(ctx))
-	last, err := g.log.store.lastCosigned(ctx, g.log.witnesses.digest)
-	if err != nil && !errors.Is(err, errNone) {
+	size, err := g.resume(ctx, c)
+	if err != nil {
 		return err
 	}
-	size, wait := last.Size, retryAfter
+	wait := retryAfter
 	for ctx.Err() == nil {
 		cp, err := c.newest(ctx)
 		if err != nil && !errors.Is(err, errNone) {
@@ -118,6 +122,52 @@ func (g *gatherer) run(ctx context.Context) error {
 		size, wait = cp.Size, retryAfter
 		nudge(g.log.witnesses.told)
 		g.succeeded(ctx)
+	}
+	return nil
+}
+
+// resume returns the size of the newest cosigned checkpoint. The stored tree has to begin
+// with it: if it does not, history was changed, and that shows without asking a witness.
+func (g *gatherer) resume(ctx context.Context, c *session) (int64, error) {
+	w := g.log.witnesses
+	last, err := g.log.store.lastCosigned(ctx, w.digest)
+	if errors.Is(err, errNone) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	err = g.log.continuesCosigned(ctx, c, last)
+	if errors.Is(err, ErrTampered) {
+		w.mu.Lock()
+		w.broken = err
+		w.mu.Unlock()
+	}
+	return last.Size, err
+}
+
+func (l *Log) continuesCosigned(ctx context.Context, c *session, last signedTree) error {
+	older, err := l.openCosigned(ctx, last)
+	if err != nil {
+		return err
+	}
+	cp, err := c.newest(ctx)
+	if err != nil && !errors.Is(err, errNone) {
+		return err
+	}
+	if cp.Size < last.Size {
+		return tampered("the log is shorter than a cosigned checkpoint of it")
+	}
+	tree, err := l.openCheckpoint(ctx, cp.Note, cp.Size)
+	if err != nil {
+		return err
+	}
+	hashes, err := l.treeProof(ctx, last.Size, tree)
+	if err != nil {
+		return err
+	}
+	if proof.CheckConsistency(older.tree, tree, hashes) != nil {
+		return tampered("the log does not begin with a cosigned checkpoint of it")
 	}
 	return nil
 }

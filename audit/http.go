@@ -50,8 +50,8 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/log/proof", h.Authenticated(httpd.Handle(h.proof))).Methods(http.MethodGet)
 }
 
-// checkpoint answers with the newest signed checkpoint; with witnesses, with the newest
-// that they have cosigned, since whoever pins their policy accepts no other.
+// checkpoint answers with a signed checkpoint of all that is in the log now. With witnesses
+// it is the first that they have cosigned, or the newest when too few of them answer.
 func (h *Handler) checkpoint(w http.ResponseWriter, r *http.Request) error {
 	signed, err := h.Log.newestCheckpoint(r.Context())
 	if errors.Is(err, errNone) {

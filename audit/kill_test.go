@@ -33,18 +33,6 @@ const (
 	victimAt   = "HANDOVER_TEST_VICTIM_DATABASE"
 )
 
-// TestMain is the victim when a test starts this binary as one.
-func TestMain(m *testing.M) {
-	if does := os.Getenv(victimDoes); does != "" {
-		if err := beVictim(does, os.Getenv(victimAt)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(3)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
 // beVictim is a hub in a process of its own. It says when it is ready, waits for leave, does
 // its work, and names what it would have told a caller is in the log.
 func beVictim(does, address string) error {

@@ -67,6 +67,12 @@ func (s *store) lastCheckpoint(ctx context.Context) (note []byte, err error) {
 	return note, none(err)
 }
 
+// lastSize returns the size of the newest checkpoint, or errNone.
+func (s *store) lastSize(ctx context.Context) (size int64, err error) {
+	err = s.log.QueryRow(ctx, `SELECT size FROM audit_checkpoint ORDER BY size DESC LIMIT 1`).Scan(&size)
+	return size, none(err)
+}
+
 // checkpoint returns the signed checkpoint of a size.
 func (s *store) checkpoint(ctx context.Context, size int64) (note []byte, err error) {
 	err = s.log.QueryRow(ctx, `SELECT note FROM audit_checkpoint WHERE size = $1`, size).Scan(&note)
