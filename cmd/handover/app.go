@@ -52,7 +52,7 @@ Begin with:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%s", err) })
 	root.AddCommand(a.keysCommand(), a.enrolCommand(), a.consentCommand(), a.overrideCommand(), a.recallCommand(), a.neverCommand(), a.policeCommand(), a.sendCommand(), a.resendCommand(),
 		a.inboxCommand(), a.sentCommand(), a.showCommand(), a.openCommand(), a.watchCommand(), a.historyCommand(),
-		a.verifyCommand(), a.slipCommand(), a.servicesCommand(), a.partnersCommand(), a.doctorCommand(),
+		a.verifyCommand(), a.slipCommand(), a.subjectAccessCommand(), a.servicesCommand(), a.partnersCommand(), a.doctorCommand(),
 		a.signInCommand(), a.signOutCommand(), a.whoAmICommand(), a.peopleCommand(), a.clientsCommand(), a.custodyCommand(),
 		a.pathwayCommand(), a.schemaCommand(), a.firewallCommand(), a.gpCommand(), a.auditCommand(), exitCodes())
 	for _, s := range steps() {
@@ -137,11 +137,13 @@ func (a *app) withClient(f func(ctx context.Context, c *client.Client, args []st
 const idMark = "id:"
 
 // guard marks the ids in a command line: one in 64 begins with a hyphen, and would be
-// taken for a flag.
+// taken for a flag. So does a woman's reference, which elsewhere is the value of a flag.
 func guard(args []string) []string {
 	out := slices.Clone(args)
+	subjects := slices.Contains(args, "subject-access")
 	for i, arg := range out {
-		if id, err := base64.RawURLEncoding.DecodeString(arg); err == nil && len(id) == 32 && arg[0] == '-' {
+		id, err := base64.RawURLEncoding.DecodeString(arg)
+		if err == nil && (len(id) == 32 || subjects && len(id) == 16) && arg[0] == '-' {
 			out[i] = idMark + arg
 		}
 	}

@@ -52,6 +52,8 @@ func TestWrongCommandLineIsToldApartFromAFailure(t *testing.T) {
 		{"inbox", exitAuth, "handover keys new"},
 		{"open -" + id[1:] + " --reason triage", exitAuth, "handover keys new"},
 		{"accept " + id + " --prev -" + id[1:], exitAuth, "handover keys new"},
+		{"subject-access -" + id[22:] + " -o x", exitAuth, "handover keys new"},
+		{"subject-access " + id[21:], exitUsage, "-o DIR"},
 		{"slip R-0000-0000 --html", exitUsage, "-o FILE"},
 		{"verify no-such-file", exitError, "no such file"},
 		{"verify -", exitError, "bundle"},

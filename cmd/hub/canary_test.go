@@ -137,7 +137,7 @@ func (r running) plant(t *testing.T) string {
 	if refused == nil {
 		t.Fatal("a section she did not agree to share was accepted")
 	}
-	return refused.Error() + askedOfTheLog(t, outreach) + r.pester(t)
+	return refused.Error() + askedOfTheLog(t, outreach) + tellHer(t, outreach, sent.Referral, consent.Subject) + r.pester(t)
 }
 
 // askedOfTheLog is what an auditor is shown, and what she is answered who asks for a name.
