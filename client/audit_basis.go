@@ -88,6 +88,10 @@ func (a *auditor) takenBack(place string, e proof.Entry, s *auditStatement) {
 // have rested on the record.
 func (a *auditor) reviewed(place string, e proof.Entry, s *auditStatement) {
 	c := a.consent(e.Consent)
+	if c.review != "" {
+		a.bad(checkedOverrides, place, "a manager had decided about the record %s already: a decision stands", e.Consent)
+		return
+	}
 	c.review = e.State
 	if c.used != nowhere {
 		a.bad(checkedReleased, fmt.Sprintf("entry %d", c.used), "it rests on the record %s, about which a manager had still to decide: she did so in %s", e.Consent, place)
@@ -136,6 +140,10 @@ func (a *auditor) decided(place string, e proof.Entry, s *auditStatement) {
 	}
 	decision, ended := e.State, e.State == "ended"
 	bad := ""
+	if e.Act == "override.decision" && o.decision != "" { // a yes must not take the place of a no
+		a.bad(checkedOverrides, place, "the override %s was decided already: a decision stands", e.Override)
+		return
+	}
 	if s != nil {
 		about := s.claims
 		var said record.Said
@@ -357,7 +365,7 @@ func (a *auditor) released(place string, e proof.Entry) {
 			p.Classes = append(p.Classes, class)
 		case !codes.IsAttachment(name):
 			p.Classes = append(p.Classes, name)
-		case !known:
+		case sealed.classes == nil:
 			a.attached++
 		}
 	}
@@ -369,4 +377,12 @@ func (a *auditor) released(place string, e proof.Entry) {
 		bad = "it names another basis than the packet that it opened"
 	}
 	a.weigh(checkedReleased, place, bad)
+}
+
+// copied checks that who opened a copy had sent the packet: else it is an opening by the
+// recipient, under the name of what needs no consent.
+func (a *auditor) copied(place string, e proof.Entry) {
+	if sealed, known := a.packets[keyOf(e.Envelope)]; known && sealed.issuer != e.Partner {
+		a.bad(checkedReleased, place, "%s opened it as her own copy, and %s sent the packet", e.Partner, sealed.issuer)
+	}
 }

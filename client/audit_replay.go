@@ -217,7 +217,7 @@ func (a *auditor) unnamed(kind, id string) *auditStatement {
 		return nil
 	}
 	s, err := readStatement(kind, text)
-	if err != nil {
+	if err != nil || s.issuer == a.header.For { // her own has its entry here, or it is not in the log
 		return nil
 	}
 	f.named = true
@@ -267,6 +267,8 @@ func (a *auditor) follow(place string, e proof.Entry, s *auditStatement) {
 		a.police(place, e, s)
 	case "section.open", "section.read":
 		a.released(place, e)
+	case "copy.open", "copy.read":
+		a.copied(place, e)
 	}
 	if e.Event != "" && e.Act == "referral."+e.Event {
 		a.step(place, e, s)

@@ -41,6 +41,7 @@ type packetFacts struct {
 func (a *auditor) step(place string, e proof.Entry, s *auditStatement) {
 	if s == nil {
 		if a.header.Scope == proof.ScopeOversight && len(e.Sections) > 0 {
+			a.packets[keyOf(e.Envelope)] = packetFacts{issuer: e.Partner, audience: e.Other, consent: e.Consent, override: e.Override}
 			a.sent(place, e, passage{Passage: record.Passage{Sender: e.Partner, Recipient: e.Other, Classes: plainSections(e.Sections), Now: e.Time}})
 		}
 		return

@@ -292,7 +292,9 @@ func (a *auditor) continues() {
 	others := int64(0)
 	for i, kept := range a.trust.Kept {
 		if origin, _, _ := strings.Cut(string(kept), "\n"); strings.Contains(origin, "/") && origin != a.logKey.Origin() {
-			others++
+			if others++; a.trust.LogKey.Origin() == "" { // else a hub takes another name, and with it another history
+				a.bad(checkedKept, fmt.Sprintf("checkpoint %d of those given", i+1), "you kept it of the log %s, and this file is of the log %s. A hub that calls its log by another name need not show that it goes on: give --log-key if you mean this one", origin, a.logKey.Origin())
+			}
 			continue
 		}
 		size, err := a.log.Continues(kept)

@@ -129,10 +129,8 @@ func (a *auditor) limits(c proof.ExportCounts) {
 	if c.Erased > 0 {
 		a.limit("What %d erased entries said (%s), nobody can tell any more, and a withdrawal could be among them; that there was an entry at each of these places, the tree shows. Ask the hub why each was erased.", c.Erased, list(a.erased))
 	}
-	switch {
-	case h.First > a.keptUpTo:
-		a.limit("Entries %d to %d are not in this file, nor covered by a checkpoint that you kept and have checked: begin the next export where the last one ended.", a.keptUpTo, h.First-1)
-	case a.log.Size() > h.End:
+	a.before(h)
+	if a.log.Size() > h.End {
 		a.limit("The log has %d entries, and this file ends before entry %d: the rest is for the next export, which has to begin there.", a.log.Size(), h.End)
 	}
 	a.some(a.partial, "%d openings and steps are of referrals that began before this file's entries: what was shared first, and for what purpose, it does not show, and the basis was held against the rest.")
@@ -149,6 +147,19 @@ func (a *auditor) limits(c proof.ExportCounts) {
 	a.limit(limitKeys)
 	a.limit(limitPeople)
 	a.limit(limitRead)
+}
+
+// before says what the file does not show of the entries before it.
+func (a *auditor) before(h proof.ExportHeader) {
+	if h.First == 0 {
+		return
+	}
+	if h.First > a.keptUpTo {
+		a.limit("Entries %d to %d are not in this file, nor covered by a checkpoint that you kept and have checked: begin the next export where the last one ended.", a.keptUpTo, h.First-1)
+	}
+	// A checkpoint that was kept shows that nothing was changed, and not that anybody has read it.
+	a.limit("What the entries before entry %d say, only earlier exports show. The last one that you verified has to have reached as far: else there are some that nobody has looked at.", h.First)
+	a.limit("Of what was recorded before entry %d, the file has what the hub has put in. That it left out no withdrawal, no later record and no never that stops what is shown here, only earlier exports show.", h.First)
 }
 
 // some says a limit that is of a number of things, if there are any.

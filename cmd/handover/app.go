@@ -203,6 +203,17 @@ func (a *app) next(format string, args ...any) {
 	}
 }
 
+// line is somebody else's text on one line: a hub that lies could else write lines of its own
+// among what was found, and columns among columns.
+func line(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
 // plain takes out of somebody else's text what a terminal would obey, and the marks
 // that make text read in another order than it is written.
 func plain(s string) string {

@@ -98,10 +98,10 @@ func writeEntries(w io.Writer, found []client.LogEntry, more bool) {
 	fmt.Fprintln(w, "ENTRY\tWHEN\tWHO\tDID WHAT\tABOUT")
 	for _, e := range found {
 		if e.Erased {
-			fmt.Fprintf(w, "%d\t-\t-\terased, when its set period ended\t\n", e.Index)
+			fmt.Fprintf(w, "%d\t-\t-\terased: what it said is gone\t\n", e.Index)
 			continue
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", e.Index, when(e.Time), whoDid(e), didWhat(e), aboutWhat(e))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", e.Index, when(e.Time), line(whoDid(e)), line(didWhat(e)), line(aboutWhat(e)))
 	}
 	if more {
 		fmt.Fprintf(w, "There are more: --most %d shows the next ones too.\n", 2*len(found))

@@ -43,7 +43,7 @@ func TestEntriesArePlainEnglish(t *testing.T) {
 8|3 Oct 2026 09:05|harbour-care, its system|was refused (firewall)|
 7|3 Oct 2026 09:05|strangers|was refused (unauthenticated), 12 times|2026-10-03T08:00:00Z
 6|3 Oct 2026 09:05|the hub|did everything that follows a withdrawal|consent 0198
-5|-|-|erased, when its set period ended|
+5|-|-|erased: what it said is gone|
 4|3 Oct 2026 09:05|harbour-care|of.tomorrow|override 0199; subject Yj3k
 There are more: --most 12 shows the next ones too.
 `

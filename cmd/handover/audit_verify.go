@@ -157,7 +157,7 @@ func writeAudit(w io.Writer, f client.AuditFindings, err error) {
 	if e.For != "" {
 		whose = "what " + e.For + " may read (" + e.Scope + ")"
 	}
-	fmt.Fprintf(w, "An audit export of %s, made on %s: %s, from %s to %s.\n", e.Hub, minute(e.Made), whose, minute(e.From), minute(e.To))
+	fmt.Fprintf(w, "An audit export of %s, made on %s: %s, from %s to %s.\n", line(e.Hub), minute(e.Made), line(whose), minute(e.From), minute(e.To))
 	if e.First < e.End {
 		fmt.Fprintf(w, "Entries %d to %d of a log of %d: %d shown, %d of others, %d erased, %d left out.\n", e.First, e.End-1, e.Size, e.Shown, e.Others, e.Erased, e.Missing)
 	} else {
@@ -175,13 +175,13 @@ func writeAudit(w io.Writer, f client.AuditFindings, err error) {
 		fmt.Fprint(w, "\nWho opened what is written about her:\n")
 	}
 	for _, o := range f.Openings {
-		fmt.Fprintf(w, "  %s\n", openingLine(o))
+		fmt.Fprintf(w, "  %s\n", line(openingLine(o)))
 	}
 }
 
 func writeCounts(w io.Writer, all []client.AuditCount) {
 	for _, c := range all {
-		fmt.Fprintf(w, "  %d\t%s\t%s\n", c.Count, c.What, strings.TrimPrefix(c.Label, c.What))
+		fmt.Fprintf(w, "  %d\t%s\t%s\n", c.Count, line(c.What), line(strings.TrimPrefix(c.Label, c.What)))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -97,7 +96,7 @@ func writeFindings(w io.Writer, f client.Findings, err error) {
 		if !c.Holds {
 			mark = "FAILS"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, c.About, c.Text)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", mark, line(c.About), line(c.Text))
 	}
 	verdict := "The " + f.Document + " holds."
 	if err != nil {
@@ -105,6 +104,9 @@ func writeFindings(w io.Writer, f client.Findings, err error) {
 	}
 	fmt.Fprintf(w, "\n%s\n", verdict)
 	if len(f.Limits) > 0 {
-		fmt.Fprintf(w, "\nWhat it does not show:\n  %s\n", strings.Join(f.Limits, "\n  "))
+		fmt.Fprint(w, "\nWhat it does not show:\n")
+	}
+	for _, l := range f.Limits {
+		fmt.Fprintf(w, "  %s\n", line(l))
 	}
 }
