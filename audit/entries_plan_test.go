@@ -111,6 +111,7 @@ func (r *rig) explained(f Filter, by Reader) node {
 // TestAPageCostsTheSameInALongLog counts the rows that each filter's page looks at in a log of
 // 24,000 entries: about as many as it shows, or what one page may look back over.
 func TestAPageCostsTheSameInALongLog(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.fill()
 	const limit = 100

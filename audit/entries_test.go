@@ -94,6 +94,7 @@ func anyOf(r *rand.Rand, values []string) string {
 // TestAPageIsWhatTheFilterSays compares the pages of random filters, of every length and with
 // every kind of reader, with what a plain loop finds among random entries.
 func TestAPageIsWhatTheFilterSays(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	dice := rand.New(rand.NewPCG(1, 2))
 	agencies := []string{"agency-1", "agency-2", "agency-3", "oversight-example"}
@@ -139,6 +140,7 @@ func TestAPageIsWhatTheFilterSays(t *testing.T) {
 // What the database shows does not rest on what Go has asked: a reader who is let through by
 // mistake sees what her own partner made or is named in.
 func TestOnlyOversightSeesTheEntriesOfOthers(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	e := testEntry()
 	theirs := r.logEntry(e)
@@ -176,6 +178,7 @@ func TestOnlyOversightSeesTheEntriesOfOthers(t *testing.T) {
 // Each question is an entry: who asked, by what, and about whom; and nobody is answered whose
 // question cannot be logged.
 func TestEachQuestionIsLogged(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	e := testEntry()
 	e.Subject = "AAAAAAAAAAAAAAAAAAAAAA"

@@ -290,6 +290,7 @@ func TestALogWithoutCheckpointSaysSo(t *testing.T) {
 }
 
 func TestEntriesAreServedInPages(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ids := r.logMany(3)
 	slices.SortFunc(ids, compare)
@@ -336,6 +337,7 @@ func TestEntriesAreServedInPages(t *testing.T) {
 }
 
 func TestAFilterThatIsNoneIsRefused(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.logMany(1)
 	get := r.serve()

@@ -24,6 +24,7 @@ func (r *rig) found(id EntryID) (referral, consent, subject string) {
 
 // Whoever writes an entry, and whenever it was written, it is found by what its body says.
 func TestAnEntryIsFoundByWhatItSays(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	want := map[EntryID]proof.Entry{}
 	about := []proof.Entry{
@@ -77,6 +78,7 @@ func TestAnEntryIsFoundByWhatItSays(t *testing.T) {
 }
 
 func TestAnErasedEntryNamesHerNoMore(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	e := testEntry()
 	e.Subject = "AAAAAAAAAAAAAAAAAAAAAA"

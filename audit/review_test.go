@@ -41,6 +41,7 @@ func (r *rig) times(n int, from time.Time, apart time.Duration, e proof.Entry) {
 }
 
 func TestWhoIsRefusedAgainAndAgainIsListed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	ago := func(d time.Duration) time.Time { return time.Now().Add(-d) }
 	refused := func(partner, user, client, rule string) proof.Entry {
@@ -81,6 +82,7 @@ func TestWhoIsRefusedAgainAndAgainIsListed(t *testing.T) {
 // Usual at agency-1 is four referrals a day, at agency-2 eleven, at agency-3 one: there ten are
 // not many.
 func TestWhoOpensUnusuallyManyIsListed(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	noon := time.Now().UTC().Truncate(24 * time.Hour).Add(-12 * time.Hour) // of yesterday
 	opened := func(partner, user string) proof.Entry {

@@ -49,6 +49,11 @@ proved: handover audit export, handover audit verify.`,
 			if err != nil {
 				return err
 			}
+			if q.Referral != "" {
+				if q.Referral, err = c.Resolve(cmd.Context(), q.Referral); err != nil {
+					return err
+				}
+			}
 			found, more, err := logEntries(cmd.Context(), c, q, most)
 			if err != nil {
 				return err
@@ -61,7 +66,7 @@ proved: handover audit export, handover audit verify.`,
 	flags.StringVar(&q.Act, "act", "", "of what was done, as section.open or refused")
 	flags.StringVar(&q.Outcome, "outcome", "", "of a refusal with this code")
 	flags.StringVar(&q.Subject, "subject", "", "about the woman with this random reference")
-	flags.StringVar(&q.Referral, "referral", "", "about the referral with this id")
+	flags.StringVar(&q.Referral, "referral", "", "about the referral with this id, or this reference if it is in your lists")
 	flags.StringVar(&q.Consent, "consent", "", "about the consent record or the override with this id")
 	flags.StringVar(&from, "from", "", "from that day on, as 2026-10-01, from midnight UTC")
 	flags.StringVar(&to, "to", "", "before that day, as 2026-11-01")
@@ -141,7 +146,7 @@ func didWhat(e client.LogEntry) string {
 // aboutWhat says what it concerns.
 func aboutWhat(e client.LogEntry) string {
 	var about []string
-	for _, part := range []struct{ name, id string }{{"", e.Other}, {"referral ", ids.Reference(e.Referral)}, {"consent ", e.Consent},
+	for _, part := range []struct{ name, id string }{{"", e.Other}, {"referral " + ids.Reference(e.Referral) + " ", e.Referral}, {"consent ", e.Consent},
 		{"override ", e.Override}, {"subject ", e.Subject}, {"", e.Target}} {
 		if part.id != "" {
 			about = append(about, part.name+part.id)

@@ -39,7 +39,7 @@ func TestEntriesArePlainEnglish(t *testing.T) {
 		}),
 	}, true)
 	want := `ENTRY|WHEN|WHO|DID WHAT|ABOUT
-9|3 Oct 2026 09:05|harbour-care, 7f3a|opened sections: need, risk (triage)|camden-outreach; referral R-5KS4-VEJZ
+9|3 Oct 2026 09:05|harbour-care, 7f3a|opened sections: need, risk (triage)|camden-outreach; referral R-5KS4-VEJZ LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ
 8|3 Oct 2026 09:05|harbour-care, its system|was refused (firewall)|
 7|3 Oct 2026 09:05|strangers|was refused (unauthenticated), 12 times|2026-10-03T08:00:00Z
 6|3 Oct 2026 09:05|the hub|did everything that follows a withdrawal|consent 0198
