@@ -18,6 +18,7 @@ type running struct {
 	Config
 	Private string // where metrics are
 	address string // of the database
+	db      *pgtest.DB
 	env     []string
 }
 
@@ -26,7 +27,7 @@ type running struct {
 func startHub(t *testing.T, log slog.Handler) running {
 	t.Helper()
 	db, private := pgtest.New(t), freeAddress(t)
-	r := running{Private: "http://" + private, address: db.URL, env: []string{"HUB_DIR=" + t.TempDir(), "PORT=0",
+	r := running{Private: "http://" + private, address: db.URL, db: db, env: []string{"HUB_DIR=" + t.TempDir(), "PORT=0",
 		"HUB_DATABASE_URL=" + db.URL, "HUB_PRIVATE_LISTEN=" + private}}
 	cfg, err := load(r.env)
 	if err != nil {
