@@ -28,8 +28,9 @@ var ErrNoWitnesses = fault.New(fault.NotFound, "log-has-no-witnesses", fault.Hub
 // show how much the hub has to do and when, so they are for authenticated callers.
 type Handler struct {
 	Log *Log
-	// Authenticated lets only authenticated callers through to next.
-	Authenticated func(next http.Handler) http.Handler
+	// Authenticated lets only authenticated callers through to next, and records what next
+	// refuses them.
+	Authenticated func(next func(http.ResponseWriter, *http.Request) error) http.Handler
 	// Partner returns the id of the authenticated caller's partner.
 	Partner func(*http.Request) string
 	// Readers lets authenticated callers through to next, and says what each may ask.
@@ -44,10 +45,10 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/log/key", httpd.Handle(h.key)).Methods(http.MethodGet)
 	r.Handle("/v1/log/successions", httpd.Handle(h.successions)).Methods(http.MethodGet)
 	r.Handle("/v1/log/witnesses", httpd.Handle(h.witnesses)).Methods(http.MethodGet)
-	r.Handle("/v1/log/tile/{tile:.+}", h.Authenticated(httpd.Handle(h.tile))).Methods(http.MethodGet)
+	r.Handle("/v1/log/tile/{tile:.+}", h.Authenticated(h.tile)).Methods(http.MethodGet)
 	r.Handle("/v1/log/entries", h.Readers(h.entries)).Methods(http.MethodGet)
 	r.Handle("/v1/log/review", h.Readers(h.review)).Methods(http.MethodGet)
-	r.Handle("/v1/log/proof", h.Authenticated(httpd.Handle(h.proof))).Methods(http.MethodGet)
+	r.Handle("/v1/log/proof", h.Authenticated(h.proof)).Methods(http.MethodGet)
 }
 
 // checkpoint answers with a signed checkpoint of all that is in the log now. With witnesses

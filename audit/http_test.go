@@ -26,13 +26,13 @@ func (r *rig) serve() (get func(path, partner string) (int, http.Header, []byte)
 	router := httpd.Router()
 	h := &Handler{
 		Log: r.Log,
-		Authenticated: func(next http.Handler) http.Handler {
+		Authenticated: func(next func(http.ResponseWriter, *http.Request) error) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				if req.Header.Get("Authorization") == "" {
 					w.WriteHeader(http.StatusUnauthorized)
 					return
 				}
-				next.ServeHTTP(w, req)
+				httpd.Handle(next).ServeHTTP(w, req)
 			})
 		},
 		Partner: func(req *http.Request) string { return req.Header.Get("Authorization") },

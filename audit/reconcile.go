@@ -117,7 +117,7 @@ func ownLedger() Ledger {
 			{Table: "audit_reconciled", Key: "r.at::text", Kinds: []Kind{{
 				Acts: []string{proof.Reconciled}, Is: Say{Member: "count", Row: "nullif(r.differences, 0)"}, Every: Exactly}}},
 		},
-		Alone: []string{proof.Refused, "log.read", "log.export", proof.WitnessShort, proof.WitnessAgain, proof.WitnessRefused},
+		Alone: []string{proof.Refused, "hub.rotate", "log.read", "log.export", proof.WitnessShort, proof.WitnessAgain, proof.WitnessRefused},
 	}
 }
 

@@ -60,10 +60,10 @@ func (h *Handler) Permit(ctx context.Context, c partners.Caller, clientID, reque
 		return "", ErrOtherAgency
 	}
 	req.grant.scopes = slices.DeleteFunc(slices.Clone(req.grant.scopes), func(s partners.Scope) bool { return !c.Has(s) })
+	req.person = c
 	if len(req.grant.scopes) == 0 {
 		return h.refuseTo(ctx, req, requestURI, invalidScope)
 	}
-	req.person = c
 	given, asked, err := h.authorize(ctx, req, requestURI)
 	if errors.Is(err, errNoGrant) {
 		return "", ErrAsking // answered elsewhere in the meantime
@@ -75,17 +75,18 @@ func (h *Handler) Permit(ctx context.Context, c partners.Caller, clientID, reque
 }
 
 // Deny records that she does not, and returns where to send her browser with that.
-func (h *Handler) Deny(ctx context.Context, clientID, requestURI string) (location string, err error) {
+func (h *Handler) Deny(ctx context.Context, c partners.Caller, clientID, requestURI string) (location string, err error) {
 	req, err := h.waiting(ctx, clientID, requestURI)
 	if err != nil {
 		return "", err
 	}
+	req.person = c
 	return h.refuseTo(ctx, req, requestURI, accessDenied)
 }
 
 // refuseTo ends the request and returns the redirect that says so (RFC 6749 §4.1.2.1).
 func (h *Handler) refuseTo(ctx context.Context, req *clientRequest, requestURI, code string) (string, error) {
-	err := h.store.deny(ctx, req.client.ID, secretUse("request", requestURI))
+	err := h.store.deny(ctx, req.person, req.client.ID, secretUse("request", requestURI), code)
 	if errors.Is(err, errNoGrant) {
 		return "", ErrAsking
 	}

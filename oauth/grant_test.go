@@ -145,7 +145,7 @@ func TestWhatABrowserBringsAddsNothing(t *testing.T) {
 			if _, err := h.server.Permit(ctx, h.caller(hers), wrong[0], wrong[1]); !errors.Is(err, ErrAsking) {
 				t.Errorf("permitting %q: %v", wrong, err)
 			}
-			if _, err := h.server.Deny(ctx, wrong[0], wrong[1]); !errors.Is(err, ErrAsking) {
+			if _, err := h.server.Deny(ctx, h.caller(hers), wrong[0], wrong[1]); !errors.Is(err, ErrAsking) {
 				t.Errorf("denying %q: %v", wrong, err)
 			}
 		}
@@ -169,10 +169,13 @@ func TestWhatABrowserBringsAddsNothing(t *testing.T) {
 		t.Errorf("a request out of date: %v", err)
 	}
 	denied := h.pushed(a, nil)
-	location, err := h.server.Deny(ctx, a.client, denied)
+	location, err := h.server.Deny(ctx, h.caller(hers), a.client, denied)
 	u, _ := url.Parse(location)
 	if err != nil || u.Query().Get("error") != "access_denied" || u.Query().Get("iss") != testIssuer || u.Query().Get("state") != "a state" {
 		t.Errorf("denied: %s %v", location, err)
+	}
+	if n := h.number(`SELECT count(*) FROM audit_entry WHERE act = 'grant.deny' AND partner = $1`, a.partner); n != 1 {
+		t.Errorf("her no is logged %d times", n)
 	}
 	if _, err := h.server.Permit(ctx, h.caller(hers), a.client, denied); !errors.Is(err, ErrAsking) {
 		t.Errorf("a request that was denied: %v", err)

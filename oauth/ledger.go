@@ -12,6 +12,6 @@ func Ledger() audit.Ledger {
 			{Acts: []string{"grant.revoke"}, Stands: `r.revoked_at IS NOT NULL`, Is: audit.Say{Member: "client", Row: "r.client"},
 				Every: audit.GoneRows, Gone: gone},
 		}}},
-		Alone: []string{"token.revoke"},
+		Alone: []string{"token.revoke", "grant.deny"},
 	}
 }

@@ -88,10 +88,15 @@ func (s *Store) permit(ctx context.Context, c partners.Caller, client string, re
 	})
 }
 
-// deny ends a request that waits for a person, or returns errNoGrant.
-func (s *Store) deny(ctx context.Context, client string, request use) error {
-	tag, err := s.pool.Exec(ctx, `UPDATE oauth_grant SET revoked_at = now() WHERE`+waiting, request[:], client)
-	return one(tag.RowsAffected(), err)
+// deny ends a request that waits for a person, or returns errNoGrant. Nothing was granted, so
+// the row names no entry: what happened is in the log alone.
+func (s *Store) deny(ctx context.Context, c partners.Caller, client string, request use, why string) error {
+	e := c.Entry("grant.deny")
+	e.Client, e.Reason = client, why
+	return s.logged(ctx, e, func(tx pgx.Tx, _ audit.EntryID) error {
+		tag, err := tx.Exec(ctx, `UPDATE oauth_grant SET revoked_at = now() WHERE`+waiting, request[:], client)
+		return one(tag.RowsAffected(), err)
+	})
 }
 
 // redemption is all that a code is redeemed with. Every part of it is a guard of one

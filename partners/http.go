@@ -66,10 +66,27 @@ func (g *Gate) now() time.Time {
 }
 
 // Authenticated lets any caller through to next, for routes that know no domain.
-func (g *Gate) Authenticated(next http.Handler) http.Handler {
-	return g.Allow("", func(w http.ResponseWriter, r *http.Request, _ Caller) error {
-		next.ServeHTTP(w, r)
-		return nil
+func (g *Gate) Authenticated(next func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return g.Allow("", func(w http.ResponseWriter, r *http.Request, _ Caller) error { return next(w, r) })
+}
+
+// RecordStrays has requests recorded that no route of r takes: of a caller as her refusal, of
+// strangers by their number. Whoever feels along a hub for what might be there leaves a trace.
+func (g *Gate) RecordStrays(r *mux.Router) {
+	r.NotFoundHandler = g.stray(httpd.ErrNoSuchPath, r.NotFoundHandler)
+	r.MethodNotAllowedHandler = g.stray(httpd.ErrMethod, r.MethodNotAllowedHandler)
+}
+
+func (g *Gate) stray(why *fault.Fault, answer http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, known := CallerFrom(r.Context())
+		if !known {
+			g.Log.CountAnonymous(why.Code)
+		} else if err := g.refuse(r.Context(), c, why); errors.Is(err, audit.ErrReceiptPending) { // it could not be logged
+			httpd.Problem(w, r, err)
+			return
+		}
+		answer.ServeHTTP(w, r)
 	})
 }
 

@@ -98,7 +98,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, s signin.Sessio
 	if form.Get("answer") == "allow" { // anything else is no
 		location, err = h.authorization.Permit(r.Context(), s.Caller, clientID, requestURI)
 	} else {
-		location, err = h.authorization.Deny(r.Context(), clientID, requestURI)
+		location, err = h.authorization.Deny(r.Context(), s.Caller, clientID, requestURI)
 	}
 	if err != nil {
 		return err

@@ -129,6 +129,7 @@ func keyActs() []Act {
 		{"key.touched", "listed what a revoked key had signed", false},
 		{"key.signed", "listed the statements that a key had signed", false},
 		{HubKey, "made a key the hub's own", false},
+		{"hub.rotate", "made a new version of a key that the hub keeps for itself", false},
 		{"custody.begin", "began to move the keys of an agency", false},
 		{"custody.offer", "offered the hub's key to an agency that moves its keys", false},
 		{"custody.take", "took over the keys of an agency", false},
@@ -162,6 +163,7 @@ func peopleActs() []Act {
 		{"client.suspend", "suspended a system", false},
 		{"client.resume", "let a suspended system in again", false},
 		{"grant.permit", "let a system act for her", false},
+		{"grant.deny", "let a system not act for her", false},
 		{"grant.revoke", "ended what a system may do for a person", false},
 		{"token.revoke", "gave a token back", false},
 	}

@@ -131,6 +131,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store, metrics *p
 		MaxInFlight: cfg.MaxInFlight, Network: origin.Network, Ready: h.ready(pool, store),
 	})
 	h.routes = httpd.Router()
+	gate.RecordStrays(h.routes)
 	h.server.Mount(h.routes)
 	authorization.Mount(h.routes)
 	(&docs.Handler{}).Mount(h.routes)

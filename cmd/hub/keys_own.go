@@ -125,25 +125,29 @@ func rotate(ctx context.Context, environ []string, name string) (told string, er
 		})
 		return told, err
 	case hubStepsKey:
-		err = withKeys(environ, func(_ Config, s stores) error {
-			k, err := s.Rotate(ctx, name, jose.EdDSA)
-			told = fmt.Sprintf("%s: steps of the hub's own are signed with %s", name, k.KeyID())
-			return err
+		err = withWorkshop(ctx, environ, func(w workshop) error {
+			return w.rotating(ctx, name, func() error {
+				k, err := w.Rotate(ctx, name, jose.EdDSA)
+				told = fmt.Sprintf("%s: steps of the hub's own are signed with %s", name, k.KeyID())
+				return err
+			})
 		})
 		return told, err
 	case accessTokenKey, wrappingKey:
-		err = withKeys(environ, func(_ Config, s stores) error {
-			if name == wrappingKey && s.vault == nil {
+		err = withWorkshop(ctx, environ, func(w workshop) error {
+			if name == wrappingKey && w.vault == nil {
 				return errRotatable
 			}
-			if name == wrappingKey {
-				n, err := s.vault.RotateWrapping(ctx)
-				told = fmt.Sprintf("%s: new secrets are wrapped with version %d. Next: hub keys rewrap", name, n)
+			return w.rotating(ctx, name, func() error {
+				if name == wrappingKey {
+					n, err := w.vault.RotateWrapping(ctx)
+					told = fmt.Sprintf("%s: new secrets are wrapped with version %d. Next: hub keys rewrap", name, n)
+					return err
+				}
+				k, err := w.Rotate(ctx, name, jose.ES256)
+				told = fmt.Sprintf("%s: new tokens are signed with %s", name, k.KeyID())
 				return err
-			}
-			k, err := s.Rotate(ctx, name, jose.ES256)
-			told = fmt.Sprintf("%s: new tokens are signed with %s", name, k.KeyID())
-			return err
+			})
 		})
 		return told, err
 	}

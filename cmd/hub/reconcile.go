@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"handover/audit"
+	"handover/audit/proof"
 	"handover/consent"
 	"handover/consent/police"
 	"handover/internal/pg"
@@ -70,6 +72,21 @@ func (w workshop) reconcile(ctx context.Context) (report audit.Report, err error
 		return report, err
 	}
 	return log.Reconcile(ctx, w.pool, ledger())
+}
+
+// rotating makes a new version of a key of the hub's own, with an entry in the log: what cannot
+// be logged does not happen.
+func (w workshop) rotating(ctx context.Context, name string, rotate func() error) error {
+	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+		e := proof.Entry{Act: "hub.rotate", Target: name}
+		if err := tx.QueryRow(ctx, `SELECT now()`).Scan(&e.Time); err != nil {
+			return fmt.Errorf("reading the time: %w", err)
+		}
+		if _, err := audit.Append(ctx, tx, e); err != nil {
+			return err
+		}
+		return rotate()
+	})
 }
 
 func tellReport(out io.Writer, report audit.Report, asJSON bool) error {

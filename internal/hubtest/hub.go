@@ -202,6 +202,7 @@ func (h *Hub) mount(t testing.TB) {
 	gate := &partners.Gate{Log: h.Log}
 	server := httpd.New(httpd.Options{Issuer: h.issuer, Ready: func(context.Context) error { return h.Log.Healthy() }})
 	h.Routes = httpd.Router()
+	gate.RecordStrays(h.Routes)
 	server.Mount(h.Routes)
 	authorization.Mount(h.Routes)
 	(&docs.Handler{}).Mount(h.Routes)
