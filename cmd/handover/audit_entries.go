@@ -193,12 +193,12 @@ func writeReview(w io.Writer, items []client.ReviewItem) {
 		if i.User != "" {
 			who += ", " + i.User
 		}
-		fmt.Fprintf(w, "%d %s\t%s\tsince %s\n  %s\n", i.Count, i.Title(), who, when(i.Since), i.Words)
+		fmt.Fprintf(w, "%d %s\t%s\tsince %s\n  %s\n", i.Count, line(i.Title()), line(who), when(i.Since), line(i.Words))
 		if len(i.Rules) > 0 {
-			fmt.Fprintf(w, "  rules: %s\n", strings.Join(i.Rules, ", "))
+			fmt.Fprintf(w, "  rules: %s\n", line(strings.Join(i.Rules, ", ")))
 		}
 		shown := i.IDs[:min(len(i.IDs), idsShown)]
-		fmt.Fprintf(w, "  %s", strings.Join(shown, " "))
+		fmt.Fprintf(w, "  %s", line(strings.Join(shown, " ")))
 		if rest := int(i.Count) - len(shown); rest > 0 {
 			fmt.Fprintf(w, " and %d more (--json lists up to 100)", rest)
 		}
