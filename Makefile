@@ -6,7 +6,7 @@
 # the Vault of the tests) is installed, fetched or built into .cache/, and said so.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test vet lint bench fuzz chaos rotation clean
+.PHONY: help build run test vet lint bench million fuzz chaos rotation clean
 
 GO       ?= go
 TEST     ?= ./...
@@ -32,8 +32,8 @@ test: vet ## vet, staticcheck, every test with the race detector; HUB_TEST_VAULT
 	set -x && HUB_PG_BIN="$$dir" HUB_TEST_VAULT="$$vault" exec $(GO) test $$race -shuffle=on -timeout=20m $(TEST)
 
 vet:
-	$(GO) vet ./...
-	$(STATICCHECK) ./...
+	$(GO) vet -tags=million ./...
+	$(STATICCHECK) -tags=million ./...
 
 lint: vet ## vet, staticcheck, the house's plan, formatting; golangci-lint if it is installed
 	$(GO) test -count=1 ./internal/arch
@@ -44,6 +44,10 @@ bench: build ## ours against the baseline, on this machine: lines "ratio" and "f
 	$(GO) build -buildvcs=false -o bin/ ./cmd/bench
 	@dir=$$(deploy/dev/postgres.sh) && vault=$$(deploy/dev/vault.sh) && \
 	HUB_PG_BIN="$$dir" HUB_TEST_VAULT="$$vault" exec bin/bench
+
+million: ## a log of a million entries: a month of it exported, verified and searched; lines "figure"
+	@dir=$$(deploy/dev/postgres.sh) && \
+	HUB_PG_BIN="$$dir" HUB_TEST_VAULT=off exec $(GO) test -count=1 -timeout=2h -tags=million -run=TestAMillionEntries -v ./cmd/hub
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@deploy/dev/fuzz.sh $(FUZZTIME)

@@ -35,11 +35,10 @@ type year struct {
 	now               time.Time
 }
 
-// TestAMillionEntries takes a month out of a year's log, verifies it, and reads pages of what
-// is asked for, with the programs as they are built. MILLION_ENTRIES is how many there are, a million unless it
-// says otherwise; MILLION_REFERRALS how many real referrals the month has. It prints a line a measure. Run it with
-//
-//	go test -tags million -run TestAMillionEntries -timeout 60m -v ./cmd/hub
+// TestAMillionEntries takes a month out of a year's log, verifies it, and reads pages of what is
+// asked for, with the programs as they are built, and prints a line a measure: make million.
+// MILLION_ENTRIES is how many there are, a million unless it says otherwise; MILLION_REFERRALS
+// how many real referrals the month has.
 func TestAMillionEntries(t *testing.T) {
 	y := &year{running: startHub(t, slog.DiscardHandler).named(), now: time.Now()}
 	y.open(t)
