@@ -42,7 +42,8 @@ type Snapshots struct{ Pool *pgxpool.Pool }
 type snapshot struct{ tx pgx.Tx }
 
 // A reader who takes an export slowly holds a connection and keeps the server from cleaning
-// up, so both are bounded; and each statement by the pool's own setting.
+// up, so both are bounded; and each statement by the pool's own setting. Of its many small
+// statements none is worth a second worker, which would be started each time.
 const (
 	exportIdle  = "60s" // between two statements, while lines are being taken
 	rollbackEnd = 5 * time.Second
@@ -64,7 +65,7 @@ func (s Snapshots) read(ctx context.Context, q ExportQuery, do func(*snapshot) e
 		oversees = "all"
 	}
 	if _, err := tx.Exec(ctx, `SELECT set_config('hub.partner', $1, true), set_config('hub.oversees', $2, true),
-		set_config('idle_in_transaction_session_timeout', $3, true)`, q.Partner, oversees, exportIdle); err != nil {
+		set_config('idle_in_transaction_session_timeout', $3, true), set_config('max_parallel_workers_per_gather', '0', true)`, q.Partner, oversees, exportIdle); err != nil {
 		return fmt.Errorf("beginning to read an export: %w", err)
 	}
 	return do(&snapshot{tx})
