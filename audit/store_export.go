@@ -42,10 +42,11 @@ type Snapshots struct{ Pool *pgxpool.Pool }
 type snapshot struct{ tx pgx.Tx }
 
 // A reader who takes an export slowly holds a connection and keeps the server from cleaning
-// up, so both are bounded; and each statement by the pool's own setting. Of its many small
-// statements none is worth a second worker, which would be started each time.
+// up, so that is bounded. Finding the entries of a year is one statement, and takes longer than
+// a page may. Of the many small ones none is worth a second worker, which would be started each time.
 const (
 	exportIdle  = "60s" // between two statements, while lines are being taken
+	exportAsk   = "60s" // one statement
 	rollbackEnd = 5 * time.Second
 )
 
@@ -65,7 +66,8 @@ func (s Snapshots) read(ctx context.Context, q ExportQuery, do func(*snapshot) e
 		oversees = "all"
 	}
 	if _, err := tx.Exec(ctx, `SELECT set_config('hub.partner', $1, true), set_config('hub.oversees', $2, true),
-		set_config('idle_in_transaction_session_timeout', $3, true), set_config('max_parallel_workers_per_gather', '0', true)`, q.Partner, oversees, exportIdle); err != nil {
+		set_config('idle_in_transaction_session_timeout', $3, true), set_config('statement_timeout', $4, true),
+		set_config('max_parallel_workers_per_gather', '0', true)`, q.Partner, oversees, exportIdle, exportAsk); err != nil {
 		return fmt.Errorf("beginning to read an export: %w", err)
 	}
 	return do(&snapshot{tx})
