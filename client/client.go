@@ -41,6 +41,7 @@ type Options struct {
 	ClientID string // as Enrol returned it
 	Keys     Keys
 	LogKey   LogKey // pinned when you enrolled; every receipt is verified with it
+	Policy   Policy // of witnesses, pinned: Witnessed says which receipts meet it. The hub's answers are taken without
 
 	// Followed keeps the statements by which the hub's log went over to another key than the
 	// one you pinned, so that LogKey can be given with them the next time (LogKey.Followed).
@@ -80,6 +81,7 @@ type Client struct {
 	clientID string
 	keys     Keys
 	logKey   atomic.Pointer[LogKey] // with the keys before and after it, as far as they are known
+	policy   Policy
 	followed func(successions []string) error
 	http     *http.Client
 	now      func() time.Time
@@ -114,9 +116,10 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		hub: hub, host: host, partner: o.Partner, clientID: o.ClientID, keys: o.Keys, followed: o.Followed,
-		http: sender(o.HTTP), now: o.Now, known: map[string]keySet{}, memory: o.Known,
+		policy: o.Policy, http: sender(o.HTTP), now: o.Now, known: map[string]keySet{}, memory: o.Known,
 	}
-	c.logKey.Store(&o.LogKey)
+	key := o.LogKey.Alone()
+	c.logKey.Store(&key)
 	if c.memory == nil {
 		c.memory = &memory{kept: map[string]KnownKeys{}}
 	}

@@ -267,6 +267,8 @@ type fakeLog struct {
 	hashes []tlog.Hash
 	size   int64
 
+	cosigners []note.Signer // the witnesses that are up
+
 	entries []proof.ExportEntry // as an export shows them
 	all     []proof.Receipt     // of every entry
 }
@@ -301,7 +303,8 @@ func (l *fakeLog) add(e proof.Entry) proof.Receipt {
 	must(err)
 	path, err := tlog.ProveRecord(l.size, l.size-1, l)
 	must(err)
-	signed, err := note.Sign(&note.Note{Text: proof.FormatCheckpoint(l.key.Origin(), tlog.Tree{N: l.size, Hash: root})}, l.signer)
+	signed, err := note.Sign(&note.Note{Text: proof.FormatCheckpoint(l.key.Origin(), tlog.Tree{N: l.size, Hash: root})},
+		append([]note.Signer{l.signer}, l.cosigners...)...)
 	must(err)
 	receipt, _, err := proof.NewReceipt(body, salt, proof.FormatProof(proof.Inclusion{Index: l.size - 1, Hashes: path, Checkpoint: signed}))
 	must(err)

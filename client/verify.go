@@ -19,6 +19,7 @@ import (
 // Trust is what a document is verified with.
 type Trust struct {
 	LogKey LogKey           // the key of the hub's log; the zero LogKey takes a bundle's own
+	Policy Policy           // of the witnesses who must have cosigned each receipt's checkpoint; the zero Policy asks for none
 	Keys   map[string][]Key // public keys by partner id, for packets and consent records
 	Kept   [][]byte         // signed checkpoints that were kept, with which those of receipts must agree
 }
@@ -28,11 +29,12 @@ type Trust struct {
 // say what was checked and what was found; the error is ErrVerification when
 // anything does not hold, ErrDocument when it is no such document.
 func Verify(document []byte, t Trust) (Findings, error) {
+	key := t.LogKey
+	t.LogKey = key.Witnessed(t.Policy) // no receipt is then taken without its witnesses
 	f, err := verify(bytes.TrimSpace(document), t)
 	if len(f.Checks) == 0 {
 		return f, err
 	}
-	key := t.LogKey
 	if b, err := ParseBundle(document); err == nil {
 		if own, err := proof.ParseLogKey(b.LogKey); err == nil && key.Origin() == "" {
 			key = own
@@ -91,7 +93,11 @@ func verifyReceipt(document []byte, t Trust) (Findings, error) {
 		f.holds("entry", "%s", describe(entry.Act, entry.Partner, ids.Reference(entry.Referral), entry.State, entry.Consent, entry.Time))
 		f.holds("entry", "everything else that the receipt says is what the entry says")
 	}
-	f.limit(limitView)
+	if bad == "" && t.Policy.Demands() {
+		f.holds("witnesses", "as many have cosigned that tree as your policy asks for: the hub has shown them this log and no other")
+	} else {
+		f.limit(limitView)
+	}
 	f.limit("The receipt names the envelope by its digest; whose signature is on it, the packet or the bundle shows.")
 	return f, f.verdict()
 }

@@ -111,7 +111,7 @@ func (x *examination) log() {
 		x.fails("log", "the %s's log key is malformed", x.Document)
 		return
 	}
-	own = lineOf(own, x.bundle.Successions)
+	own = lineOf(own, x.bundle.Successions).Witnessed(x.logKey.Policy())
 	if x.logKey.Origin() == "" {
 		x.logKey = own
 		x.limit(limitLogKey)

@@ -137,6 +137,14 @@ func (k LogKey) Witnessed(p Policy) LogKey {
 	return k
 }
 
+// Policy is the policy that k demands, or the zero Policy.
+func (k LogKey) Policy() Policy {
+	if k.policy == nil {
+		return Policy{}
+	}
+	return *k.policy
+}
+
 // Alone returns k without the demand for witnesses.
 func (k LogKey) Alone() LogKey {
 	k.policy = nil

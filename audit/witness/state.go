@@ -48,12 +48,16 @@ type stateFile struct {
 
 // create makes the state of a new key. It fails if there is any file by that name.
 func (f *stateFile) create() error {
-	return f.withLock(os.O_CREATE|os.O_EXCL, func() error {
+	err := f.withLock(os.O_CREATE|os.O_EXCL, func() error {
 		if _, err := os.Lstat(f.path); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("making the state file: %w", errors.Join(err, fs.ErrExist))
+			return errors.Join(err, fs.ErrExist)
 		}
 		return f.store(&state{V: 1, Witness: f.witness, Checkpoints: []string{}})
 	})
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("making the state file: there is one already: %w", fs.ErrExist)
+	}
+	return err
 }
 
 // locked calls do with the state as it is, while no other process or goroutine reads or

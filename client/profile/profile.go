@@ -66,7 +66,8 @@ type Settings struct {
 	Next     *Next      `json:"next,omitempty"`    // a rotation that has begun
 	Retired  []Retired  `json:"retired,omitempty"` // keys that were replaced and may count for a while
 
-	followed []string // by which statements the log's key was followed by others: log.json
+	followed []string      // by which statements the log's key was followed by others: log.json
+	policy   client.Policy // of the witnesses to demand: witnesses.txt
 }
 
 // PublicKeys are the public parts of a profile's keys. That of a system which its agency
@@ -174,7 +175,10 @@ func Read(dir string) (Settings, error) {
 	if err := strict.Unmarshal(data, &s); err != nil || s.V != 1 || !s.Keys.whole() {
 		return Settings{}, fmt.Errorf("%s is damaged: restore it from a backup", path)
 	}
-	s.followed, err = readFollowed(dir)
+	if s.followed, err = readFollowed(dir); err != nil {
+		return s, err
+	}
+	s.policy, err = readPolicy(dir)
 	return s, err
 }
 
@@ -222,7 +226,7 @@ func (p *Profile) client(keys privateKeys, session *client.Session) (*client.Cli
 		return nil, fmt.Errorf("the profile's log key is damaged: %w", err)
 	}
 	return client.New(client.Options{
-		Hub: p.settings.Hub, Partner: p.settings.Partner, ClientID: p.settings.ClientID, LogKey: logKey,
+		Hub: p.settings.Hub, Partner: p.settings.Partner, ClientID: p.settings.ClientID, LogKey: logKey, Policy: p.settings.policy,
 		Keys:    client.Keys{Authentication: keys.authentication, Signing: keys.signing.Signer(), Encryption: keys.encryption},
 		Session: session, HTTP: p.options.HTTP, Now: p.options.Now, Known: knownKeys{p.dir},
 		Followed: func(successions []string) error { return keepFollowed(p.dir, successions) },
@@ -243,5 +247,5 @@ func (s Settings) Trust() client.Trust {
 			own = append(own, client.Key{PublicKey: k, Use: client.Signing, NotAfter: time.Unix(1<<40, 0)})
 		}
 	}
-	return client.Trust{LogKey: logKey, Keys: map[string][]client.Key{s.Partner: own}}
+	return client.Trust{LogKey: logKey, Policy: s.policy, Keys: map[string][]client.Key{s.Partner: own}}
 }

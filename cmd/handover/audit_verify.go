@@ -134,10 +134,10 @@ func (a *app) kept(paths []string) (notes [][]byte, err error) {
 	return notes, nil
 }
 
-// policy reads a policy of witnesses; of no file it is none.
+// policy reads a policy of witnesses; of no file it is the one pinned in the profile, or none.
 func (a *app) policy(path string) (client.Policy, error) {
 	if path == "" {
-		return client.Policy{}, nil
+		return a.pinnedPolicy()
 	}
 	text, err := a.read(path, 64<<10)
 	if err != nil {

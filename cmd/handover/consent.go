@@ -41,6 +41,7 @@ handover consent holders ID shows the answers.`,
 
 // showReceipt prints a receipt that has been verified.
 func (a *app) showReceipt(r client.Receipt) error {
+	a.sayUnwitnessed(r)
 	return a.show(r, func(w io.Writer) {
 		for _, line := range [][2]string{{"referral", r.Reference}, {"id", r.Referral}, {"event", r.Event},
 			{"consent", r.Consent}, {"override", r.Override}, {"state", r.State}, {"logged", when(r.Time)}} {

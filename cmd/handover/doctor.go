@@ -92,7 +92,7 @@ func (a *app) examine(ctx context.Context) []examined {
 		return append(found, unwell("keys", err))
 	}
 	found = append(append(found, a.examineKeys(s, keys)...), strangeKeys(s, history.Keys)...)
-	return append(found, outbox(p))
+	return append(found, a.examineWitnesses(ctx, c, s), outbox(p))
 }
 
 func unwell(what string, err error) examined {

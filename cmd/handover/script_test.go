@@ -62,6 +62,13 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HUB", "http://localhost:"+port)
 			e.Setenv("HUB_PRIVATE_LISTEN", "off")
 			e.Setenv("HUB_RATE_TOKENS", "600") // each command asks for a token of its own
+			for _, witness := range []string{"WITNESS1", "WITNESS2"} {
+				port, err := freePort()
+				if err != nil {
+					return err
+				}
+				e.Setenv(witness, port)
+			}
 			peopled(e)
 			e.Values[hubKey{}] = &hubProcess{}
 			e.Defer(func() { e.Values[hubKey{}].(*hubProcess).stop() })
@@ -122,7 +129,7 @@ func startHub(ts *testscript.TestScript, _ bool, args []string) {
 	binary, err := lookPath(ts, "hub")
 	ts.Check(err)
 	cmd := exec.Command(binary, args...)
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "HUB_DIR", "PORT", "HUB_PRIVATE_LISTEN", "HUB_RATE_TOKENS"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "HUB_DIR", "PORT", "HUB_PRIVATE_LISTEN", "HUB_RATE_TOKENS", "HUB_WITNESS_POLICY", "HUB_WITNESS_WAIT"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	out, err := cmd.StdoutPipe()

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	var logKey string
+	var logKey, policy string
 	var keyFiles, kept []string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
@@ -25,7 +25,10 @@ you kept; an audit export is verified with handover audit verify.
 
 The log's key is --log-key, else the one pinned in the profile, else, for a bundle, the one
 inside it. Packets and consent records of others need the signer's keys: save them with
-handover partners PARTNER --json > keys.json, and give them with --keys keys.json.`,
+handover partners PARTNER --json > keys.json, and give them with --keys keys.json.
+
+With a policy of witnesses, --policy or the one pinned in the profile, a receipt fails that
+too few of them have cosigned: ask the hub for it again.`,
 		Example: "  handover verify bundle.json\n  handover verify receipt.json --log-key hub.example/v1/log+0a1b2c3d+A…",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.does(func(_ *cobra.Command, args []string) error {
@@ -36,6 +39,9 @@ handover partners PARTNER --json > keys.json, and give them with --keys keys.jso
 			trust, err := a.trust(document, logKey, keyFiles)
 			if err == nil {
 				trust.Kept, err = a.kept(kept)
+			}
+			if err == nil && policy != "" {
+				trust.Policy, err = a.policy(policy)
 			}
 			if err != nil {
 				return err
@@ -48,6 +54,7 @@ handover partners PARTNER --json > keys.json, and give them with --keys keys.jso
 		}),
 	}
 	cmd.Flags().StringVar(&logKey, "log-key", "", "the key of the hub's log to trust, as name+hash+base64")
+	cmd.Flags().StringVar(&policy, "policy", "", "a file with the policy of witnesses to demand (default the one pinned in the profile)")
 	cmd.Flags().StringSliceVar(&keyFiles, "keys", nil, "a file with a partner's public keys; may be repeated")
 	cmd.Flags().StringSliceVar(&kept, "kept", nil, "a checkpoint that you kept; may be repeated (default those in the profile)")
 	return cmd
@@ -66,7 +73,7 @@ func (a *app) trust(document []byte, logKey string, keyFiles []string) (client.T
 			t = own
 		}
 		if b, err := client.ParseBundle(document); err == nil && b.Hub != s.Hub {
-			t.LogKey = client.LogKey{} // another hub's: the pinned key is not for it
+			t.LogKey, t.Policy = client.LogKey{}, client.Policy{} // another hub's: what is pinned is not for it
 		}
 	}
 	if logKey != "" {

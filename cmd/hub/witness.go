@@ -62,7 +62,7 @@ under another name, and have the policy changed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := os.OpenFile(key, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 			if err != nil {
-				return fmt.Errorf("making the key file: %w", reason(err))
+				return fmt.Errorf("making the key file: %w", err)
 			}
 			defer file.Close()
 			private, public, err := witness.NewKey(args[0], state)
