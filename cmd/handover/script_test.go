@@ -30,6 +30,7 @@ import (
 //	tamper FILE MEMBER       change one character of a member of a JSON file
 //	until TEXT COMMAND…      run a command again until its stdout has the text
 //	joins, signs-in, aged    see script_people_test.go
+//	follows, followed        see script_audit_test.go
 //	expired FILE             wait until the packet in a JSON file may not be opened any more
 func TestScripts(t *testing.T) {
 	if testing.Short() {
@@ -70,6 +71,7 @@ func TestScripts(t *testing.T) {
 				e.Setenv(witness, port)
 			}
 			peopled(e)
+			audited(e)
 			e.Values[hubKey{}] = &hubProcess{}
 			e.Defer(func() { e.Values[hubKey{}].(*hubProcess).stop() })
 			return nil
@@ -77,6 +79,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"starthub": startHub, "stophub": stopHub, "exits": exits, "until": until, "let": let, "tamper": tamper, "expired": expired,
 			"joins": joins, "signs-in": signsIn, "aged": aged,
+			"follows": follows, "followed": allFollowed,
 		},
 	})
 }
