@@ -240,7 +240,7 @@ func (g *gatherer) round(ctx context.Context, cp signedTree) ([]byte, error) {
 func (g *gatherer) ask(ctx context.Context, w *asked, note []byte, tree tlog.Tree, key proof.LogKey) (proof.Cosignature, error) {
 	for range askAtMost {
 		if w.size > tree.N {
-			return proof.Cosignature{}, refusal{fmt.Sprintf("it has cosigned %d entries, and the log has %d", w.size, tree.N)}
+			return proof.Cosignature{}, g.ahead(ctx, w, key)
 		}
 		hashes, err := g.log.treeProof(ctx, w.size, tree)
 		if err != nil {
@@ -270,6 +270,27 @@ func (g *gatherer) ask(ctx context.Context, w *asked, note []byte, tree tlog.Tre
 		return proof.Cosignature{}, fmt.Errorf("the witness answered with status %d", a.status)
 	}
 	return proof.Cosignature{}, errors.New("the witness says another size each time")
+}
+
+// ahead says why a witness that has cosigned more than the checkpoint at hand gives nothing. If
+// the log has grown that far meanwhile, it is no refusal: whoever is shown a checkpoint may
+// bring it to a witness before the log does, and must not make it look as if the log was
+// set back. What the witness said is forgotten, so that one that spoke in error is asked again.
+func (g *gatherer) ahead(ctx context.Context, w *asked, key proof.LogKey) error {
+	size := w.size
+	w.size = 0
+	note, err := g.log.store.lastCheckpoint(ctx)
+	if err != nil {
+		return err
+	}
+	newest, err := proof.OpenCheckpoint(note, key)
+	switch {
+	case err != nil:
+		return err
+	case size <= newest.N:
+		return fmt.Errorf("the witness has cosigned %d entries already, by somebody else's hand", size)
+	}
+	return refusal{fmt.Sprintf("it has cosigned %d entries, and the log has %d", size, newest.N)}
 }
 
 // treeProof proves that tree begins with its first older entries.

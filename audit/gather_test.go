@@ -293,6 +293,37 @@ func TestAnAnswerCountsFromItsWitnessOnly(t *testing.T) {
 	}
 }
 
+// TestNobodyMakesAWitnessAccuseTheLog: whoever has been shown a checkpoint may bring it to a witness
+// while the hub still has an older one at hand.
+func TestNobodyMakesAWitnessAccuseTheLog(t *testing.T) {
+	w := witnessedRig(t)
+	w.logMany(3)
+	w.mustSequence()
+	older, err := w.store.lastCheckpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := w.signer().current
+	tree, err := proof.OpenCheckpoint(older, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.logMany(2)
+	w.mustSequence()
+	g := &gatherer{log: w.Log, asker: newWitnessAsker()}
+	defer g.asker.close()
+	for size, want := range map[int64]bool{5: false, 6: true} {
+		by := &asked{Witness: w.policy.Witnesses()[0], size: size}
+		_, err := g.ask(t.Context(), by, older, tree, key)
+		if _, accuses := errors.AsType[refusal](err); err == nil || accuses != want {
+			t.Errorf("the witness has cosigned %d of 5 entries, and 3 are at hand: %v", size, err)
+		}
+		if by.size != 0 {
+			t.Errorf("it is not asked anew, and has said %d", by.size)
+		}
+	}
+}
+
 type lockedWriter struct {
 	mu sync.Mutex
 	b  *strings.Builder

@@ -176,8 +176,7 @@ func (w *Witness) advance(origin string, checkpoint []byte, tree tlog.Tree, old 
 			return &ConflictError{newest.N}
 		}
 		if err := continues(newest, tree, hashes); err != nil {
-			w.Logger.Error("a log shows another history than the one it had signed", slog.String("log", origin),
-				slog.String("cosigned", string(s.checkpoint(origin))), slog.String("refused", string(checkpoint)))
+			w.refuses(err, origin, s.checkpoint(origin), checkpoint)
 			return err
 		}
 		if newest.N == tree.N && s.checkpoint(origin) != nil {
@@ -189,6 +188,18 @@ func (w *Witness) advance(origin string, checkpoint []byte, tree tlog.Tree, old 
 		w.seen[origin] = tree
 		return nil
 	})
+}
+
+// refuses tells the operator. Two trees of one size that the log has signed are proof that it
+// was rewritten. A proof that does not hold is none: anybody may have brought it, with a good
+// checkpoint, and a stranger must not make a witness accuse a log.
+func (w *Witness) refuses(why error, origin string, cosigned, refused []byte) {
+	about := []any{slog.String("log", origin), slog.String("cosigned", string(cosigned)), slog.String("refused", string(refused))}
+	if errors.Is(why, ErrForked) {
+		w.Logger.Error("a log has signed another history than the one it had shown: keep both checkpoints", about...)
+		return
+	}
+	w.Logger.Error("a checkpoint that the log has signed came with a proof that does not hold: if the log can show none that does, it was rewritten", about...)
 }
 
 // continues checks that tree begins with newest (RFC 6962 §2.1.2).

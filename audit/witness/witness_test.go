@@ -282,10 +282,20 @@ func TestARewrittenHistoryIsTold(t *testing.T) {
 	if said.Len() > 0 {
 		t.Errorf("it cried wolf: %s", said.String())
 	}
+	if _, err := w.Add(proof.FormatConsistency(10, nil, a.checkpoint(20))); !errors.Is(err, witness.ErrProof) {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said.String(), "if the log can show none that does") || strings.Contains(said.String(), "another history") {
+		t.Errorf("a stranger's proof of an honest checkpoint accuses the log: %s", said.String())
+	}
+	said.Reset()
 	if _, err := w.Add(forked.request(10, 20)); !errors.Is(err, witness.ErrProof) {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"level=ERROR", strings.Split(string(a.checkpoint(10)), "\n")[2], strings.Split(string(forked.checkpoint(20)), "\n")[2]} {
+	if _, err := w.Add(forked.request(10, 10)); !errors.Is(err, witness.ErrForked) {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"level=ERROR", "another history", strings.Split(string(a.checkpoint(10)), "\n")[2], strings.Split(string(forked.checkpoint(20)), "\n")[2]} {
 		if !strings.Contains(said.String(), part) {
 			t.Errorf("it did not say %q:\n%s", part, said.String())
 		}
