@@ -38,7 +38,7 @@ func settings(t *testing.T) []string {
 
 func TestOnlySettingsThatExistAreNamed(t *testing.T) {
 	known := settings(t)
-	for _, file := range []string{"handover-hub.service", "Dockerfile", "compose.yaml", "README.md", "roles.sql", "dev/postgres.sh", "dev/vault.sh", "../Makefile"} {
+	for _, file := range []string{"handover-hub.service", "handover-witness.service", "Dockerfile", "compose.yaml", "README.md", "roles.sql", "dev/postgres.sh", "dev/vault.sh", "../Makefile"} {
 		for _, name := range regexp.MustCompile(`\bHUB_[A-Z_]+\b`).FindAllString(read(t, file), -1) {
 			if !slices.Contains(known, name) && name != "HUB_TEST_VAULT" { // of the tests, not of the hub
 				t.Errorf("%s names %s, which is no setting", file, name)

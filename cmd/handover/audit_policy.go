@@ -29,7 +29,7 @@ func (a *app) auditPolicyCommand() *cobra.Command {
 and how many of them. Compare the keys in it with what the witnesses themselves say, by
 telephone or on their sites: a hub could name its own. Then pin the file with --pin. From then on
 receipts, bundles and audit exports that too few of these witnesses have cosigned do not hold.`,
-		Example: "  handover audit policy > witnesses.txt\n  handover audit policy --pin witnesses.txt",
+		Example: "  handover audit policy --json=false > witnesses.txt\n  handover audit policy --pin witnesses.txt",
 		Args:    cobra.NoArgs,
 		RunE: a.does(func(cmd *cobra.Command, _ []string) error {
 			if pin != "" {
