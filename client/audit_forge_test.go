@@ -131,7 +131,8 @@ func (f *liar) tree() *fakeLog {
 func (l *fakeLog) checkpoint(size int64) []byte {
 	root, err := tlog.TreeHash(size, l)
 	must(err)
-	signed, err := note.Sign(&note.Note{Text: proof.FormatCheckpoint(l.signer.Name(), tlog.Tree{N: size, Hash: root})}, l.signer)
+	signed, err := note.Sign(&note.Note{Text: proof.FormatCheckpoint(l.signer.Name(), tlog.Tree{N: size, Hash: root})},
+		append([]note.Signer{l.signer}, l.cosigners...)...)
 	must(err)
 	return signed
 }

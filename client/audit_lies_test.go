@@ -244,19 +244,6 @@ func consentLies() []lie {
 			f.says(f.find("consent.record", 0), func(e *proof.Entry) { e.Digest = ids.Digest(old) })
 			f.states(proof.StatementConsent, old)
 		}, "a hub takes a statement within a day"},
-		{"a key history cut", func(p *pair, f *liar) {
-			p.hub.revoke("westside-aid")
-			*f = *p.hub.forge(p.hub.t)
-			w := f.partners["westside-aid"]
-			w.History = w.History[:3]
-			f.partners["westside-aid"] = w
-		}, "keys: westside-aid: "},
-		{"a key history without its revocation, and the keys to fit", func(p *pair, f *liar) {
-			before := f.partners["westside-aid"]
-			p.hub.revoke("westside-aid")
-			*f = *p.hub.forge(p.hub.t)
-			f.partners["westside-aid"] = before
-		}, "that the history of its keys leaves out"},
 		{"no key history", func(_ *pair, f *liar) {
 			w := f.partners["camden-outreach"]
 			w.History = nil
@@ -280,13 +267,6 @@ func stepLies() []lie {
 			f.drop(i)
 			f.statements = slices.DeleteFunc(f.statements, func(s proof.ExportStatement) bool { return s.Digest == digest })
 		}, "steps: entry 10: it does not follow the step that the log has before it"},
-		{"a step after the end", func(p *pair, f *liar) {
-			p.step(p.hub.t, p.to, client.Step{Event: "complete", Outcome: "housed"})
-			last := p.hub.log.entries[len(p.hub.log.entries)-1]
-			p.hub.log.entries = append(p.hub.log.entries, last)
-			*f = *p.hub.forge(p.hub.t)
-			f.renumber()
-		}, "is not possible in the state completed"},
 		{"another state", func(_ *pair, f *liar) {
 			f.says(f.find("referral.accept", 0), func(e *proof.Entry) { e.State = "rejected" })
 		}, "it leads to the state accepted, and the log says rejected"},
@@ -304,6 +284,32 @@ func stepLies() []lie {
 			f.says(f.find("referral.accept", 0), func(e *proof.Entry) { e.Referral = strings.Repeat("A", 43) })
 		}, "the entry says otherwise, by its referral"},
 		{"the envelope left out", func(_ *pair, f *liar) { f.without(proof.StatementEnvelope) }, "the envelope that it names is not in the file"},
+	}
+}
+
+// actingLies are those for which somebody does something first.
+func actingLies() []lie {
+	return []lie{
+		{"a key history cut", func(p *pair, f *liar) {
+			p.hub.revoke("westside-aid")
+			*f = *p.hub.forge(p.hub.t)
+			w := f.partners["westside-aid"]
+			w.History = w.History[:3]
+			f.partners["westside-aid"] = w
+		}, "keys: westside-aid: "},
+		{"a key history without its revocation, and the keys to fit", func(p *pair, f *liar) {
+			before := f.partners["westside-aid"]
+			p.hub.revoke("westside-aid")
+			*f = *p.hub.forge(p.hub.t)
+			f.partners["westside-aid"] = before
+		}, "that the history of its keys leaves out"},
+		{"a step after the end", func(p *pair, f *liar) {
+			p.step(p.hub.t, p.to, client.Step{Event: "complete", Outcome: "housed"})
+			last := p.hub.log.entries[len(p.hub.log.entries)-1]
+			p.hub.log.entries = append(p.hub.log.entries, last)
+			*f = *p.hub.forge(p.hub.t)
+			f.renumber()
+		}, "is not possible in the state completed"},
 		{"a question about what is held that no withdrawal asks", func(p *pair, f *liar) {
 			p.hub.log.add(proof.Entry{Act: "recall.asked", Other: "westside-aid", Consent: p.consent.ID, Digest: p.consent.Digest, Target: "0199a000-0000-7000-8000-0000000000bb"})
 			*f = *p.hub.forge(p.hub.t)
@@ -347,10 +353,13 @@ func (f *liar) withdraws(p *pair, before int64) {
 // one way at a time. Each is found, and the place is named.
 func TestEveryLieOfAHubThatHasTheKeyIsNamed(t *testing.T) {
 	t.Parallel()
-	for _, row := range slices.Concat(logLies(), consentLies(), stepLies()) {
+	shared, told := quarter(t), slices.Concat(logLies(), consentLies(), stepLies())
+	for i, row := range slices.Concat(told, actingLies()) {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			p := quarter(t)
+			p := shared
+			if i >= len(told) {
+				p = quarter(t)
+			}
 			f := p.hub.forge(t)
 			row.tell(p, f)
 			found, err := audited(f.file(), client.AuditTrust{LogKey: p.hub.log.key})

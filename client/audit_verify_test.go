@@ -22,7 +22,7 @@ func quarter(t testing.TB) *pair {
 	p.step(t, p.from, client.Step{Event: "answer", Sections: saying("yes"), Consent: p.consent.ID})
 	p.step(t, p.to, client.Step{Event: "accept"})
 	for range 300 {
-		p.hub.log.add(proof.Entry{Act: "referral.list", Partner: "westside-aid"})
+		p.hub.log.append(proof.Entry{Act: "referral.list", Partner: "westside-aid"})
 	}
 	p.hub.log.add(proof.Entry{Act: proof.Refused, Partner: "westside-aid", Outcome: "not-covered"})
 	other := agreed(t, p.from)

@@ -285,6 +285,17 @@ func newLog(_ testing.TB, origin string) *fakeLog {
 
 // add appends an entry and returns its receipt.
 func (l *fakeLog) add(e proof.Entry) proof.Receipt {
+	body, salt := l.append(e)
+	path, err := tlog.ProveRecord(l.size, l.size-1, l)
+	must(err)
+	receipt, _, err := proof.NewReceipt(body, salt, proof.FormatProof(proof.Inclusion{Index: l.size - 1, Hashes: path, Checkpoint: l.checkpoint(l.size)}))
+	must(err)
+	l.all = append(l.all, receipt)
+	return receipt
+}
+
+// append appends an entry.
+func (l *fakeLog) append(e proof.Entry) (body []byte, salt [32]byte) {
 	id, _ := uuid.NewV7()
 	e.V, e.ID = proof.Version, id.String()
 	if e.Time.IsZero() {
@@ -292,24 +303,13 @@ func (l *fakeLog) add(e proof.Entry) proof.Receipt {
 	}
 	body, err := e.Bytes()
 	must(err)
-	var salt [32]byte
 	_, _ = rand.Read(salt[:])
 	added, err := tlog.StoredHashes(l.size, proof.Leaf(salt, body), l)
 	must(err)
 	l.hashes = append(l.hashes, added...)
 	l.entries = append(l.entries, proof.ExportEntry{Index: l.size, Body: body, Salt: salt[:]})
 	l.size++
-	root, err := tlog.TreeHash(l.size, l)
-	must(err)
-	path, err := tlog.ProveRecord(l.size, l.size-1, l)
-	must(err)
-	signed, err := note.Sign(&note.Note{Text: proof.FormatCheckpoint(l.key.Origin(), tlog.Tree{N: l.size, Hash: root})},
-		append([]note.Signer{l.signer}, l.cosigners...)...)
-	must(err)
-	receipt, _, err := proof.NewReceipt(body, salt, proof.FormatProof(proof.Inclusion{Index: l.size - 1, Hashes: path, Checkpoint: signed}))
-	must(err)
-	l.all = append(l.all, receipt)
-	return receipt
+	return body, salt
 }
 
 // ReadHashes is tlog.HashReader's.

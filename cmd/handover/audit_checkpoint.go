@@ -74,7 +74,8 @@ evidence of the profile, and the exit code is 6.`,
 func writeCheckpoint(w io.Writer, c client.Checkpoint, file string) {
 	fmt.Fprintf(w, "The log %s has %d entries, with the root %s.\n", c.Origin, c.Size, c.Root)
 	if n := len(c.Continues); n > 0 {
-		fmt.Fprintf(w, "The hub has proved that it continues the %d checkpoints kept before, the newest of %d entries: nothing of that was changed.\n", n, slices.Max(c.Continues))
+		fmt.Fprintf(w, "The hub has proved that it continues %s kept before, the newest of %d entries: nothing of that was changed.\n",
+			several(n, "the checkpoint", "checkpoints"), slices.Max(c.Continues))
 	} else {
 		fmt.Fprint(w, "It is the first that is kept here: from now on nothing before it can be changed without your noticing.\n")
 	}
