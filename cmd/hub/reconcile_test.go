@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"handover/audit"
@@ -61,9 +64,7 @@ func TestANightlyDifferenceIsToldUntilItIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.close()
-	if err := h.log.Refuse(t.Context(), proof.Entry{Partner: "sample-housing", Outcome: "no-agreement"}); err != nil {
-		t.Fatal(err)
-	}
+	logYesterday(t, db, h.log)
 	var said bytes.Buffer
 	night := func() (differences float64, lines string) {
 		t.Helper()
@@ -81,21 +82,40 @@ func TestANightlyDifferenceIsToldUntilItIsGone(t *testing.T) {
 		}
 		return differences, said.String()
 	}
-	dayLater := func() {
-		db.Rewrite(t, `UPDATE audit_entry SET at = at - interval '1 day'`)
-		_, _ = db.Owner.Exec(t.Context(), `ALTER TABLE audit_reconciled DISABLE TRIGGER USER`)
-		if _, err := db.Owner.Exec(t.Context(), `UPDATE audit_reconciled SET at = at - interval '1 day'`); err != nil {
+	db.Rewrite(t, `INSERT INTO audit_pending VALUES (gen_random_uuid())`)
+	if n, lines := night(); n != 1 || !strings.Contains(lines, "what waits for a place in the log is no entry") || !strings.Contains(lines, "differences=1") {
+		t.Errorf("at night: %v, %s", n, lines)
+	}
+	if n, lines := night(); n != 1 || strings.Contains(lines, "is no entry") || !strings.Contains(lines, "differences=1") {
+		t.Errorf("another hub, or the same one started anew: %v, %s", n, lines)
+	}
+	db.Rewrite(t, `DELETE FROM audit_pending WHERE NOT EXISTS (SELECT FROM audit_entry WHERE id = entry)`)
+	db.Rewrite(t, `UPDATE audit_reconciled SET at = at - interval '1 day'`)
+	if n, lines := night(); n != 0 || strings.Contains(lines, "level=ERROR") || !strings.Contains(lines, "differences=0") {
+		t.Errorf("the night after it was put right: %v, %s", n, lines)
+	}
+}
+
+// logYesterday writes an entry of yesterday, and has it get its place.
+func logYesterday(t *testing.T, db *pgtest.DB, log *audit.Log) {
+	t.Helper()
+	err := pgx.BeginFunc(t.Context(), db.Owner, func(tx pgx.Tx) error {
+		_, err := audit.Append(t.Context(), tx, proof.Entry{Act: proof.Refused, Time: time.Now().AddDate(0, 0, -1), Partner: "sample-housing", Outcome: "no-agreement"})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- log.Run(ctx) }()
+	for waiting := 1; waiting > 0; {
+		if err := db.Owner.QueryRow(t.Context(), `SELECT count(*) FROM audit_pending`).Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n, lines := night(); n != 0 || lines != "" {
-		t.Errorf("on the first day: %v, %s", n, lines)
-	}
-	dayLater() // the time in the columns is now another than the one in the entry, and it waits too long
-	if n, lines := night(); n != 1 || !strings.Contains(lines, "waiting for its place") || !strings.Contains(lines, "differences=1") {
-		t.Errorf("at night: %v, %s", n, lines)
-	}
-	if n, lines := night(); n != 1 || strings.Contains(lines, "waiting for its place") || !strings.Contains(lines, "differences=1") {
-		t.Errorf("another hub, or the same one started anew: %v, %s", n, lines)
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
 	}
 }
