@@ -215,6 +215,7 @@ func (y *year) count(t *testing.T, sql string) (n int64) {
 }
 
 // measured runs a program that must succeed, and says how long it took and how much memory.
+// Linux counts in what this test held when it started the program, so that is the most it can have been.
 func (y *year) measured(t *testing.T, name string, cmd *exec.Cmd) string {
 	t.Helper()
 	cmd.Env = append(os.Environ(), y.env...)
