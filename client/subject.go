@@ -98,8 +98,12 @@ type Holding struct {
 // SubjectAccess collects what your agency holds about a woman, and what the hub holds for it,
 // verified on the way. What was sent is opened from your own copies; the hub logs every reading
 // and every opening of it, under the reason subject-access. What cannot be verified, shown or
-// opened is named in what is returned; any other failure is an error.
+// opened is named in what is returned; any other failure is an error, and so is a system that
+// has no keys: it would say of sealed words that there are none.
 func (c *Client) SubjectAccess(ctx context.Context, q SubjectQuery) (SubjectAccess, error) {
+	if err := c.signs(); err != nil {
+		return SubjectAccess{}, err
+	}
 	x := &subjectExport{c: c, q: q, out: SubjectAccess{V: 1, Made: c.now(), Hub: c.hub, Partner: c.partner, Subjects: q.Subjects,
 		Review: reviewPrompts(), Limits: subjectLimits(), Consents: []HeldConsent{}, Nevers: []StoredNever{}, Overrides: []HeldOverride{},
 		Referrals: []HeldReferral{}, Shared: []Holding{}, Log: []proof.Entry{}, Unchecked: []string{}}}
