@@ -132,6 +132,9 @@ func TestTheLogIsComparedOnceADay(t *testing.T) {
 		return due
 	}
 	aged := func(table string) { r.db.Rewrite(t, `UPDATE `+table+` SET at = at - interval '1 day'`) }
+	if daily(r) {
+		t.Error("a log that has not begun is compared")
+	}
 	r.log()
 	if daily(r) {
 		t.Error("a log that begins today is compared today")

@@ -38,7 +38,7 @@ func (l *Log) ReconcileDaily(ctx context.Context, owner *pgxpool.Pool, ledger Le
 	report, err = l.reconcile(ctx, owner, ledger, func(ctx context.Context, tx pgx.Tx) (bool, error) {
 		err := tx.QueryRow(ctx, `
 			SELECT NOT EXISTS (SELECT FROM audit_reconciled WHERE at >= date_trunc('day', now()))
-				AND (SELECT min(at) FROM (SELECT at FROM audit_entry ORDER BY id LIMIT 1) e) < date_trunc('day', now())`).Scan(&due)
+				AND coalesce((SELECT at FROM audit_entry ORDER BY id LIMIT 1) < date_trunc('day', now()), false)`).Scan(&due)
 		return due, err
 	})
 	return report, due, err

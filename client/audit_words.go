@@ -122,7 +122,7 @@ func (a *auditor) limits(c proof.ExportCounts) {
 	h := a.header
 	switch h.Scope {
 	case proof.ScopeAgency:
-		a.limit("The file shows what %s may read. What the %d other entries of the range say, and whether they are really none of hers, it does not show: an export of all does, and her own receipts say at which places hers stand.", h.For, c.Others)
+		a.limit("The file shows what %s may read. What the %d other entries of the range say (one may be a withdrawal that another agency recorded), and whether they are really none of hers, it does not show: an export of all does, and her own receipts say at which places hers stand.", h.For, c.Others)
 	case proof.ScopeOversight:
 		a.limit("A file for oversight has no statements: what was agreed to, and whether it covered what was shared, %d entries name and the file does not hold. That there was a basis before each, and that it had not ended, was checked.", a.unread)
 	}
@@ -158,7 +158,8 @@ func (a *auditor) before(h proof.ExportHeader) {
 		a.limit("Entries %d to %d are not in this file, nor covered by a checkpoint that you kept and have checked: begin the next export where the last one ended.", a.keptUpTo, h.First-1)
 	}
 	// A checkpoint that was kept shows that nothing was changed, and not that anybody has read it.
-	a.limit("What the entries before entry %d say, only earlier exports show. The last one that you verified has to have reached as far: else there are some that nobody has looked at.", h.First)
+	a.limit("What the entries before entry %d say, only earlier exports show. If the last one that you verified ended before entry %d, you have been shown those between in neither: they are others', "+
+		"or of a time that you asked for in neither, or left out.", h.First, h.First-1)
 	a.limit("Of what was recorded before entry %d, the file has what the hub has put in. That it left out no withdrawal, no later record and no never that stops what is shown here, only earlier exports show.", h.First)
 }
 

@@ -45,7 +45,9 @@ func auditExportCommand(environ []string) *cobra.Command {
 		Short: "Write what the log says of a span of time to one file, which anybody can verify offline",
 		Long: `Write what the log says of a span of time to one file, with everything that it takes to
 verify it offline: handover audit verify FILE. It holds ids, codes and signed statements, and
-nothing of what is sealed. With --partner it holds what that agency may read and no more. Name with --kept the size of each checkpoint that the auditor has
+nothing of what is sealed. It also holds with whom women never want anything shared, which
+nobody but the agency that was told may learn: hand it to no agency, and to an auditor only who
+is bound to keep it. With --partner it holds what that agency may read and no more. Name with --kept the size of each checkpoint that the auditor has
 kept, so that the file can show that nothing before it was changed. That it is taken is logged.`,
 		Example: `  hub audit export --from 2026-10-01 --to 2026-11-01 --kept 48211 -o october.jsonl`,
 		Args:    cobra.NoArgs,
