@@ -13,7 +13,7 @@ func Ledger() audit.Ledger {
 		Rows: append(packetRows(), append(releaseRows(), aftermathRows()...)...),
 		Alone: []string{
 			"referral.list", "referral.read", "referral.held", "recall.list", "consent.ending", "consent.holders", "key.touched",
-			"section.destroy", "attachment.forget", "subject.export",
+			"section.destroy", "attachment.forget",
 		},
 		Pairs: append(statementPairs(), []audit.Pair{
 			{Table: "referral", What: "a referral stands otherwise than its newest packet says",

@@ -184,7 +184,6 @@ func hubActs() []Act {
 		{Refused, "was refused", false},
 		{"log.read", "searched the log", false},
 		{"log.export", "took an export of the log", false},
-		{"subject.export", "took out all that is known of one woman", true},
 		{Successor, "gave the log a new key", false},
 		{Reconciled, "compared all rows with the log", false},
 		{WitnessShort, "had too few witnesses for a checkpoint", false},
