@@ -46,11 +46,16 @@ func sightingsOf(name string) []string {
 func TestNothingPersonalLeaves(t *testing.T) {
 	t.Parallel()
 	log := &lockedBuffer{}
-	r := startHub(t, slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	told, settings := eavesdroppedWitness(t)
+	r := startHub(t, slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}), settings...)
 	answers := r.plant(t)
 
 	ways := r.waysOut(t, log, "/v1/referrals")
 	ways["the answers"] = answers
+	ways["what a witness is told"] = told.String()
+	if !strings.Contains(told.String(), "add-checkpoint") {
+		t.Error("the witness was told nothing, so the test sees too little")
+	}
 	ways["an export"] = r.exported(t)
 	for way, text := range ways {
 		for _, form := range sightings() {

@@ -23,12 +23,13 @@ type running struct {
 }
 
 // startHub serves a hub until the test ends, and then sees it end in order. lines
-// receives its log.
-func startHub(t *testing.T, log slog.Handler) running {
+// receives its log; also are more settings.
+func startHub(t *testing.T, log slog.Handler, also ...string) running {
 	t.Helper()
 	db, private := pgtest.New(t), freeAddress(t)
 	r := running{Private: "http://" + private, address: db.URL, db: db, env: []string{"HUB_DIR=" + t.TempDir(), "PORT=0",
 		"HUB_DATABASE_URL=" + db.URL, "HUB_PRIVATE_LISTEN=" + private}}
+	r.env = append(r.env, also...)
 	cfg, err := load(r.env)
 	if err != nil {
 		t.Fatal(err)
