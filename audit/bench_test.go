@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,13 +13,36 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"handover/audit/proof"
 	"handover/internal/pg"
 	"handover/internal/pgtest"
 )
 
 // BenchmarkAppendReceipt measures one entry from its transaction (one round trip) to
 // its receipt, on a durable server, beside the same transaction without waiting.
-func BenchmarkAppendReceipt(b *testing.B) {
+func BenchmarkAppendReceipt(b *testing.B) { benchmarkReceipts(b, func(*Log) {}) }
+
+// BenchmarkWitnessedReceipt is the same with three witnesses on this machine, of whom two
+// must have cosigned.
+func BenchmarkWitnessedReceipt(b *testing.B) {
+	benchmarkReceipts(b, func(l *Log) {
+		var lines []string
+		for i := range 3 {
+			d := newDoor(b, fmt.Sprintf("w%d", i), l.signer().current)
+			lines = append(lines, fmt.Sprintf("witness %s %s %s", d.name, d.Self().Key, d.server.URL))
+		}
+		p, err := proof.ParsePolicy(strings.Join(append(lines, "group g 2 w0 w1 w2", "quorum g"), "\n"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := l.WitnessedBy(p, 5*time.Second); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+func benchmarkReceipts(b *testing.B, prepare func(*Log)) {
+	b.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	server, err := pg.StartBuiltIn(b.Context(), pgtest.Dir(b), quiet)
 	if err != nil {
@@ -33,7 +57,7 @@ func BenchmarkAppendReceipt(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer hub.Close()
-	logs, err := pg.Open(b.Context(), server.URL(), pg.RoleLog, minLogPool)
+	logs, err := pg.Open(b.Context(), server.URL(), pg.RoleLog, minWitnessPool)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -43,6 +67,7 @@ func BenchmarkAppendReceipt(b *testing.B) {
 		b.Fatal(err)
 	}
 	l.Logger = quiet
+	prepare(l)
 	ctx, stop := context.WithCancel(b.Context())
 	var running sync.WaitGroup
 	running.Go(func() {

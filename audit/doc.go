@@ -14,6 +14,9 @@
 //     tree against its last checkpoint, extends it (extension.go, tree.go), signs
 //     (signer.go) and commits, all in one transaction a batch.
 //   - wait.go tells those who wait, and makes receipts.
+//   - gather.go, on one hub of all, has the newest checkpoint cosigned by witnesses
+//     (http_witness.go asks them, gather_tell.go raises the alarm); cosigned.go and
+//     cosigned_await.go keep what came of it on every hub, and lead receipts to it.
 //   - anonymous.go counts the refusals of strangers by the hour.
 //   - http.go serves checkpoint, tiles and proofs (C2SP tlog-tiles); http_entries.go the
 //     entries themselves, to whom the database lets see them (store_entries.go), and what an auditor is to look
