@@ -16,6 +16,7 @@ import (
 // TestAReceiptLeadsToACosignedCheckpoint: each is the same bytes from every hub, whoever
 // has the entry in memory and whoever gathers, and after a restart.
 func TestAReceiptLeadsToACosignedCheckpoint(t *testing.T) {
+	t.Parallel()
 	w := witnessedRig(t)
 	second := w.witnessedBy(secondRig(w.rig))
 	w.run()
@@ -73,6 +74,7 @@ func keysOf(m map[EntryID]proof.Receipt) []EntryID {
 // TestWitnessesThatAreDownStopNothing: with too few, receipts are the log's own, at once
 // after the first; when enough are back, the same entries' receipts are cosigned.
 func TestWitnessesThatAreDownStopNothing(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name    string
 		mode    int32
@@ -125,6 +127,7 @@ func TestWitnessesThatAreDownStopNothing(t *testing.T) {
 
 // TestAnOutageOfWitnessesIsInTheLog once at its beginning and once at its end.
 func TestAnOutageOfWitnessesIsInTheLog(t *testing.T) {
+	t.Parallel()
 	w := witnessedRig(t)
 	w.set(shut, 0, 1)
 	var lead atomic.Int64 // of the hub's clock
@@ -157,6 +160,7 @@ func (r *rig) until(what string, done func() bool) {
 
 // TestOneHubGathersAtATime, and another goes on when it ends.
 func TestOneHubGathersAtATime(t *testing.T) {
+	t.Parallel()
 	w := witnessedRig(t)
 	stop := w.run()
 	w.cosignedReceipt(w.rig, w.log())
@@ -176,6 +180,7 @@ func TestOneHubGathersAtATime(t *testing.T) {
 // TestTheOrderOfCosignedCheckpointsIsKeptByTheDatabase: a gatherer that lost the lock
 // without knowing could otherwise add one that changes which is the first for an entry.
 func TestTheOrderOfCosignedCheckpointsIsKeptByTheDatabase(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.logMany(5)
 	r.logMany(5)
@@ -207,6 +212,7 @@ func TestTheOrderOfCosignedCheckpointsIsKeptByTheDatabase(t *testing.T) {
 // TestACosignedCheckpointIsBelievedOnlyWithItsQuorum: whoever can write to the database
 // and has the log's key still makes no cosigned receipt.
 func TestACosignedCheckpointIsBelievedOnlyWithItsQuorum(t *testing.T) {
+	t.Parallel()
 	w := witnessedRig(t)
 	w.set(shut, 0, 1, 2)
 	ids := w.logMany(5)
@@ -239,6 +245,7 @@ func (w *witnessed) restarted() *rig {
 }
 
 func TestAPolicyThatCannotBeMetIsRefused(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	d := newDoor(t, "w", r.signer().current)
 	for name, lines := range map[string][]string{
@@ -268,6 +275,7 @@ func TestAPolicyThatCannotBeMetIsRefused(t *testing.T) {
 // TestAWitnessIsFollowedOnlyByItsName: whoever gets in between, at a witness's URL, with
 // another witness's answers, gets nothing counted.
 func TestAnAnswerCountsFromItsWitnessOnly(t *testing.T) {
+	t.Parallel()
 	w := witnessedRig(t)
 	w.set(shut, 0, 2)
 	stranger := newDoor(t, "stranger", w.signer().current)
@@ -296,6 +304,7 @@ func TestAnAnswerCountsFromItsWitnessOnly(t *testing.T) {
 // TestNobodyMakesAWitnessAccuseTheLog: whoever has been shown a checkpoint may bring it to a witness
 // while the hub still has an older one at hand.
 func TestNobodyMakesAWitnessAccuseTheLog(t *testing.T) {
+	t.Parallel()
 	w := witnessedRig(t)
 	w.logMany(3)
 	w.mustSequence()

@@ -146,6 +146,7 @@ func witnessProcess(t *testing.T, log proof.LogKey) string {
 // it, and a hub that starts on it goes on; but the witness gives no cosignature, and the
 // hub says so to whoever runs it.
 func TestAWitnessRefusesAHistoryThatWasRewritten(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	policy, err := proof.ParsePolicy(witnessProcess(t, r.signer().current) + "\nquorum charity\n")
 	if err != nil {
@@ -220,6 +221,7 @@ func (r *rig) forgetCosigned() {
 // TestAHubHoldsItsLogAgainstWhatWasCosigned: whoever rewrites or sets back a log and leaves
 // the cosigned checkpoints where they are is found out by the hub alone.
 func TestAHubHoldsItsLogAgainstWhatWasCosigned(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*witnessed){
 		"rewritten":            func(w *witnessed) { w.rewriteHistory(7) },
 		"set back":             func(w *witnessed) { w.setBack(10) },
@@ -253,6 +255,7 @@ func TestAHubHoldsItsLogAgainstWhatWasCosigned(t *testing.T) {
 // TestALogThatWasSetBackIsRefusedByItsWitness: everything fits, but entries that were
 // confirmed are gone.
 func TestALogThatWasSetBackIsRefusedByItsWitness(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name  string
 		grown int // entries that the log has again since, of those before
