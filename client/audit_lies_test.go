@@ -303,6 +303,10 @@ func actingLies() []lie {
 			*f = *p.hub.forge(p.hub.t)
 			f.partners["westside-aid"] = before
 		}, "that the history of its keys leaves out"},
+		{"a step that is not possible", func(p *pair, f *liar) {
+			p.step(p.hub.t, p.to, client.Step{Event: "receive"})
+			*f = *p.hub.forge(p.hub.t)
+		}, "the step receive is not possible for westside-aid in the state accepted"},
 		{"a step after the end", func(p *pair, f *liar) {
 			p.step(p.hub.t, p.to, client.Step{Event: "complete", Outcome: "housed"})
 			last := p.hub.log.entries[len(p.hub.log.entries)-1]
