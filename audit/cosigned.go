@@ -104,9 +104,6 @@ func (l *Log) WitnessedBy(p proof.Policy, wait time.Duration) error {
 			return errors.New("the policy is another log's")
 		}
 	}
-	if l.store.log.Config().MaxConns < minWitnessPool {
-		return fmt.Errorf("the log's pool must allow %d connections to gather cosignatures", minWitnessPool)
-	}
 	l.witnesses = &witnessing{
 		policy: p, digest: p.Digest(), wait: wait,
 		grown: make(chan struct{}, 1), told: make(chan struct{}, 1), news: make(chan struct{}), refused: map[string]string{},

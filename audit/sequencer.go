@@ -150,6 +150,9 @@ func (l *Log) start() error {
 	if l.running {
 		return errors.New("the sequencer runs already")
 	}
+	if l.witnesses != nil && l.store.log.Config().MaxConns < minWitnessPool { // commands that run no sequencer need fewer
+		return fmt.Errorf("the log's pool must allow %d connections to gather cosignatures", minWitnessPool)
+	}
 	select {
 	case <-l.ended: // a run before this one
 		l.ended = make(chan struct{})
