@@ -69,6 +69,9 @@ func newBorough(t *testing.T) *borough {
 	ok(officer.Asks(t, asked))
 	ok(b.manager.Opens(t, asked.ID))
 	ok(b.manager.Answers(t, asked.ID, b.From.Answer(t, b.manager.ID, asked, record.Approved)))
+	chief := h.Person(t, police.ID, "administrator")
+	lost := police.Rotate(t, chief, "signing", time.Hour)
+	ok(chief.Post(t, "/v1/keys/"+lost.KeyID()+"/revoke", map[string]string{"reason": "lost"}))
 
 	var file bytes.Buffer
 	q := audit.ExportQuery{From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour), Scope: proof.ScopeAll}
@@ -136,6 +139,9 @@ func TestWhatAHubAndAnAgencySignTogetherIsNamed(t *testing.T) {
 		want string
 	}{
 		{"nothing", func(*liar) {}, ""},
+		{"a statement taken after its key was revoked", func(f *liar) {
+			f.says(f.find("police.request", 0), func(e *proof.Entry) { e.Time = e.Time.Add(10 * time.Minute) })
+		}, "the key was revoked on"},
 		{"an override approved by who proposed it", func(f *liar) {
 			f.resign(b, f.find("override.decision", 0), proof.StatementDecision, record.DecisionType, func(c map[string]any) { c["act"] = b.worker.ID })
 			f.says(f.find("override.decision", 0), func(e *proof.Entry) { e.User = b.worker.ID })

@@ -11,10 +11,11 @@ import (
 	"handover/audit/proof"
 	"handover/client"
 	"handover/internal/hubtest"
+	"handover/keys/jose"
 	"handover/referral/packet"
 )
 
-// TestAnEventfulQuarterHolds: keys changed, the hub signed for an agency that holds none, an
+// TestAnEventfulQuarterHolds: keys changed and one was lost, the hub signed for an agency that holds none, an
 // emergency went ahead of its approval, and a referral ran from its request to its outcome.
 func TestAnEventfulQuarterHolds(t *testing.T) {
 	t.Parallel()
@@ -31,6 +32,7 @@ func TestAnEventfulQuarterHolds(t *testing.T) {
 	p.From.Sent(t, sent)
 	done(p.To.Open(t, sent.Digest, "", "need", "attachment-1"))
 	head := sent.Digest
+	var lost jose.PrivateKey
 	for _, step := range []struct {
 		by    *hubtest.Agency
 		event packet.Event
@@ -38,8 +40,11 @@ func TestAnEventfulQuarterHolds(t *testing.T) {
 		head = p.Step(t, step.by, step.event, sent.Digest, head).Digest
 		if step.event == packet.Answer {
 			done(p.To.Open(t, sent.Digest, head, "note"))
-			p.From.Rotate(t, s.hub.Person(t, p.From.ID, "administrator"), "signing", time.Hour)
+			lost = p.From.Rotate(t, s.hub.Person(t, p.From.ID, "administrator"), "signing", time.Hour)
 		}
+	}
+	if a := s.hub.Person(t, p.From.ID, "administrator").Post(t, "/v1/keys/"+lost.KeyID()+"/revoke", map[string]string{"reason": "lost"}); a.Status != 204 {
+		t.Fatalf("revoking: %d %s", a.Status, a.Body)
 	}
 	worker, manager := s.hub.Person(t, p.From.ID, "caseworker"), s.hub.Person(t, p.From.ID, "manager")
 	haste := p.From.Override(t, worker.ID, p.To, hubtest.Subject(), hubtest.Emergency)
@@ -67,6 +72,9 @@ func TestAnEventfulQuarterHolds(t *testing.T) {
 		said := string(raw(found))
 		if scope == proof.ScopeAll && !strings.Contains(said, "statements were signed by the hub, for a person of an agency") {
 			t.Error("nothing says what the hub signed for whom")
+		}
+		if scope == proof.ScopeAll && !strings.Contains(said, "by the key "+lost.KeyID()+" of "+string(p.From.ID)) {
+			t.Error("nothing says which statements are in doubt since their key was revoked")
 		}
 	}
 }

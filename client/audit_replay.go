@@ -32,6 +32,8 @@ type facts struct {
 	changes  map[string]bool // ids of the entries of all histories of keys
 	unproved int64           // changes of keys whose place in the tree the file does not show
 	byHub    int64           // statements that the hub signed for agencies whose keys it holds
+	doubted  int64           // statements whose keys were revoked after the log had them
+	doubts   []string        // the first of them, and by whom
 	partial  int64           // what was judged without the request that its referral began with
 	unjudged int64           // steps that follow one whose signature does not hold
 	unread   int64           // statements that a file of this scope does not hold
@@ -233,6 +235,10 @@ func (a *auditor) signature(place string, s auditStatement, e proof.Entry) {
 		at = e.Time.Unix()
 	}
 	key, bad := a.examination.signature(s.issuer, s.kid, at, s.verify)
+	if bad != "" && e.ID != "" && e.Time.Before(key.Revoked) && key.before().ValidAt(time.Unix(at, 0)) && s.verify(key.PublicKey) == nil {
+		a.inDoubt(place, s, key)
+		return
+	}
 	if bad == "" {
 		switch key.signedFor(s.issuer, s.act) {
 		case "":
@@ -244,6 +250,16 @@ func (a *auditor) signature(place string, s auditStatement, e proof.Entry) {
 		}
 	}
 	a.weigh(checkedSignatures, place, bad)
+}
+
+// inDoubt notes a statement whose key was revoked after the log had the statement. A thief of
+// the key may have signed it, which no log can show; but it is none that was dated back, and a
+// partner that has lost a key must not make each audit of the time before fail for good.
+func (a *auditor) inDoubt(place string, s auditStatement, key Key) {
+	a.doubted++
+	if len(a.doubts) < namedFirst {
+		a.doubts = append(a.doubts, fmt.Sprintf("%s by the key %s of %s, revoked on %s", place, key.KeyID(), s.issuer, day(key.Revoked)))
+	}
 }
 
 // follow takes what an entry says into account.

@@ -45,7 +45,7 @@ func (c auditKind) words() kindWords {
 		checkedTimes:      {"times", "%d checked: each entry stands where its time belongs"},
 		checkedKeys:       {"keys", "%d holders checked: the keys of each are those that the log proves, from the first to the last"},
 		checkedStatements: {"statements", "%d checked: each signed statement is the one that its entry names, and the entry says what it says"},
-		checkedSignatures: {"signatures", "%d checked: each is by whom the statement names, with a key that counted then and was not revoked"},
+		checkedSignatures: {"signatures", "%d checked: each is by whom the statement names, with a key that counted then and has not been revoked"},
 		checkedSteps:      {"steps", "%d checked: each step of a referral follows the one before, and leads where the log says"},
 		checkedSent:       {"sharing", "%d checked: each packet with sections rests on her consent, or on an override, that was in the log before and covered it"},
 		checkedReleased:   {"opening", "%d checked: each opening rests on her consent, or on an override, that was in the log before, covered it and had not ended"},

@@ -141,6 +141,10 @@ func (a *auditor) limits(c proof.ExportCounts) {
 	a.some(a.categories, "In %d cases a record names a kind of agency, and the file does not show of which kind the recipient is.")
 	a.some(a.unjudged, "%d steps come after one that does not hold, and were not judged.")
 	a.some(a.byHub, "%d statements were signed by the hub, for a person of an agency that does not hold its own keys: that she meant it, the signature does not show.")
+	if a.doubted > 0 {
+		a.limit("%d statements were in the log before the keys that signed them were revoked (%s): whether the agency or a thief of its key signed them, no log can show. Ask the agency about each.",
+			a.doubted, strings.Join(a.doubts, "; "))
+	}
 	a.limit("That everything which happened was logged, no log can show of itself. The hub compares every row of its database with the log (hub log reconcile), %s; its schema keeps a row from being written without an entry.", a.comparison())
 	a.limit("Nobody signs that something was opened: it is the hub's own entry. Who opened, by her own account, her receipts show, and that none is missing the comparison of rows.")
 	a.limit("The times are the hub's. What is proved is the order of the entries; a time that runs back by more than an hour would have been named.")

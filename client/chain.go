@@ -43,6 +43,12 @@ func (k Key) doubt(t time.Time) string {
 	return "the key did not count on " + day(t)
 }
 
+// before is the key as it stood before it was revoked.
+func (k Key) before() Key {
+	k.Revoked = time.Time{}
+	return k
+}
+
 func day(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
 
 // chain is the envelopes of one referral so far, each of which belongs where it is.
