@@ -94,8 +94,9 @@ func Restates(table, key, statement, same string) Pair {
 		CROSS JOIN LATERAL (SELECT audit_payload(` + statement + `) AS said OFFSET 0) b WHERE NOT coalesce((` + same + `), false)`}
 }
 
-// EpochSQL is a time in SQL as statements have it: whole seconds since 1970.
-func EpochSQL(time string) string { return `to_jsonb(extract(epoch FROM ` + time + `)::bigint)` }
+// EpochSQL is a time in SQL as statements have it: whole seconds since 1970. One without end is
+// no error, which would hide every other difference, but another value.
+func EpochSQL(time string) string { return `to_jsonb(extract(epoch FROM ` + time + `))` }
 
 // Join makes one ledger of those of all rooms, with the log's own.
 func Join(rooms ...Ledger) Ledger {

@@ -33,7 +33,7 @@ func (c *comparison) tree(ctx context.Context, l *Log) error {
 	}
 	for from := int64(0); ; {
 		rows, err := c.tx.Query(ctx, `
-			SELECT l.idx, l.size, l.entry, e.id IS NOT NULL, e.at, e.partner, e.other, e.act, e.outcome, e.salt, e.body, e.leaf,
+			SELECT l.idx, l.size, l.entry, e.id IS NOT NULL, CASE WHEN isfinite(e.at) THEN e.at END, e.partner, e.other, e.act, e.outcome, e.salt, e.body, e.leaf,
 			       coalesce(e.referral, ''), coalesce(e.consent, ''), coalesce(e.subject, '')
 			FROM (SELECT idx, size, entry FROM audit_leaf WHERE idx >= $1 ORDER BY idx LIMIT $2) l LEFT JOIN audit_entry e ON e.id = l.entry
 			ORDER BY l.idx`, from, walkStep)

@@ -77,7 +77,7 @@ func (l leafRow) fault() string {
 	switch {
 	case err != nil:
 		return "an entry cannot be read"
-	case e.ID != l.Entry.String() || !e.Time.Equal(*l.At) || e.Partner != *l.Partner || e.Other != *l.Other || e.Act != *l.Act || e.Outcome != *l.Outcome,
+	case e.ID != l.Entry.String() || l.At == nil || !e.Time.Equal(*l.At) || e.Partner != *l.Partner || e.Other != *l.Other || e.Act != *l.Act || e.Outcome != *l.Outcome,
 		e.Referral != l.Referral, cmp.Or(e.Consent, e.Override) != l.Consent, e.Subject != l.Subject: // whoever looks for it would not find it
 		return "the columns of an entry say something else than the entry"
 	}

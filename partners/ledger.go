@@ -13,7 +13,7 @@ const party = `coalesce(said->>'partner', said->>'other') = r.partner`
 
 // termsSQL is terms in SQL.
 var termsSQL = audit.DigestSQL(`r.sender || E'\n' || r.recipient || E'\n' || array_to_string(r.purposes, ',') || E'\n' || array_to_string(r.sections, ',')
-	|| E'\n' || (extract(epoch FROM r.valid_from) * 1000000)::bigint || E'\n' || (extract(epoch FROM r.valid_to) * 1000000)::bigint`)
+	|| E'\n' || trunc(extract(epoch FROM r.valid_from) * 1000000) || E'\n' || trunc(extract(epoch FROM r.valid_to) * 1000000)`)
 
 // terms is the digest of what an agreement says, as its entry in the log has it: whoever widens
 // one in the database is found by it.

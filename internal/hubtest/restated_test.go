@@ -72,6 +72,9 @@ func TestWhatIsDecidedByIsHeldAgainstWhatWasSigned(t *testing.T) {
 		{"a record for another agency", `UPDATE consent SET recipients = recipients || '{sample-force}'`, []string{signed, "table consent,"}},
 		{"a record that withholds nothing", `UPDATE consent SET withheld = '{x}'`, []string{signed, "table consent,"}},
 		{"a record for longer", `UPDATE consent SET expires_at = expires_at + interval '1 year'`, []string{signed, "table consent,"}},
+		{"a record without end", `UPDATE consent SET expires_at = 'infinity'`, []string{signed, "table consent,"}},
+		{"an agreement without end", `UPDATE agreement SET valid_to = 'infinity'`, []string{"a row says otherwise than its entry of digest", "table agreement,"}},
+		{"an entry of no time", `UPDATE audit_entry SET at = 'infinity' WHERE act = 'consent.withdraw'`, []string{"the columns of an entry say something else", "index"}},
 		{"a record for another purpose", `UPDATE consent SET purpose = 'protect-from-harm'`, []string{signed, "table consent,"}},
 		{"a record that is of another chain", `UPDATE consent SET chain = id, place = 0 WHERE place > 0`, []string{signed, "table consent,"}},
 		{"a record whose later one is forgotten", `UPDATE consent_state SET successors = 0 WHERE successors > 0`, []string{"how many records came later", "table consent_state,"}},
@@ -125,7 +128,7 @@ func changed(t *testing.T, h *hubtest.Hub, sql string) (undo func()) {
 	h.DB.Rewrite(t, sql)
 	return func() {
 		if table == "audit_entry" { // the comparison has added one
-			h.DB.Rewrite(t, `UPDATE audit_entry e SET subject = s.subject, salt = s.salt, body = s.body FROM saved.audit_entry s WHERE s.id = e.id`)
+			h.DB.Rewrite(t, `UPDATE audit_entry e SET at = s.at, subject = s.subject, salt = s.salt, body = s.body FROM saved.audit_entry s WHERE s.id = e.id`)
 		} else {
 			h.DB.Rewrite(t, `WITH gone AS (DELETE FROM `+table+`) SELECT`)
 			h.DB.Rewrite(t, `INSERT INTO `+table+` OVERRIDING SYSTEM VALUE TABLE saved.`+table)
