@@ -36,8 +36,8 @@ type LogEntry struct {
 	Index  int64 `json:"index"`
 	Erased bool  `json:"erased,omitempty"` // its period is over: nothing is left but ID, and the leaf
 	proof.Entry
-	Bytes []byte   `json:"entry,omitempty"` // canonical; with Salt, they make the leaf
-	Salt  [32]byte `json:"salt,omitzero"`
+	Bytes proof.Base64URL `json:"entry,omitempty"` // canonical; with Salt, they make the leaf
+	Salt  proof.Base64URL `json:"salt,omitempty"`  // 32 bytes; none of an erased entry
 }
 
 // Label says in plain English what was done.
@@ -106,10 +106,10 @@ func (e *LogEntry) open(body, salt string) (err error) {
 		e.Entry, err = proof.ParseEntry(e.Bytes)
 	}
 	s, saltErr := base64.RawURLEncoding.Strict().DecodeString(salt)
-	if err = errors.Join(err, saltErr); err != nil || len(s) != len(e.Salt) {
+	if err = errors.Join(err, saltErr); err != nil || len(s) != 32 {
 		return fmt.Errorf("%w: entry %d is none", ErrAnswer, e.Index)
 	}
-	e.Salt = [32]byte(s)
+	e.Salt = s
 	return nil
 }
 

@@ -157,6 +157,6 @@ func (c *Client) inLog(ctx context.Context, e LogEntry) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	entry, err := c.verified(ctx, proof.ReceiptOf(e.Entry, e.Bytes, e.Salt, string(r.body)))
+	entry, err := c.verified(ctx, proof.ReceiptOf(e.Entry, e.Bytes, [32]byte(e.Salt), string(r.body)))
 	return err == nil && entry.ID == e.ID, nil
 }
