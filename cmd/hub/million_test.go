@@ -35,8 +35,8 @@ type year struct {
 	now               time.Time
 }
 
-// TestAMillionEntries takes a month out of a year's log, verifies it, and reads pages of what is
-// asked for, with the programs as they are built, and prints a line a measure: make million.
+// TestAMillionEntries takes a month out of a year's log, verifies it, holds the whole log against the
+// rows, and reads pages of what is asked for, with the programs as they are built, and prints a line a measure: make million.
 // MILLION_ENTRIES is how many there are, a million unless it says otherwise; MILLION_REFERRALS
 // how many real referrals the month has.
 func TestAMillionEntries(t *testing.T) {
@@ -70,6 +70,7 @@ func TestAMillionEntries(t *testing.T) {
 	verify := exec.Command(handover, "--home", t.TempDir(), "--json=false", "audit", "verify", "--log-key", y.outreach.LogKey().String(), file)
 	out = y.measured(t, "million-verify", verify)
 	t.Log("\n" + out)
+	t.Log("\n" + y.measured(t, "million-reconcile", exec.Command(hub, "log", "reconcile")))
 	y.pages(t)
 }
 
