@@ -45,7 +45,7 @@ bench: build ## ours against the baseline, on this machine: lines "ratio" and "f
 	@dir=$$(deploy/dev/postgres.sh) && vault=$$(deploy/dev/vault.sh) && \
 	HUB_PG_BIN="$$dir" HUB_TEST_VAULT="$$vault" exec bin/bench
 
-million: ## a log of a million entries: a month of it exported, verified and searched; lines "figure"
+million: ## a log of a million entries: a month of it exported and verified, all of it compared and searched; lines "figure"
 	@dir=$$(deploy/dev/postgres.sh) && \
 	HUB_PG_BIN="$$dir" HUB_TEST_VAULT=off exec $(GO) test -count=1 -timeout=2h -tags=million -run=TestAMillionEntries -v ./cmd/hub
 
