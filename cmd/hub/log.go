@@ -64,8 +64,8 @@ func openLog(ctx context.Context, cfg Config, store keys.Store, logPool, pool *p
 		return nil, err
 	}
 	current, err := audit.CurrentKey(ctx, logPool, origin, candidates)
-	if err != nil {
-		return nil, err
+	if err != nil { // a command beside a hub may have been given another address than the hub's
+		return nil, fmt.Errorf("opening the log %s, named after HUB_ISSUER: %w", origin, err)
 	}
 	key, err := held.find(current)
 	if err != nil {
