@@ -1,6 +1,8 @@
 package referral
 
 import (
+	"slices"
+
 	"handover/audit"
 	"handover/audit/proof"
 	"handover/referral/packet"
@@ -10,10 +12,10 @@ import (
 // entries of the log.
 func Ledger() audit.Ledger {
 	return audit.Ledger{
-		Rows: append(packetRows(), append(releaseRows(), aftermathRows()...)...),
+		Rows: slices.Concat(packetRows(), releaseRows(), aftermathRows(), draftRows()),
 		Alone: []string{
 			"referral.list", "referral.read", "referral.held", "recall.list", "consent.ending", "consent.holders", "key.touched",
-			"section.destroy", "attachment.forget",
+			"section.destroy", "attachment.forget", "draft.open", "draft.drop",
 		},
 		Pairs: append(statementPairs(), []audit.Pair{
 			{Table: "referral", What: "a referral stands otherwise than its newest packet says",

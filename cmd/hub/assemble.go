@@ -33,6 +33,7 @@ type hub struct {
 	consents  *consent.Store
 	referrals *referral.Store
 	aftermath *referral.Aftermath
+	desk      *managed.Desk
 	server    *httpd.Server
 	router    http.Handler
 	routes    *mux.Router
@@ -144,8 +145,9 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store, metrics *p
 	requests := &police.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}
 	(&police.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: requests}).Mount(h.routes)
 	(&referral.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: h.referrals}).Mount(h.routes)
-	(&managed.Handler{Gate: gate, Desk: &managed.Desk{Pool: pool, Keys: store, Partners: registry, Consents: h.consents,
-		Referrals: h.referrals, Log: h.log, Hub: cfg.Issuer, Wait: cfg.ReceiptWait}}).Mount(h.routes)
+	h.desk = &managed.Desk{Pool: pool, Keys: store, Partners: registry, Consents: h.consents, Referrals: h.referrals, Log: h.log,
+		Hub: cfg.Issuer, Wait: cfg.ReceiptWait}
+	(&managed.Handler{Gate: gate, Desk: h.desk}).Mount(h.routes)
 	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf, Readers: gate.Readers,
 		Sources: []audit.Source{consent.QueueDoubts}}).Mount(h.routes)
 	h.mountExport(gate, &audit.Exporter{Log: h.log, Hub: cfg.Issuer,

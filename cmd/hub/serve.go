@@ -182,7 +182,8 @@ func (h *hub) prune(ctx context.Context) error {
 	}
 }
 
-// forget removes, now and then, attachments whose packets never came.
+// forget removes, now and then, attachments whose packets never came, and drafts that nobody
+// has touched for long.
 func (h *hub) forget(ctx context.Context) error {
 	tick := time.NewTicker(30 * time.Minute)
 	defer tick.Stop()
@@ -193,6 +194,9 @@ func (h *hub) forget(ctx context.Context) error {
 		case <-tick.C:
 			if err := h.referrals.ForgetUnnamed(ctx); err != nil && ctx.Err() == nil {
 				h.logger.ErrorContext(ctx, "forgetting attachments without a packet failed", "error", err)
+			}
+			if err := h.desk.ForgetDrafts(ctx); err != nil && ctx.Err() == nil {
+				h.logger.ErrorContext(ctx, "forgetting old drafts failed", "error", err)
 			}
 			h.log.Kick()
 		}
