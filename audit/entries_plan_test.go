@@ -83,6 +83,8 @@ func (r *rig) explained(f Filter, by Reader) node {
 			kind = "uuid"
 		case int:
 			kind = "bigint"
+		case []string:
+			kind, a = "text[]", "{"+strings.Join(a.([]string), ",")+"}"
 		}
 		types, values = append(types, kind), append(values, fmt.Sprintf("'%v'", a))
 	}
@@ -139,6 +141,10 @@ func TestAPageCostsTheSameInALongLog(t *testing.T) {
 		{oversight, Filter{Partner: "agency-7"}, shows},
 		{oversight, Filter{Partner: "agency-7", Act: "override.propose"}, back},
 		{oversight, Filter{Act: "override.propose"}, shows},
+		{oversight, Filter{Acts: []string{"override.propose", "section.open", "refused"}}, 3 * shows},
+		{oversight, Filter{Acts: []string{"referral.accept", "refused"}}, back},
+		{agency, Filter{Acts: []string{"override.propose", "section.open"}}, back},
+		{agency, Filter{User: "7f0b5c1e-0000-4000-8000-000000000001"}, 2 * back},
 		{oversight, Filter{Act: "referral.accept"}, back},
 		{oversight, Filter{Act: "referral.fail"}, back},
 		{oversight, Filter{Outcome: "firewall"}, shows},

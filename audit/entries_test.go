@@ -26,14 +26,14 @@ func (r *rig) oversees(id, status string) {
 func (r *rig) pages(f Filter, by Reader) (all []EntryID) {
 	r.t.Helper()
 	for {
-		page, next, note, err := r.store.entries(r.t.Context(), f, by)
+		page, next, under, err := r.store.entries(r.t.Context(), f, by)
 		if err != nil {
 			r.t.Fatal(err)
 		}
 		if len(page) > f.Limit {
 			r.t.Fatalf("a page has %d entries of %d", len(page), f.Limit)
 		}
-		c, err := proof.OpenCheckpoint(note, r.signer().current)
+		c, err := proof.OpenCheckpoint(under.Note, r.signer().current)
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func shown(all []made, f Filter, partner string) (ids []EntryID) {
 	for _, m := range visible {
 		is := func(asked string, got ...string) bool { return asked == "" || slices.Contains(got, asked) }
 		about := is(f.Subject, m.Subject) || referrals[m.Referral] || bases[m.Consent+m.Override]
-		if about && is(f.Partner, m.Partner, m.Other) && is(f.Act, m.Act) && is(f.Outcome, m.Outcome) && is(f.Referral, m.Referral) &&
+		if about && is(f.Partner, m.Partner, m.Other) && is(f.Act, m.Act) && (f.Acts == nil || slices.Contains(f.Acts, m.Act)) && is(f.User, m.User) && is(f.Outcome, m.Outcome) && is(f.Referral, m.Referral) &&
 			is(f.Consent, m.Consent, m.Override) && !m.id.at().Before(f.From.Truncate(time.Millisecond)) && (f.To.IsZero() || m.id.at().Before(f.To.Truncate(time.Millisecond))) {
 			ids = append(ids, m.id)
 		}
@@ -100,12 +100,12 @@ func TestAPageIsWhatTheFilterSays(t *testing.T) {
 	agencies := []string{"agency-1", "agency-2", "agency-3", "oversight-example"}
 	acts := []string{"referral.request", "referral.accept", "section.open", "consent.record", "refused", "log.read"}
 	outcomes, subjects, referrals := []string{"firewall", "not-covered"}, []string{"s1", "s2", "s3"}, []string{"r1", "r2", "r3", "r4"}
-	bases := []string{"c1", "c2", "c3"}
+	bases, people := []string{"c1", "c2", "c3"}, []string{"7f0b5c1e-0000-4000-8000-000000000001", "7f0b5c1e-0000-4000-8000-000000000002"}
 	start := time.Now().Add(-time.Hour).Truncate(time.Microsecond)
 	var all []made
 	for i := range 300 {
 		e := proof.Entry{Act: acts[dice.IntN(len(acts))], Time: start.Add(time.Duration(i/2) * time.Millisecond), Partner: anyOf(dice, agencies), Other: anyOf(dice, agencies),
-			Subject: anyOf(dice, subjects), Referral: anyOf(dice, referrals), Consent: anyOf(dice, bases)}
+			Subject: anyOf(dice, subjects), Referral: anyOf(dice, referrals), Consent: anyOf(dice, bases), User: anyOf(dice, people)}
 		if e.Consent == "" {
 			e.Override = anyOf(dice, bases)
 		}
@@ -120,6 +120,12 @@ func TestAPageIsWhatTheFilterSays(t *testing.T) {
 	for range 150 {
 		f := Filter{Partner: anyOf(dice, agencies), Act: anyOf(dice, acts), Outcome: anyOf(dice, outcomes), Subject: anyOf(dice, subjects),
 			Referral: anyOf(dice, referrals), Consent: anyOf(dice, bases), Limit: 1 + dice.IntN(60), look: 1 + dice.IntN(80)}
+		switch dice.IntN(5) {
+		case 0:
+			f.User = anyOf(dice, people)
+		case 1:
+			f.Acts = acts[dice.IntN(3) : 3+dice.IntN(4)]
+		}
 		if dice.IntN(4) == 0 {
 			f.From = start.Add(time.Duration(dice.IntN(100)) * time.Millisecond)
 			f.To = f.From.Add(time.Duration(1+dice.IntN(100)) * time.Millisecond)

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"net/http"
@@ -199,23 +200,28 @@ func (h *Handler) ofEntry(w http.ResponseWriter, r *http.Request, id string) err
 	if !visible {
 		return ErrNoEntry
 	}
-	at, err := h.Log.store.places(r.Context(), []EntryID{entry})
-	if err != nil {
-		return err
-	}
-	if len(at) == 0 {
-		return ErrReceiptPending
-	}
-	size, err := h.Log.firstCovering(r.Context(), at[0])
-	if err != nil {
-		return err
-	}
-	answer, err := h.Log.inclusion(r.Context(), at[0].Index, size)
+	answer, err := h.Log.proofOf(r.Context(), entry)
 	if err != nil {
 		return err
 	}
 	text(w, answer)
 	return nil
+}
+
+// proofOf proves an entry under the first checkpoint that covered it.
+func (l *Log) proofOf(ctx context.Context, entry EntryID) ([]byte, error) {
+	at, err := l.store.places(ctx, []EntryID{entry})
+	if err != nil {
+		return nil, err
+	}
+	if len(at) == 0 {
+		return nil, ErrReceiptPending
+	}
+	size, err := l.firstCovering(ctx, at[0])
+	if err != nil {
+		return nil, err
+	}
+	return l.inclusion(ctx, at[0].Index, size)
 }
 
 func (h *Handler) inclusion(w http.ResponseWriter, r *http.Request, index, size string) error {

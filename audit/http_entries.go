@@ -53,7 +53,7 @@ func (h *Handler) entries(w http.ResponseWriter, r *http.Request, by Reader) err
 	if !by.All && !(by.About && f.about()) {
 		return by.Refusal
 	}
-	found, next, checkpoint, err := h.Log.store.entries(r.Context(), f, by)
+	found, next, under, err := h.Log.store.entries(r.Context(), f, by)
 	if err != nil {
 		return err
 	}
@@ -71,20 +71,16 @@ func (h *Handler) entries(w http.ResponseWriter, r *http.Request, by Reader) err
 		w.Header().Set("Link", fmt.Sprintf(`<%s?%s>; rel="next"`, r.URL.Path, q.Encode())) // RFC 8288
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	httpd.JSON(w, http.StatusOK, map[string]any{"entries": page, "checkpoint": string(checkpoint)})
+	httpd.JSON(w, http.StatusOK, map[string]any{"entries": page, "checkpoint": string(under.Note)})
 	return nil
 }
 
 // review answers with what an auditor is to look at.
 func (h *Handler) review(w http.ResponseWriter, r *http.Request, by Reader) error {
-	if !by.All {
-		return by.Refusal
-	}
-	items, err := h.Log.store.review(r.Context(), by, h.Sources)
+	items, err := h.Log.Review(r.Context(), by, h.Sources)
 	if err != nil {
 		return err
 	}
-	h.Log.Kick()
 	w.Header().Set("Cache-Control", "no-store")
 	httpd.JSON(w, http.StatusOK, map[string]any{"items": items})
 	return nil

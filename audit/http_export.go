@@ -28,33 +28,30 @@ type ExportHandler struct {
 	Exporter *Exporter
 	// Allow lets callers through to next that may read the log, and says who they are.
 	Allow func(next func(w http.ResponseWriter, r *http.Request, by Asker) error) http.Handler
-
-	places chan struct{}
 }
 
 // Mount adds the route to r.
 func (h *ExportHandler) Mount(r *mux.Router) {
-	h.places = make(chan struct{}, exportsAtOnce)
-	r.Handle("/v1/log/export", h.Allow(h.export)).Methods(http.MethodGet)
+	r.Handle("/v1/log/export", h.Allow(h.Exporter.Serve)).Methods(http.MethodGet)
 }
 
-// export answers with an export, line by line. What fails before the first line is a problem;
-// what fails later ends the connection, and what arrived has no end line.
-func (h *ExportHandler) export(w http.ResponseWriter, r *http.Request, by Asker) error {
+// Serve answers with an export, line by line, for whoever has let by through: over the wire or
+// on a page. What fails before the first line is a problem; what fails later ends the connection, and
+// what arrived has no end line.
+func (x *Exporter) Serve(w http.ResponseWriter, r *http.Request, by Asker) error {
 	q, err := exportQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
 	q.Partner, q.Scope, q.By = by.Partner, by.scope(), by.By
 	select {
-	case h.places <- struct{}{}:
-		defer func() { <-h.places }()
+	case x.room() <- struct{}{}:
+		defer func() { <-x.room() }()
 	default:
 		return httpd.ErrBusy
 	}
-	log := h.Exporter.Log
-	to := bufio.NewWriterSize(&piecemeal{w: w, now: log.now, rc: http.NewResponseController(w)}, 64<<10)
-	_, err = h.Exporter.Write(r.Context(), Snapshots{log.store.hub}, q, func() (io.Writer, error) {
+	to := bufio.NewWriterSize(&piecemeal{w: w, now: x.Log.now, rc: http.NewResponseController(w)}, 64<<10)
+	_, err = x.Write(r.Context(), Snapshots{x.Log.store.hub}, q, func() (io.Writer, error) {
 		w.Header().Set("Content-Type", proof.ExportMediaType)
 		w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="handover-audit-%s-%s.jsonl"`,
 			q.From.UTC().Format(time.DateOnly), q.To.UTC().Format(time.DateOnly)))
@@ -68,6 +65,12 @@ func (h *ExportHandler) export(w http.ResponseWriter, r *http.Request, by Asker)
 		return fmt.Errorf("sending an export: %w", err)
 	}
 	return nil
+}
+
+// room is where an export takes its place among those that are made at once, whoever asked.
+func (x *Exporter) room() chan struct{} {
+	x.once.Do(func() { x.places = make(chan struct{}, exportsAtOnce) })
+	return x.places
 }
 
 // piecemeal gives each piece of an answer its own time.

@@ -18,6 +18,8 @@ import (
 type Filter struct {
 	Partner  string // made them, or is named in them
 	Act      string
+	Acts     []string // of one of these acts; nil for any
+	User     string   // made by this person, by opaque id
 	Outcome  string
 	Subject  string // they name her, or a referral, consent record or override of those that do
 	Referral string
@@ -50,7 +52,7 @@ const lookBack = 10_000
 //
 // Which entries those are the database decides (row-level security): those that the partner
 // made or is named in, and all for an oversight partner whose reader may see them.
-func (s *store) entries(ctx context.Context, f Filter, by Reader) (page []Listed, next EntryID, note []byte, err error) {
+func (s *store) entries(ctx context.Context, f Filter, by Reader) (page []Listed, next EntryID, under signedTree, err error) {
 	var now time.Time
 	read := &pgx.Batch{}
 	if by.Oversees {
@@ -63,7 +65,7 @@ func (s *store) entries(ctx context.Context, f Filter, by Reader) (page []Listed
 		return err
 	})
 	// After the page, so that it covers all of it.
-	read.Queue(`SELECT (SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1)`).QueryRow(func(row pgx.Row) error { return row.Scan(&note) })
+	queueNewest(read, &under)
 	err = pg.Decide(ctx, s.hub, by.By.Partner, read, func() (*pgx.Batch, error) {
 		write := &pgx.Batch{}
 		e := by.By
@@ -73,9 +75,9 @@ func (s *store) entries(ctx context.Context, f Filter, by Reader) (page []Listed
 		return write, err
 	})
 	if err != nil {
-		return nil, EntryID{}, nil, fmt.Errorf("reading entries of the log: %w", err)
+		return nil, EntryID{}, signedTree{}, fmt.Errorf("reading entries of the log: %w", err)
 	}
-	return page, next, note, nil
+	return page, next, under, nil
 }
 
 // actRead is the act of the entry that tells that somebody read the log.
@@ -88,7 +90,7 @@ func (f Filter) names() string {
 		name  string
 		asked bool
 	}{
-		{"partner", f.Partner != ""}, {"act", f.Act != ""}, {"outcome", f.Outcome != ""},
+		{"partner", f.Partner != ""}, {"act", f.Act != ""}, {"acts", f.Acts != nil}, {"user", f.User != ""}, {"outcome", f.Outcome != ""},
 		{"subject", f.Subject != ""}, {"referral", f.Referral != ""}, {"consent", f.Consent != ""},
 		{"from", !f.From.IsZero()}, {"to", !f.To.IsZero()},
 	} {
@@ -122,6 +124,15 @@ func alongEach(column string) string {
 		column, along(column, "k."+column))
 }
 
+// alongActs reads those of each of several acts.
+func alongActs() string {
+	return `SELECT x.* FROM unnest(@kinds::text[]) k(act) CROSS JOIN LATERAL (` + along("act", "k.act") + `) x`
+}
+
+// byPerson finds the person in the canonical bytes, of which no index is made: the member stands
+// there in one spelling, and bytes that are no text any more are not hers.
+const byPerson = `EXISTS (SELECT FROM audit_entry b WHERE b.id = seen.id AND position(convert_to('"user":"' || @user || '"', 'UTF8') IN b.body) > 0)`
+
 // Entries of who looked for her, or was refused, do not say that a referral is hers: whoever
 // asks for two that have nothing in common would else join them.
 const namedWithHer = `named AS MATERIALIZED (
@@ -143,12 +154,12 @@ const pageOf = `seen AS MATERIALIZED (%s),
 func (f Filter) statement(by Reader) (string, pgx.StrictNamedArgs) {
 	args := pgx.StrictNamedArgs{"lo": firstAt(f.From), "hi": f.before(), "limit": f.Limit + 1, "scan": f.Limit + 1}
 	with, indexes, rest := f.drive(by)
-	values := map[string]string{"me": by.By.Partner, "partner": f.Partner, "act": f.Act, "outcome": f.Outcome,
+	values := map[string]any{"me": by.By.Partner, "partner": f.Partner, "act": f.Act, "kinds": f.Acts, "user": f.User, "outcome": f.Outcome,
 		"subject": f.Subject, "referral": f.Referral, "consent": f.Consent}
 	where := []string{"true"}
 	for _, name := range rest {
-		where = append(where, map[string]string{"partner": `@partner IN (partner, other)`, "act": `act = @act`, "outcome": `outcome = @outcome`,
-			"referral": `referral = @referral`, "consent": `consent = @consent`}[name])
+		where = append(where, map[string]string{"partner": `@partner IN (partner, other)`, "act": `act = @act`, "acts": `act = ANY (@kinds::text[])`,
+			"user": byPerson, "outcome": `outcome = @outcome`, "referral": `referral = @referral`, "consent": `consent = @consent`}[name])
 		args["scan"] = cmp.Or(f.look, lookBack)
 	}
 	sql := "WITH " + with + fmt.Sprintf(pageOf, "("+strings.Join(indexes, ") UNION ALL (")+")", strings.Join(where, " AND "))
@@ -163,9 +174,10 @@ func (f Filter) statement(by Reader) (string, pgx.StrictNamedArgs) {
 // drive chooses the indexes to read along, and names what of the filter is then left to look
 // at.
 func (f Filter) drive(by Reader) (with string, indexes, rest []string) {
-	asked := map[string]string{"partner": f.Partner, "act": f.Act, "outcome": f.Outcome, "referral": f.Referral, "consent": f.Consent}
+	asked := map[string]bool{"partner": f.Partner != "", "act": f.Act != "", "acts": f.Acts != nil, "user": f.User != "",
+		"outcome": f.Outcome != "", "referral": f.Referral != "", "consent": f.Consent != ""}
 	left := func(names ...string) []string {
-		return slices.DeleteFunc(names, func(name string) bool { return asked[name] == "" })
+		return slices.DeleteFunc(append(names, "acts", "user"), func(name string) bool { return !asked[name] })
 	}
 	of := func(partner string) []string { return []string{along("partner", partner), along("other", partner)} }
 	switch {
@@ -185,7 +197,9 @@ func (f Filter) drive(by Reader) (with string, indexes, rest []string) {
 	case f.Outcome != "":
 		return "", []string{along("outcome", "@outcome")}, left("act")
 	case f.Act != "" && !strings.HasPrefix(f.Act, "referral."):
-		return "", []string{along("act", "@act")}, nil
+		return "", []string{along("act", "@act")}, left()
+	case f.Acts != nil && !slices.ContainsFunc(f.Acts, func(act string) bool { return strings.HasPrefix(act, "referral.") }):
+		return "", []string{alongActs()}, slices.DeleteFunc(left("act"), func(name string) bool { return name == "acts" })
 	}
 	return "", []string{fmt.Sprintf(newest, `e.id >= @lo AND e.id < @hi`, "")}, left("act")
 }

@@ -24,6 +24,8 @@ type Item struct {
 	Count   int64     `json:"count"`           // how many there are
 	Rules   []string  `json:"rules,omitempty"` // of refusals: by which rules, the most frequent first
 	Words   string    `json:"words"`           // what it is and what to do
+
+	Entries []EntryID `json:"-"` // of what it counts, at most 100, for whoever holds them against the log
 }
 
 // A Source queues the reading of what else there is to look at, in the words of the domain
@@ -98,8 +100,11 @@ func recent(by Reader) string {
 			WHERE (e.act, e.id) >= (a.act, ` + since + `) AND (e.act, e.id) < (a.act, ` + never + `) AND NOT starts_with(e.act, 'referral.')
 			ORDER BY e.act DESC, e.id DESC LIMIT @look) e`
 	}
-	return `SELECT e.id, e.at, e.partner, e.outcome, e.referral, coalesce(said ->> 'user', said ->> 'client') AS actor
-		FROM ` + from + `, LATERAL (SELECT convert_from(e.body, 'UTF8')::jsonb AS said) b WHERE e.partner <> ''`
+	// The canonical bytes have each member in one spelling. They are searched and not parsed: bytes
+	// that somebody has changed into no JSON would else take the whole queue from the auditor.
+	return `SELECT e.id, e.at, e.partner, e.outcome, e.referral,
+			coalesce(substring(said from '"user":"([^"]*)"'), substring(said from '"client":"([^"]*)"')) AS actor
+		FROM ` + from + `, LATERAL (SELECT encode(e.body, 'escape') AS said) b WHERE e.partner <> ''`
 }
 
 // arguments are those of recent, and more.
@@ -118,7 +123,8 @@ func queueRefusals(b *pgx.Batch, by Reader, into *[]Item) {
 	b.Queue(`WITH r AS (`+recent(by)+`),
 		w AS (SELECT partner, actor, at, at - lag(at, @many - 1) OVER (PARTITION BY partner, actor ORDER BY at, id) <= @within::interval AS many FROM r),
 		last AS (SELECT partner, actor, max(at) AS until FROM w WHERE many GROUP BY partner, actor ORDER BY max(at) DESC LIMIT @most)
-		SELECT l.partner, coalesce(l.actor, ''), min(r.at), count(*), (array_agg(r.id::text ORDER BY r.id DESC))[:@ids], array_agg(DISTINCT r.outcome)
+		SELECT l.partner, coalesce(l.actor, ''), min(r.at), count(*), (array_agg(r.id::text ORDER BY r.id DESC))[:@ids], array_agg(DISTINCT r.outcome),
+		       (array_agg(r.id ORDER BY r.id DESC))[:@ids]
 		FROM last l JOIN r ON r.partner = l.partner AND r.actor IS NOT DISTINCT FROM l.actor
 		     AND r.at BETWEEN l.until - @within::interval AND l.until
 		GROUP BY l.partner, l.actor`,
@@ -126,9 +132,9 @@ func queueRefusals(b *pgx.Batch, by Reader, into *[]Item) {
 		Query(func(rows pgx.Rows) error {
 			i := Item{Kind: kindRefusals, Words: "Refused at least 5 times within an hour, by the rules named. A program that is set up wrongly repeats itself; so does " +
 				"somebody who tries what she may not. Look at the entries, and ask who it was what she was doing."}
-			_, err := pgx.ForEachRow(rows, []any{&i.Partner, &i.User, &i.Since, &i.Count, &i.IDs, &i.Rules}, func() error {
+			_, err := pgx.ForEachRow(rows, []any{&i.Partner, &i.User, &i.Since, &i.Count, &i.IDs, &i.Rules, &i.Entries}, func() error {
 				*into = append(*into, i)
-				i.IDs, i.Rules = nil, nil
+				i.IDs, i.Rules, i.Entries = nil, nil, nil
 				return nil
 			})
 			return err
@@ -144,19 +150,20 @@ func queueOpenings(b *pgx.Batch, by Reader, into *[]Item) {
 		}
 	}
 	b.Queue(`WITH o AS (
-			SELECT partner, actor, (at AT TIME ZONE 'UTC')::date AS day, min(at) AS since, count(DISTINCT referral) AS n, array_agg(DISTINCT referral) AS ids
+			SELECT partner, actor, (at AT TIME ZONE 'UTC')::date AS day, min(at) AS since, count(DISTINCT referral) AS n, array_agg(DISTINCT referral) AS ids,
+			       (array_agg(id ORDER BY id DESC))[:@ids] AS entries
 			FROM (`+recent(by)+`) e WHERE referral IS NOT NULL GROUP BY 1, 2, 3),
 		usual AS (SELECT partner, percentile_cont(0.5) WITHIN GROUP (ORDER BY n) AS median FROM o GROUP BY partner)
-		SELECT o.partner, coalesce(o.actor, ''), o.since, o.n, o.ids[:@ids]
+		SELECT o.partner, coalesce(o.actor, ''), o.since, o.n, o.ids[:@ids], o.entries
 		FROM o JOIN usual u ON u.partner = o.partner
 		WHERE o.since >= now() - @recently::interval AND o.n > @floor AND o.n > @times * u.median ORDER BY o.since DESC LIMIT @most`,
 		by.arguments(usually, opens, pgx.StrictNamedArgs{"recently": recently, "floor": openingsFloor, "times": openingsTimes})).
 		Query(func(rows pgx.Rows) error {
 			i := Item{Kind: kindOpenings, Words: "Opened more than 10 referrals in one day, and more than three times what is usual at that agency. It may be a busy " +
 				"day, or somebody who covers for others; ask her manager for the reason."}
-			_, err := pgx.ForEachRow(rows, []any{&i.Partner, &i.User, &i.Since, &i.Count, &i.IDs}, func() error {
+			_, err := pgx.ForEachRow(rows, []any{&i.Partner, &i.User, &i.Since, &i.Count, &i.IDs, &i.Entries}, func() error {
 				*into = append(*into, i)
-				i.IDs = nil
+				i.IDs, i.Entries = nil, nil
 				return nil
 			})
 			return err

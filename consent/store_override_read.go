@@ -85,6 +85,8 @@ type OverrideLine struct {
 	ExpiresAt  time.Time  `json:"expires_at"`
 	DecidedAt  *time.Time `json:"decided_at,omitempty"`
 	ReviewAt   time.Time  `json:"review_at"`
+
+	Entry audit.EntryID `json:"-"` // of its newest step
 }
 
 // OverrideCount is how many overrides a partner has made, and how many of them are late.
@@ -125,7 +127,7 @@ func (s *Store) Overrides(ctx context.Context, c partners.Caller, late, after st
 	read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
 	read.Queue(`
 		SELECT s.id::text, s.recorder, s.recipient, s.reason, s.agreement, s.emergency, s.decision, s.recorded_at, s.expires_at, s.decided_at,
-		       s.ended_at, s.review_at
+		       s.ended_at, s.review_at, s.log_entry
 		FROM consent_override_state s
 		WHERE `+ofAuditor+` AND `+condition+` AND (@after = '' OR s.id < nullif(@after, '')::uuid)
 		ORDER BY s.id DESC LIMIT @limit`, me).Query(func(rows pgx.Rows) error { return scanLines(rows, &now, &page) })
@@ -157,7 +159,7 @@ func scanLines(rows pgx.Rows, now *time.Time, into *[]OverrideLine) error {
 	var l OverrideLine
 	var st standing
 	_, err := pgx.ForEachRow(rows, []any{&l.ID, &l.Partner, &l.Recipient, &l.Reason, &l.Agreement, &st.emergency, &st.decision, &st.recorded,
-		&st.expires, &st.decided, &st.ended, &l.ReviewAt}, func() error {
+		&st.expires, &st.decided, &st.ended, &l.ReviewAt, &l.Entry}, func() error {
 		line := l
 		line.Emergency, line.State, line.RecordedAt, line.ExpiresAt, line.DecidedAt = st.emergency, st.at(*now), st.recorded, st.expires, st.decided
 		*into = append(*into, line)

@@ -121,10 +121,19 @@ func (p Inclusion) Verify(leaf []byte, key LogKey) (tlog.Tree, error) {
 	if err != nil {
 		return tlog.Tree{}, err
 	}
-	if err := tlog.CheckRecord(p.Hashes, tree.N, tree.Hash, p.Index, tlog.RecordHash(leaf)); err != nil {
-		return tlog.Tree{}, ErrProof
+	if err := p.Leads(leaf, tree); err != nil {
+		return tlog.Tree{}, err
 	}
 	return tree, nil
+}
+
+// Leads is Verify for a tree whose checkpoint was opened before (OpenCheckpoint), so that many
+// entries under one checkpoint cost one signature. p.Checkpoint is not looked at.
+func (p Inclusion) Leads(leaf []byte, tree tlog.Tree) error {
+	if err := tlog.CheckRecord(p.Hashes, tree.N, tree.Hash, p.Index, tlog.RecordHash(leaf)); err != nil {
+		return ErrProof
+	}
+	return nil
 }
 
 // FormatConsistency writes a consistency proof from a tree of size old to the

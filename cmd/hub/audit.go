@@ -31,7 +31,7 @@ func auditCommand(environ []string) *cobra.Command {
 func (h *hub) mountExport(gate *partners.Gate, x *audit.Exporter) {
 	allow := func(next func(http.ResponseWriter, *http.Request, audit.Asker) error) http.Handler {
 		return gate.Allow(partners.AuditRead, func(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-			return next(w, r, audit.Asker{Partner: string(c.Partner()), Oversight: c.Category() == partners.Oversight, By: c.Entry("log.export")})
+			return next(w, r, c.Asker())
 		})
 	}
 	(&audit.ExportHandler{Exporter: x, Allow: allow}).Mount(h.routes)

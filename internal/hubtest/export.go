@@ -18,7 +18,7 @@ func (h *Hub) mountExport(gate *partners.Gate) {
 		Keys: h.Registry, OwnKeys: h.Referrals}
 	allow := func(next func(http.ResponseWriter, *http.Request, audit.Asker) error) http.Handler {
 		return gate.Allow(partners.AuditRead, func(w http.ResponseWriter, r *http.Request, c partners.Caller) error {
-			return next(w, r, audit.Asker{Partner: string(c.Partner()), Oversight: c.Category() == partners.Oversight, By: c.Entry("log.export")})
+			return next(w, r, c.Asker())
 		})
 	}
 	(&audit.ExportHandler{Exporter: h.Exporter, Allow: allow}).Mount(h.Routes)
