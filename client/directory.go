@@ -25,13 +25,15 @@ type Service struct {
 	Partner           string    `json:"partner"`
 	Name              string    `json:"name"`
 	Purposes          []string  `json:"purposes"`
-	Areas             []string  `json:"areas"`    // ONS GSS codes
-	Status            string    `json:"status"`   // active, inactive, defunct, temporarily closed
-	Capacity          string    `json:"capacity"` // open, waiting-list, paused
+	Areas             []string  `json:"areas"`          // ONS GSS codes
+	Status            string    `json:"status"`         // active, inactive, defunct, temporarily closed
+	Capacity          string    `json:"capacity"`       // open, waiting-list, paused
+	Wait              string    `json:"wait,omitempty"` // under-one-month, one-to-three-months, over-three-months
 	WomenOnly         bool      `json:"women_only"`
 	AcceptsNoRecourse bool      `json:"accepts_no_recourse"`
 	SelfReferral      bool      `json:"self_referral"`
 	Updated           time.Time `json:"updated"`
+	CapacityAt        time.Time `json:"capacity_at"` // when somebody last said what the capacity is
 }
 
 // Directory lists the partners that take part.

@@ -12,7 +12,6 @@ import (
 
 	"handover/audit"
 	"handover/audit/proof"
-	"handover/internal/codes"
 	"handover/internal/fault"
 	"handover/internal/httpd"
 	"handover/keys"
@@ -141,9 +140,9 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/partners/{partner}", h.Gate.Allow("", h.partner)).Methods("GET")
 	r.Handle("/v1/partners/{partner}/jwks.json", h.Gate.Allow("", h.keys)).Methods("GET")
 	r.Handle("/v1/partners/{partner}/keys", h.Gate.Allow("", h.keyHistory)).Methods("GET")
-	r.Handle("/v1/services", h.Gate.Allow("", h.services)).Methods("GET")
 	r.Handle("/v1/firewall", httpd.Handle(h.showFirewall)).Methods("GET")
 	r.Handle("/v1/enrol", httpd.Handle(h.enrol)).Methods("POST") // the code is the credential
+	h.mountServices(r)
 	h.mountPeople(r)
 	h.mountSystems(r)
 	h.mountCustody(r)
@@ -179,19 +178,6 @@ func (h *Handler) keys(w http.ResponseWriter, r *http.Request, _ Caller) error {
 	w.Header().Set("Content-Type", "application/jwk-set+json") // RFC 7517 §8.5.2
 	w.Header().Set("Cache-Control", fmt.Sprintf("private, max-age=%d", int(freshFor(keys, h.Gate.now()).Seconds())))
 	w.Write(set)
-	return nil
-}
-
-func (h *Handler) services(w http.ResponseWriter, r *http.Request, _ Caller) error {
-	need, area := r.URL.Query().Get("need"), r.URL.Query().Get("area")
-	if (need != "" && !codes.Purposes().Has(need)) || (area != "" && !codes.IsArea(area)) {
-		return ErrServiceQuery
-	}
-	found, err := h.Store.Services(r.Context(), need, area)
-	if err != nil {
-		return err
-	}
-	httpd.JSON(w, http.StatusOK, map[string]any{"services": found})
 	return nil
 }
 

@@ -41,6 +41,8 @@ func Ledger() audit.Ledger {
 			{Table: "partner", What: "an agency is of another kind than it was added as",
 				SQL: `SELECT p.id, e.id FROM audit_entry e CROSS JOIN LATERAL (SELECT audit_said(e.body) AS said OFFSET 0) b
 					JOIN partner p ON p.id = said->>'target' WHERE e.act = 'partner.add' AND said ? 'reason' AND said->>'reason' <> p.category`},
+			{Table: "service", What: "there are more or fewer services than were listed",
+				SQL: `SELECT 'all', NULL::uuid WHERE (SELECT count(*) FROM service) <> (SELECT count(*) FROM audit_entry WHERE act IN ('service.offer', 'service.add'))`},
 			{Table: "partner_key", What: "a key that was added is gone",
 				SQL: `SELECT c.partner || ' ' || c.kid, c.log_entry FROM partner_key_change c WHERE c.change = 'added'
 					AND NOT EXISTS (SELECT FROM partner_key k WHERE k.partner = c.partner AND k.kid = c.kid)`},
@@ -67,8 +69,12 @@ func directoryRows() []audit.Rows {
 				Says: []audit.Say{{Member: "other", Row: "r.recipient"}, {Member: "digest", Row: termsSQL}}},
 			{Acts: []string{"agreement.end"}, Stands: `r.ended_at IS NOT NULL`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Exactly},
 		}},
-		{Table: "service", Key: "r.id::text", Kinds: []audit.Kind{
-			{Acts: []string{"service.offer"}, Is: audit.Say{Member: "target", Row: "r.partner"}, Every: audit.Exactly}}},
+		{Table: "service", Key: "r.id::text", Moves: true, Kinds: []audit.Kind{
+			{Acts: []string{"service.offer"}, Is: audit.Say{Member: "target", Row: "r.partner"}, Every: audit.Found},
+			{Acts: []string{"service.add"}, Agrees: party, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
+			{Acts: []string{"service.change"}, Agrees: party + ` AND said->>'reason' = r.status`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
+			{Acts: []string{"service.capacity"}, Agrees: party + ` AND said->>'reason' = r.capacity`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},
+		}},
 		{Table: "partner_client", Key: "r.id", Moves: true, Kinds: []audit.Kind{
 			{Acts: []string{"partner.enrol", "custody.take"}, Stands: `r.active`, Agrees: party, Is: audit.Say{Member: "client", Row: "r.id"}},
 			{Acts: []string{"client.register", "client.resume"}, Stands: `r.active`, Agrees: party, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},

@@ -135,10 +135,6 @@ func (s *Store) QueueBetter(batch *pgx.Batch, service string) *Better {
 	return b
 }
 
-const serviceColumns = `
-	SELECT id::text, partner, name, purposes, areas, status, capacity,
-	       women_only, accepts_no_recourse, self_referral, updated_at FROM service`
-
 // QueueKeys queues the reading of the keys that signed statements of one issuer are
 // judged by: its signing keys of the given kids, and the encryption keys of those
 // addressed. One statement, since every packet asks.
@@ -240,17 +236,4 @@ func (s *Store) list(ctx context.Context, where string, args ...any) ([]Partner,
 		return nil, fmt.Errorf("reading partners: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Partner])
-}
-
-// Services lists what is offered by partners that take part: for a purpose and an
-// area when they are given.
-func (s *Store) Services(ctx context.Context, purpose, area string) ([]Service, error) {
-	rows, err := s.pool.Query(ctx, serviceColumns+`
-		WHERE status = 'active' AND ($1 = '' OR $1 = ANY (purposes)) AND ($2 = '' OR $2 = ANY (areas))
-		  AND partner IN (SELECT p.id FROM partner p WHERE p.status = 'active')
-		ORDER BY partner, name, id LIMIT 500`, purpose, area)
-	if err != nil {
-		return nil, fmt.Errorf("reading services: %w", err)
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Service])
 }

@@ -85,7 +85,7 @@ func (s *Store) AddPerson(ctx context.Context, c Caller, name string, role Role)
 		return Invitation{}, ErrPersonInvalid
 	}
 	e := c.Entry("user.add")
-	e.Target, e.Reason = newUserID(), string(role)
+	e.Target, e.Reason = newID(), string(role)
 	var link Invitation
 	err := s.administer(ctx, c, e, func(tx pgx.Tx, entry audit.EntryID) error {
 		_, err := tx.Exec(ctx, `

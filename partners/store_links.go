@@ -13,8 +13,8 @@ import (
 	"handover/audit"
 )
 
-// newUserID returns an id that says nothing of the person.
-func newUserID() string { return uuid.NewString() }
+// newID returns an id that says nothing of the person, or the service.
+func newID() string { return uuid.NewString() }
 
 // makeLink makes a person's one unused link, in the place of an earlier one, in a
 // transaction of her partner.

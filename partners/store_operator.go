@@ -162,13 +162,10 @@ func (s *Store) Offer(ctx context.Context, o Service) (string, error) {
 	err := s.operate(ctx, proof.Entry{Act: "service.offer", Target: string(o.Partner)}, func(tx pgx.Tx, entry audit.EntryID) error {
 		return tx.QueryRow(ctx, `
 			INSERT INTO service (id, partner, name, purposes, areas, status, capacity, women_only,
-			                     accepts_no_recourse, self_referral, updated_at, log_entry)
+			                     accepts_no_recourse, self_referral, updated_at, capacity_at, wait, log_entry)
 			VALUES (gen_random_uuid(), @partner, @name, @purposes, @areas, 'active', @capacity, @women,
-			        @recourse, @self, now(), @entry)
-			RETURNING id::text`,
-			pgx.StrictNamedArgs{"partner": o.Partner, "name": o.Name, "purposes": o.Purposes, "areas": o.Areas,
-				"capacity": o.Capacity, "women": o.WomenOnly, "recourse": o.AcceptsNoRecourse,
-				"self": o.SelfReferral, "entry": entry}).Scan(&id)
+			        @recourse, @self, now(), now(), nullif(@wait, ''), @entry)
+			RETURNING id::text`, o.args(o.Partner, entry)).Scan(&id)
 	})
 	return id, err
 }

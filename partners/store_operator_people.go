@@ -20,7 +20,7 @@ func (s *Store) Employ(ctx context.Context, partner ID, name string, role Role) 
 	if !role.Valid() || !isName(name) {
 		return User{}, "", ErrPersonInvalid
 	}
-	u := User{ID: newUserID(), Partner: partner, Name: name, Role: role, Status: UserInvited}
+	u := User{ID: newID(), Partner: partner, Name: name, Role: role, Status: UserInvited}
 	var code string
 	e := proof.Entry{Act: "user.add", Other: string(partner), Target: u.ID, Reason: string(role)}
 	err := s.operate(ctx, e, func(tx pgx.Tx, entry audit.EntryID) (err error) {

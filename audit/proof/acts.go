@@ -22,7 +22,7 @@ const (
 // word for, and that no table of rows is held against, would be a gap that no reader sees.
 func Acts() []Act {
 	var all []Act
-	for _, room := range [][]Act{referralActs(), draftActs(), consentActs(), overrideActs(), policeActs(), keyActs(), peopleActs(), hubActs()} {
+	for _, room := range [][]Act{referralActs(), draftActs(), consentActs(), overrideActs(), policeActs(), keyActs(), peopleActs(), serviceActs(), hubActs()} {
 		all = append(all, room...)
 	}
 	return all
@@ -178,7 +178,6 @@ func hubActs() []Act {
 		{"partner.resume", "let a suspended agency in again", false},
 		{"agreement.add", "recorded an agreement between two agencies", false},
 		{"agreement.end", "ended an agreement between two agencies", false},
-		{"service.offer", "listed a service", false},
 		{"provider.set", "set whose sign-in an agency trusts", false},
 		{"provider.remove", "removed whose sign-in an agency trusts", false},
 		{Refused, "was refused", false},

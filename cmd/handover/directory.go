@@ -89,6 +89,31 @@ func (a *app) servicesCommand() *cobra.Command {
 	cmd.Flags().StringVar(&need, "need", "", "a purpose: "+codes.Purposes().String())
 	cmd.Flags().StringVar(&area, "area", "", "an authority, as a GSS code such as E09000007")
 	offer(cmd, "need", codes.Purposes())
+	cmd.AddCommand(a.capacityCommand())
+	return cmd
+}
+
+// capacityCommand is for an agency's system at night as for a person: whoever knows how many
+// beds are free.
+func (a *app) capacityCommand() *cobra.Command {
+	var said client.Capacity
+	cmd := &cobra.Command{
+		Use:     "capacity SERVICE open|waiting-list|paused",
+		Short:   "Say how many a service of your agency can take now",
+		Long:    "Say how many a service of your agency can take now. Say it again when it is still so: everybody sees when that was.\nA service that is paused takes no referrals.",
+		Example: "  handover services capacity 0b9c2f7e-6f0a-4c3e-9a57-0d5f3b1c2a44 waiting-list --wait one-to-three-months",
+		Args:    cobra.ExactArgs(2),
+		RunE: a.withClient(func(ctx context.Context, c *client.Client, args []string) error {
+			said.Capacity = args[1]
+			s, err := c.SetCapacity(ctx, args[0], said)
+			if err != nil {
+				return err
+			}
+			return a.show(s, func(w io.Writer) { writeServices(w, []client.Service{s}) })
+		}),
+	}
+	cmd.Flags().StringVar(&said.Wait, "wait", "", "of a waiting list: "+codes.Waits().String())
+	offer(cmd, "wait", codes.Waits())
 	return cmd
 }
 

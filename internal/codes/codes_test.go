@@ -38,6 +38,8 @@ func TestListsAreThoseOfTheDesign(t *testing.T) {
 		{"withdraw reasons", codes.WithdrawReasons(), "consent-withdrawn, no-longer-needed, sent-in-error, other"},
 		{"open reasons", codes.OpenReasons(), "triage, decide, provide-service, safeguard, resend, subject-access"},
 		{"outcomes", codes.Outcomes(), "housed, accommodated-temporarily, registered, engaged, advice-given, protected, referred-on, need-met-otherwise, partly-met"},
+		{"capacities", codes.Capacities(), "open, waiting-list, paused"},
+		{"waits", codes.Waits(), "under-one-month, one-to-three-months, over-three-months"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if row.list.String() != row.want {

@@ -78,6 +78,9 @@ const access = `
 	GET  /v1/partners/{partner}/jwks.json         any
 	GET  /v1/partners/{partner}/keys              any
 	GET  /v1/services                             any
+	POST /v1/services                             services:write
+	POST /v1/services/{service}                   services:write
+	POST /v1/services/{service}/capacity          services:write
 	GET  /v1/consents                             consents:write
 	GET  /v1/consents/{consent}/holders           consents:write audit:read
 	GET  /v1/recalls                              referrals:receive referrals:send audit:read

@@ -76,7 +76,7 @@ func (r route) call(ids map[string]string) hubtest.Call {
 // nothing are ids under which there is nothing.
 func nothing() map[string]string {
 	return map[string]string{"partner": "nobody", "consent": uuid.Must(uuid.NewV7()).String(), "override": uuid.Must(uuid.NewV7()).String(), "request": uuid.Must(uuid.NewV7()).String(), "recall": uuid.Must(uuid.NewV7()).String(), "referral": ids.Digest("nothing"),
-		"code": "unheard-of", "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x"), "move": uuid.NewString(), "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString()}
+		"code": "unheard-of", "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x"), "move": uuid.NewString(), "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString(), "service": uuid.NewString()}
 }
 
 // ofPeople reports whether no system by itself has the right to the route.
@@ -367,7 +367,7 @@ func TestNothingThatIsPutIntoAnAddressFailsTheHub(t *testing.T) {
 		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", ids.Digest("x") + "%00",
 		ids.Digest("x")[:42] + "%0A"} {
 		for _, r := range routes() {
-			ids := map[string]string{"partner": odd, "consent": odd, "override": odd, "request": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "move": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "packet": odd, "section": odd, "number": odd, "describes": odd, "version": odd, "recall": odd}
+			ids := map[string]string{"partner": odd, "consent": odd, "override": odd, "request": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "move": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "service": odd, "packet": odd, "section": odd, "number": odd, "describes": odd, "version": odd, "recall": odd}
 			a := p.From.Do(t, r.call(ids))
 			if a.Status >= 500 || strings.Contains(r.path, "{consent}") && !r.managed() && !r.ofPeople() && a.Status != 404 {
 				t.Errorf("%s with %.60s: %d %s", r, odd, a.Status, a.Body)

@@ -22,7 +22,6 @@ import (
 // shared lists the tables that row-level security does not divide, and why it need
 // not.
 var shared = map[string]string{
-	"service":          "what is offered, to everybody",
 	"audit_pending":    "ids alone; the serving role cannot read it",
 	"audit_leaf":       "places of entries, by id",
 	"audit_tile":       "hashes",
@@ -46,7 +45,7 @@ var shared = map[string]string{
 
 // directory lists the tables whose rows everybody reads, though not everybody may
 // change them.
-var directory = []string{"hub_key", "partner", "invitation", "partner_client", "partner_key", "partner_key_change", "user_link", "client_invitation"}
+var directory = []string{"hub_key", "partner", "invitation", "partner_client", "partner_key", "partner_key_change", "user_link", "client_invitation", "service"}
 
 // granted is all that the serving role may do.
 const granted = `
@@ -109,7 +108,7 @@ const granted = `
 	release: INSERT SELECT
 	section: DELETE INSERT SELECT
 	section_copy: INSERT SELECT
-	service: SELECT
+	service: INSERT SELECT UPDATE(accepts_no_recourse,areas,capacity,capacity_at,log_entry,name,purposes,self_referral,status,updated_at,wait,women_only)
 	user_link: DELETE INSERT SELECT UPDATE(used_at)
 `
 
