@@ -150,17 +150,20 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store, metrics *p
 	(&managed.Handler{Gate: gate, Desk: h.desk}).Mount(h.routes)
 	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf, Readers: gate.Readers,
 		Sources: []audit.Source{consent.QueueDoubts}}).Mount(h.routes)
-	h.mountExport(gate, &audit.Exporter{Log: h.log, Hub: cfg.Issuer,
-		Rooms: []audit.Room{h.referrals, h.consents, requests}, Keys: registry, OwnKeys: h.referrals})
-	if err := h.mountPages(settings, pool, authorization); err != nil {
+	exporter := &audit.Exporter{Log: h.log, Hub: cfg.Issuer,
+		Rooms: []audit.Room{h.referrals, h.consents, requests}, Keys: registry, OwnKeys: h.referrals}
+	h.mountExport(gate, exporter)
+	err = h.mountPages(settings, pool, web.Config{Partners: registry, Authorization: authorization, Referrals: h.referrals,
+		Consents: h.consents, Desk: h.desk, Log: h.log, Exporter: exporter, Hub: cfg.Issuer})
+	if err != nil {
 		return err
 	}
 	h.router = guard.Middleware(h.routes)
 	return nil
 }
 
-// mountPages hangs in what people use: sign-in and the pages.
-func (h *hub) mountPages(c oauth.Config, pool *pgxpool.Pool, authorization *oauth.Handler) error {
+// mountPages hangs in what people use: sign-in, and the pages made of w.
+func (h *hub) mountPages(c oauth.Config, pool *pgxpool.Pool, w web.Config) error {
 	h.people = signin.NewStore(pool)
 	people, err := signin.New(signin.Config{
 		Issuer: c.Issuer, Store: h.people, Partners: c.Partners, Log: h.log, Keys: c.Keys, Logger: h.logger, Landings: web.Landings(),
@@ -170,7 +173,8 @@ func (h *hub) mountPages(c oauth.Config, pool *pgxpool.Pool, authorization *oaut
 		return err
 	}
 	people.Mount(h.routes)
-	pages, err := web.New(web.Config{SignIn: people, Partners: c.Partners, Authorization: authorization})
+	w.SignIn = people
+	pages, err := web.New(w)
 	if err != nil {
 		return err
 	}

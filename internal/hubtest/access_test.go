@@ -25,6 +25,7 @@ const access = `
 	POST /sign-in/passkeys                        session
 	GET  /                                        page
 	GET  /static/{file}                           page
+	POST /session                                 page
 	GET  /sign-in                                 page
 	GET  /sign-in/{partner}                       page
 	GET  /oauth/authorize                              page

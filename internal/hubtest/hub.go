@@ -250,7 +250,8 @@ func (h *Hub) mountPages(t testing.TB) {
 		t.Fatal(err)
 	}
 	h.SignIn.Mount(h.Routes)
-	pages, err := web.New(web.Config{SignIn: h.SignIn, Partners: h.Registry, Authorization: h.authorization})
+	pages, err := web.New(web.Config{SignIn: h.SignIn, Partners: h.Registry, Authorization: h.authorization, Referrals: h.Referrals,
+		Consents: h.Consents, Desk: h.Desk, Log: h.Log, Exporter: h.Exporter, Hub: h.issuer, Now: func() time.Time { return h.Now() }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ type Config struct {
 	Now    func() time.Time // default: time.Now
 
 	// Landings are the pages that one may come back to after signing in, besides
-	// /account: exact paths.
+	// the start: each one's path, and what is below it.
 	Landings []string
 
 	// Requests a second from one network, and sign-ins a second of one person, each with
@@ -211,16 +212,23 @@ func (h *Handler) landing(w http.ResponseWriter, r *http.Request, p person, sess
 }
 
 // home is where one lands without having come for anything.
-const home = "/account"
+const home = "/"
 
 // Landing is where to go after signing in: next, if that is one of our own pages, or else
-// the account page. Anything else in next would make a link to the hub a link to wherever
+// the start. Anything else in next would make a link to the hub a link to wherever
 // its author likes (open redirect, CWE-601).
 func (h *Handler) Landing(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.User != nil || u.Fragment != "" ||
-		!slices.Contains(h.landings, u.EscapedPath()) || !strings.HasPrefix(next, u.Path) {
+		!h.lands(u.EscapedPath()) || !strings.HasPrefix(next, u.Path) {
 		return home
 	}
 	return (&url.URL{Path: u.Path, RawQuery: u.Query().Encode()}).String()
+}
+
+// lands reports whether a path is, or is below, a page that one may come back to.
+func (h *Handler) lands(at string) bool {
+	return path.Clean(at) == at && slices.ContainsFunc(h.landings, func(page string) bool {
+		return at == page || page != home && strings.HasPrefix(at, page+"/")
+	})
 }

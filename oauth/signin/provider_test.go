@@ -34,7 +34,7 @@ func TestAPersonComesThroughHerAgencysProvider(t *testing.T) {
 			t.Errorf("she is sent to %s", location)
 		}
 		got := back(t, b, i.visit(t, location, withMFA("ayo")))
-		if got.Status != 303 || got.Header.Get("Location") != "/account" || !b.SignedIn(t) {
+		if got.Status != 303 || got.Header.Get("Location") != "/" || !b.SignedIn(t) {
 			t.Fatalf("%s: %d %s", more, got.Status, got.Body)
 		}
 		if c := caller(t, h, b); c.Partner() != a.ID || c.Role() != partners.Caseworker {
@@ -256,7 +256,7 @@ func TestAStepUpAtTheProviderIsAFreshSignInThere(t *testing.T) {
 	recent := func() bool {
 		return hubtest.Value[bool](t, h, `SELECT proved_at > now() - interval '1 minute' FROM oauth_session LIMIT 1`)
 	}
-	if page := string(b.Get(t, "/step-up").Body); !strings.Contains(page, "/step-up/provider?next=%2Faccount") || strings.Contains(page, "passkey") {
+	if page := string(b.Get(t, "/step-up").Body); !strings.Contains(page, "/step-up/provider?next=%2F\"") || strings.Contains(page, "passkey") {
 		t.Errorf("the page: %s", page)
 	}
 	old()

@@ -9,12 +9,13 @@ import (
 	"handover/partners"
 )
 
-// How long a session lasts, by the database's clock: without a request, and at most. She
-// works on a phone that others may pick up.
+// IdleLife is how long a session lasts without a request, by the database's clock. She works
+// on a phone that others may pick up.
+const IdleLife = 30 * time.Minute
+
 const (
-	idleLife     = 30 * time.Minute
-	absoluteLife = 12 * time.Hour
-	seenPause    = time.Minute // seen_at is written at most so often
+	absoluteLife = 12 * time.Hour // how long it lasts at most
+	seenPause    = time.Minute    // seen_at is written at most so often
 )
 
 // Session is a person signed in on one browser.

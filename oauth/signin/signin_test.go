@@ -271,29 +271,31 @@ func TestWhereOneLandsIsAPageOfOurs(t *testing.T) {
 	t.Parallel()
 	h, _ := scene(t)
 	for next, want := range map[string]string{
-		"":                           "/account",
+		"":                           "/",
 		"/account":                   "/account",
 		"/step-up?next=%2Faccount":   "/step-up?next=%2Faccount",
 		"/oauth/authorize?a=b&c=d":   "/oauth/authorize?a=b&c=d",
-		"https://evil.example/":      "/account",
-		"//evil.example/account":     "/account",
-		"///evil.example/account":    "/account",
-		`/\evil.example`:             "/account",
-		`\\evil.example\account`:     "/account",
-		"/account/../../evil":        "/account",
-		"/account\r\nSet-Cookie: a=": "/account",
-		"/accounts":                  "/account",
-		"/account/":                  "/account",
-		"/%61ccount":                 "/account",
-		"account":                    "/account",
-		"javascript:alert(1)":        "/account",
-		"https:/account":             "/account",
-		"//@/account":                "/account",
-		"/account#x":                 "/account",
-		"/v1/inbox":                  "/account",
-		"/sign-out":                  "/account",
-		"\t/account":                 "/account",
-		"/account?a=\r\nb":           "/account",
+		"https://evil.example/":      "/",
+		"//evil.example/account":     "/",
+		"///evil.example/account":    "/",
+		`/\evil.example`:             "/",
+		`\\evil.example\account`:     "/",
+		"/account/../../evil":        "/",
+		"/account\r\nSet-Cookie: a=": "/",
+		"/account/notices":           "/account/notices",
+		"/account/notices/":          "/",
+		"/accounts":                  "/",
+		"/account/":                  "/",
+		"/%61ccount":                 "/",
+		"account":                    "/",
+		"javascript:alert(1)":        "/",
+		"https:/account":             "/",
+		"//@/account":                "/",
+		"/account#x":                 "/",
+		"/v1/inbox":                  "/",
+		"/sign-out":                  "/",
+		"\t/account":                 "/",
+		"/account?a=\r\nb":           "/",
 	} {
 		if got := h.SignIn.Landing(next); got != want {
 			t.Errorf("after %q one lands on %q, want %q", next, got, want)
@@ -302,7 +304,7 @@ func TestWhereOneLandsIsAPageOfOurs(t *testing.T) {
 	a := h.Agency(t, "rosewell-women", partners.VAWGService)
 	_, b := h.Joined(t, a.ID, "Ayo Example", partners.Caseworker)
 	got := b.Post(t, signInPath, map[string]any{"credential": assertion(t, b), "next": "https://evil.example/"})
-	if got.Status != 200 || decoded(t, got)["location"] != "/account" {
+	if got.Status != 200 || decoded(t, got)["location"] != "/" {
 		t.Errorf("%d %s", got.Status, got.Body)
 	}
 }

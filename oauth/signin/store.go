@@ -62,7 +62,7 @@ func (s *Store) take(ctx context.Context, digest []byte) (ceremony, error) {
 const sessionColumns = `id::text, user_id::text, partner, passkey IS NOT NULL, device, made_at, seen_at, proved_at, expires_at`
 
 // live is the condition for a session to count at all; whether its person may act is
-// judged besides. $2 is idleLife.
+// judged besides. $2 is IdleLife.
 const live = `now() < expires_at AND now() < seen_at + $2::interval`
 
 func scanSession(row pgx.Row, s *Session, more ...any) error {
@@ -76,7 +76,7 @@ func (s *Store) session(ctx context.Context, digest []byte) (Session, bool, erro
 	var stale bool
 	err := scanSession(s.pool.QueryRow(ctx, `
 		SELECT `+sessionColumns+`, seen_at < now() - $3::interval FROM oauth_session WHERE digest = $1 AND `+live,
-		digest, idleLife, seenPause), &found, &stale)
+		digest, IdleLife, seenPause), &found, &stale)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Session{}, false, ErrSignedOut
 	}
@@ -87,7 +87,7 @@ func (s *Store) session(ctx context.Context, digest []byte) (Session, bool, erro
 }
 
 func (s *Store) touch(ctx context.Context, digest []byte) error {
-	_, err := s.pool.Exec(ctx, `UPDATE oauth_session SET seen_at = now() WHERE digest = $1 AND `+live, digest, idleLife)
+	_, err := s.pool.Exec(ctx, `UPDATE oauth_session SET seen_at = now() WHERE digest = $1 AND `+live, digest, IdleLife)
 	if err != nil {
 		return fmt.Errorf("noting that a session was seen: %w", err)
 	}
@@ -101,7 +101,7 @@ func (s *Store) sessions(ctx context.Context, p person) ([]Session, error) {
 		rows, err := tx.Query(ctx, `
 			SELECT `+sessionColumns+` FROM oauth_session WHERE user_id = $1 AND `+live+`
 			AND proved_at >= (SELECT signed_out_at FROM partner_user WHERE id = $1)
-			ORDER BY made_at DESC, id LIMIT 100`, p.id, idleLife)
+			ORDER BY made_at DESC, id LIMIT 100`, p.id, IdleLife)
 		if err != nil {
 			return err
 		}
@@ -192,7 +192,7 @@ func prove(ctx context.Context, tx pgx.Tx, s Session, digest []byte) error {
 	}
 	tag, err := tx.Exec(ctx, `
 		UPDATE oauth_session SET digest = $3, proved_at = clock_timestamp(), seen_at = now(), log_entry = $4
-		WHERE digest = $1 AND `+live+` AND user_id = $5 AND proved_at >= $6`, s.digest, idleLife, digest, entry, s.person.id, since)
+		WHERE digest = $1 AND `+live+` AND user_id = $5 AND proved_at >= $6`, s.digest, IdleLife, digest, entry, s.person.id, since)
 	if err != nil {
 		return fmt.Errorf("renewing a session: %w", err)
 	}
@@ -210,7 +210,7 @@ func still(ctx context.Context, tx pgx.Tx, s Session, since time.Time) error {
 	var id string
 	err := tx.QueryRow(ctx, `
 		SELECT id::text FROM oauth_session WHERE digest = $1 AND `+live+` AND user_id = $3 AND proved_at >= $4 FOR SHARE`,
-		s.digest, idleLife, s.person.id, since).Scan(&id)
+		s.digest, IdleLife, s.person.id, since).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrSignedOut
 	}
@@ -236,7 +236,7 @@ func (s *Store) Prune(ctx context.Context) error {
 		}
 		more = tag.RowsAffected() == pruneRows
 	}
-	_, err := s.pool.Exec(ctx, `DELETE FROM oauth_session WHERE expires_at < now() OR seen_at < now() - $1::interval`, idleLife)
+	_, err := s.pool.Exec(ctx, `DELETE FROM oauth_session WHERE expires_at < now() OR seen_at < now() - $1::interval`, IdleLife)
 	if err != nil {
 		return fmt.Errorf("pruning sessions: %w", err)
 	}

@@ -1,4 +1,4 @@
-package web_test
+package people_test
 
 import (
 	"net/http"
@@ -46,7 +46,7 @@ func TestPagesHaveNothingInline(t *testing.T) {
 	inline := regexp.MustCompile(`(?i)<style|\son[a-z]+=|\sstyle=|javascript:|<script(>|[^>]*>[^<])|https?://`)
 	for _, path := range []string{"/sign-in", "/join", "/account", "/step-up"} {
 		page := string(b.Get(t, path).Body)
-		if found := inline.FindString(page); found != "" || !strings.Contains(page, `<html lang="en-GB">`) {
+		if found := inline.FindString(page); found != "" || !strings.Contains(page, `<html lang="en-GB" `) {
 			t.Errorf("%s has %q", path, found)
 		}
 	}
@@ -70,8 +70,8 @@ func TestStaticFilesAreKeptForEverUnderTheirOwnName(t *testing.T) {
 	t.Parallel()
 	h := hubtest.New(t)
 	page := string(h.Browser().Get(t, "/sign-in").Body)
-	found := regexp.MustCompile(`/static/(people\.[0-9a-f]{16}\.(css|js)|icon\.[0-9a-f]{16}\.svg)`).FindAllString(page, -1)
-	if len(found) != 3 {
+	found := regexp.MustCompile(`/static/(hub|app|people|icon)\.[0-9a-f]{16}\.(css|js|svg)`).FindAllString(page, -1)
+	if len(found) != 4 {
 		t.Fatalf("the page names %q", found)
 	}
 	for _, path := range found {
@@ -79,7 +79,7 @@ func TestStaticFilesAreKeptForEverUnderTheirOwnName(t *testing.T) {
 		if got.Status != 200 || got.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" || got.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %d %v", path, got.Status, got.Header)
 		}
-		for _, plain := range []string{strings.Replace(path, path[len(path)-8:len(path)-4], "0000", 1), "/static/people.css", "/static/people.js"} {
+		for _, plain := range []string{strings.Replace(path, path[len(path)-8:len(path)-4], "0000", 1), "/static/hub.css", "/static/people.js"} {
 			if got := h.Browser().Get(t, plain); got.Status != http.StatusNotFound {
 				t.Errorf("%s: %d", plain, got.Status)
 			}

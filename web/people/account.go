@@ -1,6 +1,7 @@
-package web
+package people
 
 import (
+	"handover/web/shell"
 	"net/http"
 
 	"github.com/gorilla/mux"
@@ -38,7 +39,7 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, s signin.Sessi
 	if v.Sessions, err = h.signIn.Sessions(ctx, s); err != nil {
 		return err
 	}
-	return h.show(w, http.StatusOK, "account", view{Title: "Your account", SignedIn: true, Body: v})
+	return h.pages.Show(w, r, http.StatusOK, "account", shell.Page{Title: "Your account", Body: v})
 }
 
 // roleInWords says what a role is for, and what it is not.
@@ -60,7 +61,7 @@ func (h *Handler) signOutEverywhere(w http.ResponseWriter, r *http.Request, s si
 	if err := h.signIn.SignOutEverywhere(w, r, s); err != nil {
 		return err
 	}
-	see(w, signInPath)
+	shell.See(w, shell.SignInPath)
 	return nil
 }
 
@@ -72,7 +73,7 @@ func (h *Handler) endSession(w http.ResponseWriter, r *http.Request, s signin.Se
 	if err := h.signIn.End(r.Context(), s, id); err != nil {
 		return err
 	}
-	see(w, accountPath)
+	shell.See(w, shell.AccountPath)
 	return nil
 }
 
@@ -80,7 +81,7 @@ func (h *Handler) removePasskey(w http.ResponseWriter, r *http.Request, s signin
 	if err := h.signIn.RemovePasskey(r.Context(), s, mux.Vars(r)["passkey"]); err != nil {
 		return err
 	}
-	see(w, accountPath)
+	shell.See(w, shell.AccountPath)
 	return nil
 }
 
@@ -88,6 +89,6 @@ func (h *Handler) dismissNotice(w http.ResponseWriter, r *http.Request, s signin
 	if err := h.signIn.Dismiss(r.Context(), s, mux.Vars(r)["notice"]); err != nil {
 		return err
 	}
-	see(w, accountPath)
+	shell.See(w, shell.AccountPath)
 	return nil
 }

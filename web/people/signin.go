@@ -1,6 +1,7 @@
-package web
+package people
 
 import (
+	"handover/web/shell"
 	"net/http"
 	"net/url"
 
@@ -27,23 +28,23 @@ func (h *Handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if ok {
-		v.Agency, v.Provider = name, signInPath+"/"+id+"/provider?next="+url.QueryEscape(v.Next)
+		v.Agency, v.Provider = name, shell.SignInPath+"/"+id+"/provider?next="+url.QueryEscape(v.Next)
 	}
-	return h.show(w, http.StatusOK, "sign-in", view{Title: "Sign in", Body: v})
+	return h.pages.Show(w, r, http.StatusOK, "sign-in", shell.Page{Title: "Sign in", Body: v})
 }
 
 // joinPage is where a one-time link leads. The code is in the fragment of the address,
 // which no browser sends: the script reads it, takes it out of the address and posts it.
-func (h *Handler) joinPage(w http.ResponseWriter, _ *http.Request) error {
-	return h.show(w, http.StatusOK, "join", view{Title: "Set up how you sign in"})
+func (h *Handler) joinPage(w http.ResponseWriter, r *http.Request) error {
+	return h.pages.Show(w, r, http.StatusOK, "join", shell.Page{Title: "Set up how you sign in"})
 }
 
 func (h *Handler) stepUpPage(w http.ResponseWriter, r *http.Request, s signin.Session) error {
 	v := signInView{Next: h.signIn.Landing(r.URL.Query().Get("next"))}
 	if !s.Passkey {
-		v.Provider = stepUpPath + "/provider?next=" + url.QueryEscape(v.Next)
+		v.Provider = shell.StepUpPath + "/provider?next=" + url.QueryEscape(v.Next)
 	}
-	return h.show(w, http.StatusOK, "step-up", view{Title: "Confirm it is you", SignedIn: true, Body: v})
+	return h.pages.Show(w, r, http.StatusOK, "step-up", shell.Page{Title: "Confirm it is you", Body: v})
 }
 
 // toProvider sends her browser to her agency's provider. It is a link and not a form: the
@@ -53,7 +54,7 @@ func (h *Handler) toProvider(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	see(w, location)
+	shell.See(w, location)
 	return nil
 }
 
@@ -62,7 +63,7 @@ func (h *Handler) fromProvider(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	see(w, location)
+	shell.See(w, location)
 	return nil
 }
 
@@ -71,7 +72,7 @@ func (h *Handler) stepUpAtProvider(w http.ResponseWriter, r *http.Request, s sig
 	if err != nil {
 		return err
 	}
-	see(w, location)
+	shell.See(w, location)
 	return nil
 }
 
@@ -79,6 +80,6 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request, s signin.Sessi
 	if err := h.signIn.SignOut(w, r, s); err != nil {
 		return err
 	}
-	see(w, signInPath)
+	shell.See(w, shell.SignInPath)
 	return nil
 }

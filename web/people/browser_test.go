@@ -1,15 +1,14 @@
-package web_test
+package people_test
 
 import (
 	"net/http"
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
-
 	"handover/internal/hubtest"
 	"handover/oauth/signin"
 	"handover/partners"
+	"handover/web/webtest"
 )
 
 // scene is a hub that browsers can use, with one agency.
@@ -26,45 +25,45 @@ func TestAPersonInARealBrowser(t *testing.T) {
 	h, a := scene(t)
 	_, admin := h.Joined(t, a.ID, "Ada Example", partners.Administrator)
 	u, code := h.Employed(t, a.ID, "Ayo Example", partners.Caseworker)
-	b := open(t, h)
+	b := webtest.Open(t, h)
 
-	b.visit("/join#"+code, "#join-make")
-	if at := b.at(); at != "/join" {
+	b.Visit("/join#"+code, "#join-make")
+	if at := b.At(); at != "/join" {
 		t.Errorf("the code stays in the address: %s", at)
 	}
-	if text := b.text(); !strings.Contains(text, "Ayo Example") {
+	if text := b.Text(); !strings.Contains(text, "Ayo Example") {
 		t.Errorf("the page does not say whose link it is: %s", text)
 	}
-	b.inspect("join")
-	b.click("#join-make", "dl")
-	if text := b.text(); b.at() != "/account" || !strings.Contains(text, "Ayo Example") || !strings.Contains(text, "Caseworker.") ||
+	b.Inspect("join")
+	b.Click("#join-make", "dl")
+	if text := b.Text(); b.At() != "/account" || !strings.Contains(text, "Ayo Example") || !strings.Contains(text, "Caseworker.") ||
 		!strings.Contains(text, "Chrome on Linux") && !strings.Contains(text, "Chrome on Android") {
-		t.Errorf("at %s:\n%s", b.at(), text)
+		t.Errorf("at %s:\n%s", b.At(), text)
 	}
-	b.inspect("account")
+	b.Inspect("account")
 
-	b.click("header button", "#sign-in")
-	b.inspect("sign-in")
-	b.click("#sign-in", "dl")
+	b.Click("header form button", "#sign-in")
+	b.Inspect("sign-in")
+	b.Click("#sign-in", "dl")
 
 	// The device has a passkey of hers already, and says so.
-	b.click("#add-passkey", "#problem")
-	if focus, title := eval[string](b, `document.activeElement.id`), eval[string](b, `document.title`); focus != "problem" || !strings.HasPrefix(title, "Error: ") {
+	b.Click("#add-passkey", "#problem")
+	if focus, title := webtest.Eval[string](b, `document.activeElement.id`), webtest.Eval[string](b, `document.title`); focus != "problem" || !strings.HasPrefix(title, "Error: ") {
 		t.Errorf("the problem is not told: focus on %q, title %q", focus, title)
 	}
-	b.inspect("problem")
+	b.Inspect("problem")
 
 	h.Exec(t, `UPDATE oauth_session SET proved_at = now() - interval '16 minutes' WHERE user_id = $1`, u.ID)
-	before := b.cookie("__Host-session")
-	b.visit("/account", "dl")
-	b.click("main a[href^='/step-up']", "#step-up")
-	b.inspect("step-up")
-	b.click("#step-up", "dl")
-	if b.at() != "/account" || b.cookie("__Host-session") == before || opens(t, h, before) {
+	before := b.Cookie("__Host-session")
+	b.Visit("/account", "dl")
+	b.Click("main a[href^='/step-up']", "#step-up")
+	b.Inspect("step-up")
+	b.Click("#step-up", "dl")
+	if b.At() != "/account" || b.Cookie("__Host-session") == before || opens(t, h, before) {
 		t.Error("a step-up leaves the cookie as it was")
 	}
 
-	old := b.cookie("__Host-session")
+	old := b.Cookie("__Host-session")
 	s, err := h.SignIn.Session(admin.Request(t, http.MethodGet, "/account", "", nil))
 	if err != nil {
 		t.Fatal(err)
@@ -72,12 +71,12 @@ func TestAPersonInARealBrowser(t *testing.T) {
 	if err := h.Registry.SignOut(t.Context(), s.Caller, u.ID); err != nil {
 		t.Fatal(err)
 	}
-	b.visit("/account", "#sign-in")
-	if at := b.at(); at != "/sign-in?next=%2Faccount" || opens(t, h, old) {
+	b.Visit("/account", "#sign-in")
+	if at := b.At(); at != "/sign-in?next=%2Faccount" || opens(t, h, old) {
 		t.Errorf("after she was signed out the page is %s; the old cookie opens it: %v", at, opens(t, h, old))
 	}
-	b.clean()
-	if posted := b.posted(); strings.Contains(posted, "clientExtensionResults") || strings.Contains(posted, "prf") || !strings.Contains(posted, "attestationObject") {
+	b.Clean()
+	if posted := b.Posted(); strings.Contains(posted, "clientExtensionResults") || strings.Contains(posted, "prf") || !strings.Contains(posted, "attestationObject") {
 		t.Errorf("posted: %s", posted)
 	}
 }
@@ -96,34 +95,34 @@ func TestALinkThatRecoversInARealBrowser(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
 	u, code := h.Employed(t, a.ID, "Ayo Example", partners.Caseworker)
-	lost, found := open(t, h), open(t, h)
-	lost.visit("/join#"+code, "#join-make")
-	lost.click("#join-make", "dl")
+	lost, found := webtest.Open(t, h), webtest.Open(t, h)
+	lost.Visit("/join#"+code, "#join-make")
+	lost.Click("#join-make", "dl")
 
 	code, err := h.Operator.Reissue(t.Context(), u.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Exec(t, `UPDATE user_link SET recovers = true WHERE user_id = $1 AND used_at IS NULL`, u.ID)
-	found.visit("/join#"+code, "#join-recovers")
-	found.inspect("join-recovers")
-	found.click("#join-make", "#notices")
-	found.inspect("account-notice")
-	found.click(".notices button", "main:not(:has(.notices)) dl")
-	if strings.Contains(found.text(), "was reset") {
+	found.Visit("/join#"+code, "#join-recovers")
+	found.Inspect("join-recovers")
+	found.Click("#join-make", "#notices")
+	found.Inspect("account-notice")
+	found.Click(".notices button", "main:not(:has(.notices)) dl")
+	if strings.Contains(found.Text(), "was reset") {
 		t.Error("a notice stays after she has read it")
 	}
 
-	lost.visit("/account", "#sign-in")
-	lost.click("#sign-in", "#problem")
-	if text := lost.text(); !strings.Contains(text, "You could not be signed in.") {
+	lost.Visit("/account", "#sign-in")
+	lost.Click("#sign-in", "#problem")
+	if text := lost.Text(); !strings.Contains(text, "You could not be signed in.") {
 		t.Errorf("the lost phone is told: %s", text)
 	}
-	found.visit("/join#"+code, "#problem")
-	found.inspect("link-used")
-	found.visit("/join", "#problem")
-	lost.clean()
-	found.clean()
+	found.Visit("/join#"+code, "#problem")
+	found.Inspect("link-used")
+	found.Visit("/join", "#problem")
+	lost.Clean()
+	found.Clean()
 }
 
 // TestAnAgencysOwnPage offers its provider, and the passkey besides.
@@ -135,13 +134,13 @@ func TestAnAgencysOwnPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := open(t, h)
-	b.visit("/sign-in/larkfield-housing?next=/step-up", "#sign-in")
-	if to := eval[string](b, `document.querySelector("a.button").getAttribute("href")`); to != "/sign-in/larkfield-housing/provider?next=%2Fstep-up" {
+	b := webtest.Open(t, h)
+	b.Visit("/sign-in/larkfield-housing?next=/step-up", "#sign-in")
+	if to := webtest.Eval[string](b, `document.querySelector("main a.govuk-button").getAttribute("href")`); to != "/sign-in/larkfield-housing/provider?next=%2Fstep-up" {
 		t.Errorf("the way to the provider is %s", to)
 	}
-	b.inspect("sign-in-agency")
-	b.clean()
+	b.Inspect("sign-in-agency")
+	b.Clean()
 }
 
 // TestThePagesWorkWithoutScript as far as they can, and say where they cannot.
@@ -149,18 +148,18 @@ func TestThePagesWorkWithoutScript(t *testing.T) {
 	t.Parallel()
 	h, a := scene(t)
 	_, code := h.Employed(t, a.ID, "Ayo Example", partners.Caseworker)
-	b := open(t, h)
-	b.visit("/join#"+code, "#join-make")
-	b.click("#join-make", "dl")
-	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	b.visit("/account", "noscript")
-	if text := b.text(); !strings.Contains(text, "turn JavaScript on") || !strings.Contains(text, "Where you are signed in") {
+	b := webtest.Open(t, h)
+	b.Visit("/join#"+code, "#join-make")
+	b.Click("#join-make", "dl")
+	b.NoScript()
+	b.Visit("/account", "noscript")
+	if text := b.Text(); !strings.Contains(text, "turn JavaScript on") || !strings.Contains(text, "Where you are signed in") {
 		t.Errorf("%s", text)
 	}
-	b.click("main form[action$='/end'] button", "#sign-in ~ noscript p")
-	if text := b.text(); !strings.HasPrefix(b.at(), "/sign-in") || !strings.Contains(text, "Passkeys need JavaScript") {
-		t.Errorf("at %s: %s", b.at(), text)
+	b.Click("main form[action$='/end'] button", "#sign-in ~ noscript p")
+	if text := b.Text(); !strings.HasPrefix(b.At(), "/sign-in") || !strings.Contains(text, "Passkeys need JavaScript") {
+		t.Errorf("at %s: %s", b.At(), text)
 	}
-	b.visit("/join", "noscript p")
-	b.clean()
+	b.Visit("/join", "noscript p")
+	b.Clean()
 }

@@ -1,4 +1,4 @@
-package web
+package shell
 
 import (
 	"crypto/sha256"
@@ -64,9 +64,9 @@ func (a assets) path(name string) (string, error) {
 // between that mixes up files breaks the page, not the passkeys.
 func (a assets) integrity(name string) string { return a[name].integrity }
 
-func (h *Handler) static(w http.ResponseWriter, r *http.Request) error {
+func (s *Shell) static(w http.ResponseWriter, r *http.Request) error {
 	wanted := "/static/" + mux.Vars(r)["file"]
-	for _, a := range h.assets {
+	for _, a := range s.assets {
 		if a.path == wanted {
 			w.Header().Set("Content-Type", a.kind)
 			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")

@@ -1,13 +1,13 @@
-package web
+package people
 
 import (
 	"context"
+	"handover/web/shell"
 	"net/http"
 	"net/url"
 	"slices"
 
 	"handover/internal/fault"
-	"handover/internal/httpd"
 	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
@@ -40,8 +40,8 @@ func (h *Handler) permission(w http.ResponseWriter, r *http.Request, s signin.Se
 	v.Client, v.Agency, v.Wants, v.Less = asking.ClientName, agency.Name, inWords(wants), len(wants) < len(asking.Scopes)
 	// Chromium refuses the redirect that answers a form unless form-action names where it
 	// leads; on this page alone it may lead to the system.
-	w.Header().Set("Content-Security-Policy", policy(originOf(asking.RedirectOrigin)))
-	return h.show(w, http.StatusOK, "permission", view{Title: "Let a system act for you?", SignedIn: true, Body: v})
+	w.Header().Set("Content-Security-Policy", shell.Policy(originOf(asking.RedirectOrigin)))
+	return h.pages.Show(w, r, http.StatusOK, "permission", shell.Page{Title: "Let a system act for you?", Body: v})
 }
 
 // asked returns what is asked and what of it her role has. A person of another agency than
@@ -76,18 +76,11 @@ func originOf(origin string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// formLimit bounds the body of her answer: two ids and a word.
-const formLimit = 8 << 10
-
 // decide takes her answer and sends her browser back to the system with it.
 func (h *Handler) decide(w http.ResponseWriter, r *http.Request, s signin.Session) error {
-	body, err := httpd.Body(w, r, formLimit, "application/x-www-form-urlencoded")
+	form, err := shell.Form(w, r)
 	if err != nil {
 		return err
-	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return oauth.ErrAsking
 	}
 	clientID, requestURI := form.Get("client_id"), form.Get("request_uri")
 	asking, _, err := h.asked(r.Context(), s, clientID, requestURI)
@@ -103,8 +96,8 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, s signin.Sessio
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Security-Policy", policy(originOf(asking.RedirectOrigin)))
-	see(w, location)
+	w.Header().Set("Content-Security-Policy", shell.Policy(originOf(asking.RedirectOrigin)))
+	shell.See(w, location)
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package web_test
+package people_test
 
 import (
 	"net/http"
@@ -9,6 +9,7 @@ import (
 
 	"handover/internal/hubtest"
 	"handover/partners"
+	"handover/web/webtest"
 )
 
 // asked has the agency's system ask for scopes and returns where it sends the person.
@@ -109,20 +110,20 @@ func TestPermissionInARealBrowser(t *testing.T) {
 	h := hubtest.Listening(t)
 	a := h.Agency(t, "larkfield-housing", partners.Housing)
 	_, code := h.Employed(t, a.ID, "Ayo Example", partners.Caseworker)
-	b := open(t, h)
-	b.visit("/join#"+code, "#join-make")
-	b.click("#join-make", "dl")
-	b.click("header button", "#sign-in")
+	b := webtest.Open(t, h)
+	b.Visit("/join#"+code, "#join-make")
+	b.Click("#join-make", "dl")
+	b.Click("header form button", "#sign-in")
 	request := asked(t, a, system.URL+"/callback", "referrals:send referrals:receive consents:write")
 	wanted := "/oauth/authorize?" + request.Encode()
-	b.visit(wanted, "#sign-in") // she comes from the system, and is signed out
-	b.click("#sign-in", ".choices")
-	b.inspect("permission")
-	b.click("button[value=allow]", "#back")
-	if text := b.text(); !strings.Contains(text, "code=") || !strings.Contains(text, "state=one") {
+	b.Visit(wanted, "#sign-in") // she comes from the system, and is signed out
+	b.Click("#sign-in", ".govuk-button-group")
+	b.Inspect("permission")
+	b.Click("button[value=allow]", "#back")
+	if text := b.Text(); !strings.Contains(text, "code=") || !strings.Contains(text, "state=one") {
 		t.Errorf("the system is told %q", text)
 	}
-	b.visit(wanted, "main a[href='/account']")
-	b.inspect("permission-over")
-	b.clean()
+	b.Visit(wanted, "main a[href='/']")
+	b.Inspect("permission-over")
+	b.Clean()
 }
