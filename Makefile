@@ -6,7 +6,7 @@
 # the Vault of the tests) is installed, fetched or built into .cache/, and said so.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test vet lint bench million fuzz chaos rotation clean
+.PHONY: help build run test vet lint bench million fuzz chaos rotation e2e screenshots clean
 
 GO       ?= go
 TEST     ?= ./...
@@ -18,7 +18,7 @@ ROTATION ?= 60s
 STATICCHECK := $(GO) tool -modfile=deploy/tools.mod staticcheck
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
 
 build: ## the two programs, into bin/
 	@mkdir -p bin
@@ -60,5 +60,13 @@ rotation: ## keys of two agencies and the hub replaced every second under load, 
 	@dir=$$(deploy/dev/postgres.sh) && \
 	HUB_PG_BIN="$$dir" ROTATION=$(ROTATION) exec $(GO) test -count=1 -timeout=2h -run=TurnOver -v ./client/profile
 
+e2e: ## every page at 320, 390 and 1280 px, at 400 % and in forced colours; make test has the narrowest and the widest
+	@dir=$$(deploy/dev/postgres.sh) && deploy/dev/tools.sh >/dev/null && \
+	HUB_PG_BIN="$$dir" HUB_TEST_VAULT=off HUB_THOROUGH=1 exec $(GO) test -count=1 -timeout=30m ./web/...
+
+screenshots: ## a picture of every page at 390 px, into screenshots/
+	@dir=$$(deploy/dev/postgres.sh) && deploy/dev/tools.sh >/dev/null && rm -rf screenshots && mkdir screenshots && \
+	HUB_PG_BIN="$$dir" HUB_TEST_VAULT=off HUB_SHOTS="$$PWD/screenshots" $(GO) test -count=1 -timeout=30m ./web/... && ls screenshots
+
 clean: ## what was built or fetched; the hub's data under .handover stay
-	rm -rf bin .cache internal/interop/node_modules
+	rm -rf bin .cache screenshots internal/interop/node_modules web/assets/node_modules

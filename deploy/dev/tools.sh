@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the tests find what they need besides Go and PostgreSQL: a C compiler for
 # the race detector, curl and openssl for the examples, Node with its packages for the clients
-# we did not write, and Chromium for the pages. Prints the flag -race if it can be used. Run from the root of the repository.
+# we did not write and for what the pages' style is made of, and Chromium for the pages. Prints the flag -race if it can be used. Run from the root of the repository.
 set -eu
 . deploy/dev/lib.sh
 
@@ -25,13 +25,13 @@ chromium() { [ -x /usr/bin/chromium ] || [ -x /usr/bin/chromium-browser ] || [ -
 chromium || { say "No Chromium on this machine: installing Debian's package for the tests of the pages."; apt_install chromium && chromium; } ||
 	fail "Chromium was not found, and the tests of the pages need it: install the package chromium."
 
-interop=internal/interop
-[ -f "$interop/package.json" ] || exit 0
 command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || apt_install nodejs npm ||
-	fail "Node was not found, and $interop needs it: install Node 18 or newer with npm."
+	fail "Node was not found, and internal/interop and web/assets need it: install Node 18 or newer with npm."
 # npm ci starts from nothing each time; it is skipped while the lock file is the one
 # that was installed.
-if ! cmp -s "$interop/package-lock.json" "$interop/node_modules/.installed-lock.json"; then
-	(cd "$interop" && npm ci --silent --no-audit --no-fund >&2)
-	cp "$interop/package-lock.json" "$interop/node_modules/.installed-lock.json"
-fi
+for packages in internal/interop web/assets; do
+	cmp -s "$packages/package-lock.json" "$packages/node_modules/.installed-lock.json" && continue
+	(cd "$packages" && npm ci --silent --no-audit --no-fund >&2) ||
+		fail "npm could not fetch the packages of $packages: check the connection and run this again."
+	cp "$packages/package-lock.json" "$packages/node_modules/.installed-lock.json"
+done

@@ -1,8 +1,8 @@
 package hubtest_test
 
-// access says who may use each route: "public", "any" caller, who has one of the scopes,
-// "session": a person signed in on the hub's pages; "page" is a page for people, which
-// sends strangers to sign in and is not described in docs/openapi.json.
+// access says who may use each route of programs: "public", "any" caller, who has one of the
+// scopes, "session": a person signed in on the hub's pages. The pages themselves are in
+// access_pages_test.go.
 const access = `
 	GET  /.well-known/oauth-authorization-server  public
 	POST /oauth/token                             public
@@ -23,24 +23,6 @@ const access = `
 	POST /sign-in/step-up                         session
 	POST /sign-in/passkeys/options                session
 	POST /sign-in/passkeys                        session
-	GET  /                                        page
-	GET  /static/{file}                           page
-	POST /session                                 page
-	GET  /sign-in                                 page
-	GET  /sign-in/{partner}                       page
-	GET  /oauth/authorize                              page
-	POST /oauth/authorize                              page
-	GET  /sign-in/{partner}/provider              page
-	GET  /sign-in/provider/callback               page
-	GET  /join                                    page
-	GET  /step-up/provider                        page
-	GET  /step-up                                 page
-	POST /sign-out                                page
-	GET  /account                                 page
-	POST /account/sign-out-everywhere             page
-	POST /account/sessions/{session}/end          page
-	POST /account/passkeys/{passkey}/remove       page
-	POST /account/notices/{notice}/dismiss        page
 	GET  /v1/log/checkpoint                       public
 	GET  /v1/log/key                              public
 	GET  /v1/log/successions                      public

@@ -87,10 +87,10 @@ func fits(r *http.Request, sent []byte, a Answer) error {
 	})
 }
 
-// page reports whether the answer is one of the pages for people, which the document does
-// not describe: HTML, the way to another page, style or script.
+// page reports whether the answer is one of the pages for people, or of what they load, which the
+// document does not describe: it carries their policy, or is style or script.
 func (a Answer) page(r *http.Request) bool {
-	return strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || a.Status == http.StatusSeeOther ||
+	return strings.Contains(a.Header.Get("Content-Security-Policy"), "trusted-types 'none'") ||
 		strings.HasPrefix(r.URL.Path, "/static/") && r.Method == http.MethodGet
 }
 

@@ -18,8 +18,8 @@ import (
 //go:embed templates/layout.html templates/parts.html
 var layout embed.FS
 
-//go:embed templates/problem.html
-var problems embed.FS
+//go:embed templates/problem.html templates/help.html templates/accessibility.html
+var own embed.FS
 
 // Page is what a page is given. Title names nobody and nothing about her: it stays in the
 // browser's history and shows on the screen's edge.

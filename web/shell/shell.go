@@ -39,7 +39,7 @@ type Shell struct {
 	signIn *signin.Handler
 	assets assets
 	common *template.Template // layout and parts
-	errors *Pages
+	own    *Pages
 	zone   *time.Location // in which times are told
 	now    func() time.Time
 }
@@ -64,7 +64,7 @@ func New(signIn *signin.Handler, now func() time.Time) (*Shell, error) {
 	if s.common, err = s.parse(); err != nil {
 		return nil, err
 	}
-	s.errors, err = s.Pages(problems)
+	s.own, err = s.Pages(own)
 	return s, err
 }
 
@@ -72,6 +72,8 @@ func New(signIn *signin.Handler, now func() time.Time) (*Shell, error) {
 func (s *Shell) Mount(r *mux.Router) {
 	r.Handle("/static/{file}", httpd.Handle(s.static)).Methods(http.MethodGet)
 	r.Handle("/", s.Open(s.start)).Methods(http.MethodGet)
+	r.Handle("/help", s.Open(s.plain("help", "Help"))).Methods(http.MethodGet)
+	r.Handle("/accessibility", s.Open(s.plain("accessibility", "Accessibility"))).Methods(http.MethodGet)
 	r.Handle("/session", s.SignedIn(s.stay)).Methods(http.MethodPost)
 }
 
@@ -214,6 +216,20 @@ func (s *Shell) start(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// plain is a page that says the same to everybody. Whoever is signed in keeps the way back to
+// her work.
+func (s *Shell) plain(name, title string) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		session, err := s.signIn.Session(r)
+		if err == nil {
+			visitOf(r).session = &session
+		} else if !errors.Is(err, signin.ErrSignedOut) {
+			return err
+		}
+		return s.own.Show(w, r, http.StatusOK, name, Page{Title: title})
+	}
+}
+
 // stay answers the page that asks for more time: being asked has renewed the session.
 func (s *Shell) stay(w http.ResponseWriter, _ *http.Request, _ signin.Session) error {
 	w.WriteHeader(http.StatusNoContent)
@@ -223,5 +239,5 @@ func (s *Shell) stay(w http.ResponseWriter, _ *http.Request, _ signin.Session) e
 // mistake answers with a page that says in one sentence what is wrong and what to do.
 func (s *Shell) mistake(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := httpd.Explain(r, err)
-	_ = s.errors.Show(w, r, status, "problem", Page{Title: "There is a problem", Body: text})
+	_ = s.own.Show(w, r, status, "problem", Page{Title: "There is a problem", Body: text})
 }

@@ -32,7 +32,8 @@ type assets map[string]asset
 // loadAssets gives each file a name with the hash of its content, so that browsers may keep
 // it for ever and never show old script on a new page.
 func loadAssets() (assets, error) {
-	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+		".txt": "text/plain; charset=utf-8"}
 	all := assets{}
 	files, err := fs.Glob(static, "static/*")
 	if err != nil {
