@@ -111,6 +111,28 @@ func next(event packet.Event, side Side, from State) (State, error) {
 	return "", refused
 }
 
+// Possible returns the events that a side of the referral may take now, in the order of the
+// machine. It is for who offers them to a person; what she takes is decided again, under a
+// lock, when it arrives.
+func (m Summary) Possible(side Side) []packet.Event {
+	var all []packet.Event
+	for _, s := range steps() {
+		mine := s.By == side || s.By == EitherSide
+		if mine && slices.Contains(s.From, State(m.State)) && (s.Event != packet.Answer || m.Asked) {
+			all = append(all, s.Event)
+		}
+	}
+	return all
+}
+
+// SideOf is the side that the caller, who was shown the referral, is on.
+func (m Summary) SideOf(c partners.Caller) Side {
+	if m.Sender == string(c.Partner()) {
+		return SenderSide
+	}
+	return RecipientSide
+}
+
 // sideOf is the side that the caller, who can see the referral, is on.
 func (r *row) sideOf(c partners.Caller) Side {
 	if string(c.Partner()) == r.sender {

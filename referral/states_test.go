@@ -10,6 +10,7 @@ import (
 	"handover/internal/fault"
 	"handover/internal/hubtest"
 	"handover/partners"
+	"handover/referral"
 	"handover/referral/packet"
 )
 
@@ -201,5 +202,22 @@ func TestTheTransportStateOnlyGoesForward(t *testing.T) {
 				t.Errorf("past its time it is listed as %s, want %s", got, want)
 			}
 		})
+	}
+}
+
+// TestWhatIsOfferedIsWhatTheTableAllows: a page offers neither what would be refused nor less
+// than what may be done.
+func TestWhatIsOfferedIsWhatTheTableAllows(t *testing.T) {
+	t.Parallel()
+	for _, state := range states {
+		for _, side := range []referral.Side{referral.SenderSide, referral.RecipientSide} {
+			offered := referral.Summary{State: stored(state), Asked: state == "asked"}.Possible(side)
+			for _, event := range packet.Events() {
+				_, refusal := ruled(string(event), string(side), state)
+				if allowed := refusal == ""; allowed != slices.Contains(offered, event) {
+					t.Errorf("%s by the %s of what is %s: offered %v, allowed %v", event, side, state, !allowed, allowed)
+				}
+			}
+		}
 	}
 }

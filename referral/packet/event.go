@@ -51,6 +51,21 @@ func rules() map[Event]rule {
 	}
 }
 
+// Asks is what an event's envelope states besides what every envelope does, for who asks a
+// person for it. Lists that are empty ask for nothing.
+type Asks struct {
+	Reasons  codes.List // one of these codes
+	Outcomes codes.List // one of these codes
+	Service  bool       // a service, by id
+	Note     bool       // a note, sealed
+}
+
+// Asks returns what the event asks for; nothing of an event that there is not.
+func (e Event) Asks() Asks {
+	r := rules()[e]
+	return Asks{Reasons: r.reasons, Outcomes: r.outcomes, Service: r.service, Note: r.note}
+}
+
 // Events lists every event a partner can sign.
 func Events() []Event {
 	return []Event{Request, Receive, Ask, Answer, Accept, Decline, Redirect, Start, Complete, Fail, Withdraw, Message}
