@@ -12,6 +12,7 @@ import (
 	"handover/partners"
 	"handover/referral"
 	"handover/referral/managed"
+	"handover/web/casework"
 	"handover/web/people"
 	"handover/web/shell"
 )
@@ -38,6 +39,9 @@ type Handler struct{ rooms []room }
 
 // New returns the pages.
 func New(c Config) (*Handler, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	s, err := shell.New(c.SignIn, c.Now)
 	if err != nil {
 		return nil, err
@@ -45,6 +49,9 @@ func New(c Config) (*Handler, error) {
 	h := &Handler{rooms: []room{s}}
 	for _, open := range []func() (room, error){
 		func() (room, error) { return people.New(s, c.SignIn, c.Partners, c.Authorization) },
+		func() (room, error) {
+			return casework.New(casework.Handler{Shell: s, Referrals: c.Referrals, Consents: c.Consents, Partners: c.Partners, Desk: c.Desk, Log: c.Log, Now: c.Now})
+		},
 	} {
 		r, err := open()
 		if err != nil {

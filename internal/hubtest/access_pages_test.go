@@ -23,4 +23,22 @@ const pages = `
 	POST /account/sessions/{session}/end               page
 	POST /account/passkeys/{passkey}/remove            page
 	POST /account/notices/{notice}/dismiss             page
+	GET  /referrals/{referral}                          page referrals:receive referrals:send
+	GET  /referrals/{referral}/open                     page referrals:receive referrals:send
+	POST /referrals/{referral}/open                     page referrals:receive referrals:send
+	GET  /referrals/{referral}/print                    page referrals:receive referrals:send
+	POST /referrals/{referral}/print                    page referrals:receive referrals:send
+	GET  /referrals/{referral}/messages                 page referrals:receive referrals:send
+	POST /referrals/{referral}/messages                 page referrals:receive referrals:send
+	GET  /referrals/{referral}/decide                   page referrals:receive referrals:send
+	POST /referrals/{referral}/decide                   page referrals:receive referrals:send
+	GET  /referrals/{referral}/decide/{event}           page referrals:receive referrals:send
+	POST /referrals/{referral}/decide/{event}           page referrals:receive referrals:send
+	GET  /referrals/{referral}/chain/{digest}           page referrals:receive referrals:send
+	POST /referrals/{referral}/chain/{digest}           page referrals:receive referrals:send
+	GET  /referrals/{referral}/chain/{digest}/receipt.json page referrals:receive referrals:send
+	GET  /referrals/{referral}/chain/{digest}/proof.txt page referrals:receive referrals:send
+	GET  /recalls                                       page referrals:receive referrals:send
+	GET  /recalls/{recall}                              page referrals:receive referrals:send
+	POST /recalls/{recall}                              page referrals:receive referrals:send
 `

@@ -1,0 +1,219 @@
+package casework_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"handover/consent/record"
+	"handover/internal/hubtest"
+	"handover/partners"
+)
+
+// need asks for what most begin with.
+func need() url.Values { return url.Values{"open": {"need"}} }
+
+// TestAReferralOpensByActsThatAreLogged: the page itself shows nothing that is sealed; need and
+// safe contact come together, in one act with its coded reason; what could hurt her comes after
+// a card; and what is open stays open, as part of the next act.
+func TestAReferralOpensByActsThatAreLogged(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	id := s.sent(t)
+	at := "/referrals/" + id
+	p := s.takes.get(t, at).must(t, http.StatusOK, "Open need and safe contact: recorded as yours", "Open what could hurt her: recorded as yours",
+		"From Agency willow-outreach", "She agreed to this", "Signed by the hub for Agency willow-outreach").mustNot(t, canary, "+447700900123")
+	if n := s.acts(t, "section.read", id); n != 0 {
+		t.Fatalf("%d sections were opened by looking", n)
+	}
+	p = s.takes.press(t, p, at+"/open", need()).must(t, http.StatusOK, canary+" needs a room", "+447700900123", "Somewhere safe tonight No").
+		mustNot(t, canary+" is followed")
+	if !strings.HasPrefix(p.Header.Get("Cache-Control"), "no-store") {
+		t.Error("what was opened may be kept")
+	}
+	card := s.takes.press(t, p, at+"/open", url.Values{"open": {"risk"}}).must(t, http.StatusOK, "You are about to read what could hurt her").mustNot(t, canary)
+	if n := s.acts(t, "section.read", id); n != 1 {
+		t.Fatalf("%d acts before the card was confirmed, want 1", n)
+	}
+	p = s.takes.press(t, card, at+"/open", nil).must(t, http.StatusOK, canary+" is followed", canary+" needs a room", "Her home taken over by others")
+	entries := s.hub.Entries(t, 0)
+	var released []string
+	for _, e := range entries {
+		if e.Act == "section.read" {
+			released = append(released, strings.Join(e.Sections, " ")+": "+e.Reason+" "+e.User)
+		}
+	}
+	want := []string{"need safe-contact: decide " + s.takes.User.ID, "need risk safe-contact: decide " + s.takes.User.ID}
+	if strings.Join(released, "; ") != strings.Join(want, "; ") {
+		t.Errorf("the log says %q, want %q", released, want)
+	}
+	again := p.form(t, at+"/open", url.Values{"reason": {"provide-service"}})
+	read(s.takes.Form(t, at+"/print", again)).must(t, http.StatusOK, "Destroy after use", "Ayo Example", canary+" is followed")
+	s.sends.get(t, at).must(t, http.StatusOK, "To Agency rosewood").mustNot(t, canary)
+	own := s.sends.press(t, s.sends.get(t, at), at+"/open", need()).must(t, http.StatusOK, canary+" needs a room")
+	own.mustNot(t, `/decide/accept`)
+	if n := s.acts(t, "copy.read", id); n != 1 {
+		t.Errorf("her own copy was opened by %d acts, want 1", n)
+	}
+	for _, act := range []string{"/open", "/print"} { // where a reload would lead
+		s.takes.get(t, at+act).leads(t, at)
+	}
+}
+
+// TestANumberIsHiddenWhenItIsNotSafeToCall, until somebody says why she needs it, which is an
+// act of its own.
+func TestANumberIsHiddenWhenItIsNotSafeToCall(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	today := s.hub.Now().UTC()
+	for _, row := range []struct {
+		name string
+		safe map[string]any
+		says string
+	}{
+		{"outside", map[string]any{"channel": "call", "number": "+447700900123", "last_confirmed": today.Format(time.DateOnly),
+			"safe_days": []string{strings.ToLower(today.AddDate(0, 0, 3).Weekday().String())}}, "Do not call now: outside the times that she said are safe."},
+		{"stale", map[string]any{"channel": "call", "number": "+447700900123", "last_confirmed": today.AddDate(0, 0, -20).Format(time.DateOnly)},
+			"Do not call: she said this too long ago"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			id := s.refer(t, s.agreed(t), s.sections(map[string]map[string]any{"safe-contact": row.safe}))
+			at := "/referrals/" + id
+			p := s.takes.press(t, s.takes.get(t, at), at+"/open", need()).must(t, http.StatusOK, row.says, "Number Hidden").mustNot(t, "+447700900123")
+			form := p.form(t, at+"/open", nil)
+			form.Set("numbers", "yes")
+			read(s.takes.Form(t, at+"/open", form)).must(t, http.StatusUnprocessableEntity).mustNot(t, "+447700900123")
+			form.Set("number-reason", "safeguard")
+			read(s.takes.Form(t, at+"/open", form)).must(t, http.StatusOK, "+447700900123", row.says)
+			if n := s.acts(t, "section.read", id); n != 2 {
+				t.Errorf("%d acts, want 2", n)
+			}
+		})
+	}
+}
+
+// TestDangerIsToldFirst: what says that she is in danger now comes before all else.
+func TestDangerIsToldFirst(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	id := s.refer(t, s.agreed(t), s.sections(map[string]map[string]any{"risk": {"immediate_danger": "yes"}}))
+	at := "/referrals/" + id
+	p := s.takes.press(t, s.takes.get(t, at), at+"/open", url.Values{"open": {"risk"}})
+	p = s.takes.press(t, p, at+"/open", nil).must(t, http.StatusOK, "She may be in danger now. Call 999 first.")
+	if strings.Index(p.text, "Call 999 first") > strings.Index(p.text, "How to reach her safely") {
+		t.Error("it is not told first")
+	}
+}
+
+// TestWhatSheTakesBackOpensNoMore: between the page and the act she withdraws; nothing is
+// released, the refusal is in the log, and the page says what to do.
+func TestWhatSheTakesBackOpensNoMore(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	consent := s.agreed(t)
+	id := s.refer(t, consent, s.sections(nil))
+	at := "/referrals/" + id
+	p := s.takes.get(t, at).must(t, http.StatusOK, "She agreed to this")
+	s.take(t, consent)
+	s.takes.press(t, p, at+"/open", need()).must(t, http.StatusForbidden, "She has withdrawn this consent", "She has taken her consent back").mustNot(t, canary)
+	s.takes.get(t, at+"/decide/accept").must(t, http.StatusOK)
+	refused := 0
+	for _, e := range s.hub.Entries(t, 0) {
+		if e.Act == "refused" && e.Referral == id && e.Outcome == "consent-withdrawn" && strings.Join(e.Sections, " ") == "need safe-contact" {
+			refused++
+		}
+	}
+	if refused != 1 {
+		t.Errorf("the refusal is in the log %d times", refused)
+	}
+}
+
+// take has the woman take a consent back.
+func (s scene) take(t *testing.T, consent string) {
+	t.Helper()
+	if _, err := s.hub.Desk.Withdraw(t.Context(), s.sends.Caller, consent, newID()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTheTicketSaysWhetherItStands.
+func TestTheTicketSaysWhetherItStands(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	soon := s.refer(t, s.agreed(t, func(c *record.Claims) { c.Expires = s.hub.Now().Add(50 * time.Hour).Unix() }), s.sections(nil))
+	s.takes.get(t, "/referrals/"+soon).must(t, http.StatusOK, "Ends in 3 days. Ask her again")
+	id := s.sent(t)
+	s.takes.get(t, "/referrals/"+id).must(t, http.StatusOK, "She agreed to this", "To Agency rosewood Agency willow-outreach", "For A home, or keeping one", "Passed on To nobody else").mustNot(t, "Ends in")
+}
+
+// TestNobodyElseLearnsAnything: to another agency's caseworker a referral that is there, its
+// steps and its notes are like ones that are not; who may not read referrals finds no page.
+func TestNobodyElseLearnsAnything(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	id := s.sent(t)
+	const none = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	other := join(t, s.hub, s.hub.Managed(t, "elm-house", partners.VAWGService), "Toni Example")
+	gets := []string{"", "/messages", "/decide", "/decide/accept", "/chain/" + id, "/chain/" + id + "/receipt.json", "/chain/" + id + "/proof.txt"}
+	posts := map[string]url.Values{"/open": {"open": {"need"}, "reason": {"decide"}}, "/print": {"open": {"need"}, "reason": {"decide"}}, "/messages": {},
+		"/decide": {"event": {"accept"}}, "/decide/accept": {"act": {newID()}, "seen": {id}, "to": {"confirm"}}, "/chain/" + id: {"open": {"need"}}}
+	ask := func(w worker, id, path string, form url.Values) page {
+		path = "/referrals/" + id + strings.ReplaceAll(path, none, id)
+		if form == nil {
+			return w.get(t, path)
+		}
+		return read(w.Form(t, path, form))
+	}
+	for path, form := range posts {
+		there, missing := ask(other, id, path, form), ask(other, none, path, form)
+		if there.Status != http.StatusNotFound || missing.Status != there.Status || there.text != missing.text {
+			t.Errorf("POST %s: %d %q, of one that is not there %d %q", path, there.Status, there.text, missing.Status, missing.text)
+		}
+	}
+	for _, path := range gets {
+		there, missing := ask(other, id, path, nil), ask(other, none, path, nil)
+		if there.Status != http.StatusNotFound || missing.Status != there.Status || there.text != missing.text {
+			t.Errorf("GET %s: %d %q, of one that is not there %d %q", path, there.Status, there.text, missing.Status, missing.text)
+		}
+	}
+	for _, role := range []partners.Role{partners.Auditor, partners.Administrator} {
+		_, b := s.hub.Joined(t, s.to.ID, "Someone Example", role)
+		w := worker{Browser: b}
+		for path, form := range posts {
+			ask(w, id, path, form).must(t, http.StatusNotFound).mustNot(t, canary, "rosewood", "willow")
+		}
+		for _, path := range append(gets, "/../../recalls") {
+			ask(w, id, path, nil).must(t, http.StatusNotFound).mustNot(t, canary, "rosewood", "willow")
+		}
+	}
+	for _, act := range []string{"section.read", "copy.read", "packet.receive"} {
+		if n := s.acts(t, act, id); n > 0 && act != "packet.receive" {
+			t.Errorf("%s: %d", act, n)
+		}
+	}
+}
+
+// TestAnAgencyWithItsOwnKeysIsToldHow: the page shows envelope, ticket and chain, and has no
+// button that would need a key that the hub does not hold.
+func TestAnAgencyWithItsOwnKeysIsToldHow(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	p := h.Pair(t, partners.BoroughOutreach)
+	sent := p.Sent(t)
+	w := join(t, h, p.To, "Ayo Example")
+	at := "/referrals/" + sent.Digest
+	w.get(t, at).must(t, http.StatusOK, "Your agency holds its own keys", "handover open R-", "Sealed to your agency’s own key", "Signed by Agency sender-1").
+		mustNot(t, "recorded as yours", "/decide", `action="`+at)
+	for _, event := range []string{"", "/accept"} {
+		w.get(t, at+"/decide"+event).must(t, http.StatusOK, "Answer in your own system").mustNot(t, "<form method=\"post\" action=\"/referrals")
+	}
+	read(w.Form(t, at+"/decide/accept", url.Values{"to": {"confirm"}})).must(t, http.StatusOK, "Answer in your own system")
+	read(w.Form(t, at+"/open", url.Values{"open": {"need"}, "reason": {"decide"}})).must(t, http.StatusConflict).mustNot(t, "Done")
+	w.get(t, at+"/messages").must(t, http.StatusOK, "Read and write notes in your own system")
+	w.get(t, at+"/chain/"+sent.Digest).must(t, http.StatusOK, "Signature Signed by Agency sender-1", "c2sp.org/tlog-proof@v1")
+	if p := w.get(t, at+"/chain/"+sent.Digest+"/receipt.json"); !strings.Contains(string(p.Body), `"proof": "c2sp.org/tlog-proof@v1`) {
+		t.Errorf("the receipt is %s", p.Body)
+	}
+}
