@@ -17,6 +17,7 @@ import (
 	"handover/internal/httpd"
 	"handover/internal/pg"
 	"handover/keys"
+	"handover/notify"
 	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
@@ -33,6 +34,7 @@ type hub struct {
 	consents  *consent.Store
 	referrals *referral.Store
 	aftermath *referral.Aftermath
+	webhooks  *notify.Worker
 	desk      *managed.Desk
 	server    *httpd.Server
 	router    http.Handler
@@ -148,6 +150,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store, metrics *p
 	h.desk = &managed.Desk{Pool: pool, Keys: store, Partners: registry, Consents: h.consents, Referrals: h.referrals, Log: h.log,
 		Hub: cfg.Issuer, Wait: cfg.ReceiptWait}
 	(&managed.Handler{Gate: gate, Desk: h.desk}).Mount(h.routes)
+	h.mountWebhooks(cfg, pool, store, registry, gate, metrics)
 	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf, Readers: gate.Readers,
 		Sources: []audit.Source{consent.QueueDoubts}}).Mount(h.routes)
 	exporter := &audit.Exporter{Log: h.log, Hub: cfg.Issuer,

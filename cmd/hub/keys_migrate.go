@@ -108,6 +108,10 @@ func (w workshop) toLocal(ctx context.Context) (told []string, err error) {
 		return told, err
 	}
 	told = append(told, hubStepsKey+": steps of the hub's own are signed here; those that Vault signed stay good")
+	if err := keys.Ensure(ctx, w.local, webhookKey, jose.EdDSA); err != nil {
+		return told, err
+	}
+	told = append(told, webhookKey+": messages to webhooks are signed here; receivers read the new key at /v1/hub/webhook-keys")
 	kid, err := w.withLog(ctx, func(*audit.Log) error {
 		return keys.Ensure(ctx, w.local, checkpointKey, jose.EdDSA)
 	})

@@ -17,6 +17,7 @@ import (
 	"handover/internal/pg"
 	"handover/keys"
 	"handover/keys/jose"
+	"handover/notify"
 	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
@@ -95,13 +96,14 @@ func listKeys(ctx context.Context, out io.Writer, s stores) error {
 func keysRotateCommand(environ []string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate NAME",
-		Short: "Make a new version of access-token, checkpoint, hub-steps or kek; the one before counts for another hour",
+		Short: "Make a new version of access-token, checkpoint, hub-steps, webhooks or kek; the one before counts for another hour",
 		Long: `Make a new version of one of the hub's own keys. access-token: new tokens are signed with it,
 and tokens of the version before count until they end. checkpoint: the log goes over to it by
 a statement that both keys sign; clients follow from the key they have pinned, and hubs that
 run go over by themselves. hub-steps: the hub's own steps are signed with it; those of the
-version before stay good, since the log has them. kek, in Vault: new secrets are wrapped with it; hub keys rewrap
-then wraps the old ones anew.`,
+version before stay good, since the log has them. webhooks: messages are signed with both
+for an hour, in which receivers read the new one. kek, in Vault: new secrets are wrapped with
+it; hub keys rewrap then wraps the old ones anew.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			told, err := rotate(cmd.Context(), environ, args[0])
@@ -113,7 +115,7 @@ then wraps the old ones anew.`,
 	}
 }
 
-var errRotatable = errors.New("the keys that this rotates are access-token, checkpoint, hub-steps and, in Vault, kek")
+var errRotatable = errors.New("the keys that this rotates are access-token, checkpoint, hub-steps, webhooks and, in Vault, kek")
 
 func rotate(ctx context.Context, environ []string, name string) (told string, err error) {
 	switch name {
@@ -124,11 +126,11 @@ func rotate(ctx context.Context, environ []string, name string) (told string, er
 			return err
 		})
 		return told, err
-	case hubStepsKey:
+	case hubStepsKey, webhookKey:
 		err = withWorkshop(ctx, environ, func(w workshop) error {
 			return w.rotating(ctx, name, func() error {
 				k, err := w.Rotate(ctx, name, jose.EdDSA)
-				told = fmt.Sprintf("%s: steps of the hub's own are signed with %s", name, k.KeyID())
+				told = fmt.Sprintf("%s: %s are signed with %s", name, map[string]string{hubStepsKey: "steps of the hub's own", webhookKey: "messages to webhooks"}[name], k.KeyID())
 				return err
 			})
 		})
@@ -187,7 +189,7 @@ func (w workshop) rewrap(ctx context.Context) (int, error) {
 	total := 0
 	for _, room := range []interface {
 		Rewrap(context.Context, keys.Store) (int, error)
-	}{oauth.NewStore(w.pool), signin.NewStore(w.pool), w.registry, &managed.Desk{Pool: w.pool}} {
+	}{oauth.NewStore(w.pool), signin.NewStore(w.pool), w.registry, &managed.Desk{Pool: w.pool}, &notify.Store{Pool: w.pool}} {
 		n, err := room.Rewrap(ctx, w)
 		total += n
 		if err != nil {

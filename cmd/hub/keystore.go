@@ -11,6 +11,7 @@ import (
 	"handover/keys"
 	"handover/keys/jose"
 	"handover/keys/vault"
+	"handover/notify"
 	"handover/referral"
 )
 
@@ -19,12 +20,13 @@ const (
 	accessTokenKey = "access-token"
 	checkpointKey  = "checkpoint"
 	hubStepsKey    = referral.HubStepsKey
+	webhookKey     = notify.WebhookKey
 )
 
 // ownKeys are the keys that a hub cannot be without, in the order they are made.
 func ownKeys() []ownKey {
 	return []ownKey{{accessTokenKey, jose.ES256, "access tokens"}, {checkpointKey, jose.EdDSA, "checkpoints"},
-		{hubStepsKey, jose.EdDSA, "the hub's own steps"}}
+		{hubStepsKey, jose.EdDSA, "the hub's own steps"}, {webhookKey, jose.EdDSA, "webhooks"}}
 }
 
 type ownKey struct {

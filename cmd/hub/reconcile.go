@@ -18,6 +18,7 @@ import (
 	"handover/consent"
 	"handover/consent/police"
 	"handover/internal/pg"
+	"handover/notify"
 	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
@@ -26,7 +27,7 @@ import (
 
 // ledger is which rows of the whole database stand for which entries of the log.
 func ledger() audit.Ledger {
-	return audit.Join(partners.Ledger(), oauth.Ledger(), signin.Ledger(), consent.Ledger(), police.Ledger(), referral.Ledger())
+	return audit.Join(partners.Ledger(), oauth.Ledger(), signin.Ledger(), consent.Ledger(), police.Ledger(), referral.Ledger(), notify.Ledger())
 }
 
 func logCommand(environ []string) *cobra.Command {

@@ -96,6 +96,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, started func(conte
 	group.Go(func() error { return h.prune(ctx) })
 	group.Go(func() error { return h.forget(ctx) })
 	group.Go(func() error { return h.aftermath.Run(ctx) })
+	group.Go(func() error { return h.webhooks.Run(ctx) })
 	group.Go(func() error { return h.lapse(ctx) })
 	group.Go(func() error { return h.comparing.run(ctx) })
 	group.Go(func() error { return started(ctx, cfg, address) })

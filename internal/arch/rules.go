@@ -43,7 +43,7 @@ func arrows() []arrow {
 		{"referral", []string{"referral", "consent", "partners", "keys", "audit", "internal"}},
 		{"consent", []string{"consent", "partners", "keys", "audit", "internal"}},
 		{"oauth", []string{"oauth", "partners", "keys", "audit", "internal"}},
-		{"notify", []string{"notify", "partners", "audit", "internal"}},
+		{"notify", []string{"notify", "partners", "keys", "audit", "internal"}}, // keys: secrets of webhooks are wrapped, and messages signed, by the key store,
 		{"partners", []string{"partners", "keys", "audit", "internal"}},
 		{"keys", []string{"keys", "internal"}},
 		{"audit", []string{"audit", "internal"}},

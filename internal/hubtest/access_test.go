@@ -28,6 +28,7 @@ const access = `
 	GET  /v1/log/successions                      public
 	GET  /v1/log/witnesses                        public
 	GET  /v1/hub/jwks.json                        public
+	GET  /v1/hub/webhook-keys                     public
 	GET  /v1/schemas                              public
 	GET  /v1/schemas/{describes}/{version}        public
 	GET  /v1/pathways                             public
@@ -49,6 +50,16 @@ const access = `
 	GET  /v1/keys                                 partner:admin
 	POST /v1/keys                                 partner:admin
 	POST /v1/keys/{kid}/revoke                    partner:admin
+	GET  /v1/webhooks                             partner:admin
+	POST /v1/webhooks                             partner:admin
+	GET  /v1/webhooks/{webhook}                   partner:admin
+	POST /v1/webhooks/{webhook}/test              partner:admin
+	POST /v1/webhooks/{webhook}/rotate            partner:admin
+	POST /v1/webhooks/{webhook}/pause             partner:admin
+	POST /v1/webhooks/{webhook}/resume            partner:admin
+	GET  /v1/webhooks/{webhook}/deliveries        partner:admin
+	POST /v1/webhooks/{webhook}/deliveries/{delivery}/replay  partner:admin
+	POST /v1/webhooks/{webhook}/remove            partner:admin
 	GET  /v1/keys/{kid}/packets                   partner:admin
 	GET  /v1/keys/{kid}/consents                  partner:admin
 	GET  /v1/log/entries                          audit:read

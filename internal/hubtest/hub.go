@@ -29,6 +29,7 @@ import (
 	"handover/internal/pgtest"
 	"handover/keys"
 	"handover/keys/jose"
+	"handover/notify"
 	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
@@ -53,6 +54,7 @@ type Hub struct {
 	Referrals *referral.Store
 	Desk      *managed.Desk
 	Police    *police.Store
+	Webhooks  *notify.Worker // a test has it do a round when it wants one
 	Exporter  *audit.Exporter
 	Aftermath *referral.Aftermath // a test has it do a round when it wants one
 	SignIn    *signin.Handler
@@ -62,6 +64,7 @@ type Hub struct {
 	StopLog func() // has it sequence nothing more, so that it does not see what is done to its database
 
 	client        *http.Client // to agencies' providers; nil: the usual one
+	reach         notify.Reach // of webhooks
 	issuer        string
 	keys          keys.Store
 	handler       http.Handler
@@ -85,6 +88,12 @@ func Trusting(t testing.TB, client *http.Client) *Hub {
 	return assemble(t, &Hub{DB: pgtest.New(t), keys: openKeys(t), issuer: Issuer, client: client})
 }
 
+// Reaching returns a hub whose webhooks are reached so.
+func Reaching(t testing.TB, r notify.Reach) *Hub {
+	t.Helper()
+	return assemble(t, &Hub{DB: pgtest.New(t), keys: openKeys(t), issuer: Issuer, reach: r})
+}
+
 // Keeping returns a hub whose keys are in store, which has those of New's hubs already.
 func Keeping(t testing.TB, store keys.Store) *Hub {
 	t.Helper()
@@ -104,7 +113,7 @@ func (h *Hub) Another(t testing.TB) *Hub {
 		return pool
 	}
 	db := &pgtest.DB{URL: h.DB.URL, Hub: open(pg.RoleHub), Log: open(pg.RoleLog), Owner: h.DB.Owner}
-	return assemble(t, &Hub{DB: db, keys: h.keys, issuer: h.issuer, client: h.client})
+	return assemble(t, &Hub{DB: db, keys: h.keys, issuer: h.issuer, client: h.client, reach: h.reach})
 }
 
 // connections is how many each pool of another hub may hold.
@@ -135,6 +144,7 @@ const (
 	accessTokenKey = "access-token"
 	checkpointKey  = "checkpoint"
 	hubStepsKey    = referral.HubStepsKey
+	webhookKey     = notify.WebhookKey
 )
 
 func openKeys(t testing.TB) keys.Store {
@@ -145,7 +155,8 @@ func openKeys(t testing.TB) keys.Store {
 		t.Fatal(err)
 	}
 	err = errors.Join(keys.Ensure(t.Context(), store, accessTokenKey, jose.ES256),
-		keys.Ensure(t.Context(), store, checkpointKey, jose.EdDSA), keys.Ensure(t.Context(), store, hubStepsKey, jose.EdDSA))
+		keys.Ensure(t.Context(), store, checkpointKey, jose.EdDSA), keys.Ensure(t.Context(), store, hubStepsKey, jose.EdDSA),
+		keys.Ensure(t.Context(), store, webhookKey, jose.EdDSA))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +230,9 @@ func (h *Hub) mount(t testing.TB) {
 		c, _ := partners.CallerFrom(r.Context())
 		return string(c.Partner())
 	}}).Mount(h.Routes)
+	webhooks := &notify.Store{Pool: h.DB.Hub, Partners: h.Registry, Keys: h.keys, Egress: notify.NewEgress(h.reach)}
+	(&notify.Handler{Gate: gate, Log: h.Log, Store: webhooks}).Mount(h.Routes)
+	h.Webhooks = notify.NewWorker(webhooks, h.issuer, h.Log, slog.New(slog.DiscardHandler), h.Now)
 	h.mountExport(gate)
 	h.mountPages(t)
 	h.handler = server.Public(guard.Middleware(h.Routes))

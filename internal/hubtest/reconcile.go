@@ -10,6 +10,7 @@ import (
 	"handover/audit/proof"
 	"handover/consent"
 	"handover/consent/police"
+	"handover/notify"
 	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
@@ -19,7 +20,7 @@ import (
 // Ledger is which rows of the whole database stand for which entries of the log, as the hub
 // joins it.
 func Ledger() audit.Ledger {
-	return audit.Join(partners.Ledger(), oauth.Ledger(), signin.Ledger(), consent.Ledger(), police.Ledger(), referral.Ledger())
+	return audit.Join(partners.Ledger(), oauth.Ledger(), signin.Ledger(), consent.Ledger(), police.Ledger(), referral.Ledger(), notify.Ledger())
 }
 
 // Reconciles holds all that a test has done against the log: every row has its entry, and

@@ -79,7 +79,8 @@ func (r route) call(ids map[string]string) hubtest.Call {
 // nothing are ids under which there is nothing.
 func nothing() map[string]string {
 	return map[string]string{"partner": "nobody", "consent": uuid.Must(uuid.NewV7()).String(), "override": uuid.Must(uuid.NewV7()).String(), "request": uuid.Must(uuid.NewV7()).String(), "recall": uuid.Must(uuid.NewV7()).String(), "referral": ids.Digest("nothing"),
-		"code": "unheard-of", "event": "accept", "digest": ids.Digest("nothing"), "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x"), "move": uuid.NewString(), "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString(), "service": uuid.NewString()}
+		"code": "unheard-of", "event": "accept", "digest": ids.Digest("nothing"), "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x"), "move": uuid.NewString(), "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString(), "service": uuid.NewString(),
+		"webhook": uuid.NewString(), "delivery": uuid.NewString()}
 }
 
 // ofPeople reports whether no system by itself has the right to the route.

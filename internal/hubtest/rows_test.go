@@ -40,6 +40,7 @@ var shared = map[string]string{
 	"managed_secret":   "wrapped by the key store",
 	"oauth_ceremony":   "challenges on their way, by the digest of a browser's cookie",
 	"oauth_session":    "sessions, by the digest of the cookie: it tells whose partner's session it will be",
+	"webhook_cursor":   "one number; the serving role has no right to it",
 	"goose_db_version": "the schema's version; the serving role has no right to it",
 }
 
@@ -110,6 +111,9 @@ const granted = `
 	section_copy: INSERT SELECT
 	service: INSERT SELECT UPDATE(accepts_no_recourse,areas,capacity,capacity_at,log_entry,name,purposes,self_referral,status,updated_at,wait,women_only)
 	user_link: DELETE INSERT SELECT UPDATE(used_at)
+	webhook: INSERT SELECT UPDATE(failing_since,log_entry,rest_until,state,turn)
+	webhook_delivery: SELECT UPDATE(attempts,made_at,next_at,state)
+	webhook_secret: DELETE INSERT SELECT UPDATE(ends_at)
 `
 
 func TestTheServingRoleOwnsNothingAndMayDoNoMoreThanIsListed(t *testing.T) {
@@ -197,6 +201,7 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 			VALUES ($1, 'https://idp.example', 'handover', 'wrapped', '{agency.example}', 'groups', '{"staff":"caseworker"}', '{}', (SELECT id FROM audit_entry LIMIT 1))`, string(a.ID))
 		h.Exec(t, `INSERT INTO custody_move (partner, toward, code_digest, expires_at, log_entry)
 			VALUES ($1::text, 'partner', sha256(convert_to($1::text, 'UTF8')), now(), (SELECT id FROM audit_entry LIMIT 1))`, string(a.ID))
+		webhook(t, h, a.ID)
 		h.Exec(t, `INSERT INTO managed_key (partner, kid, use, version, wrapped, log_entry)
 			SELECT partner, kid, use, 1, 'wrapped', log_entry FROM partner_key WHERE partner = $1 AND use = 'encryption'`, string(a.ID))
 		h.Exec(t, `INSERT INTO draft (id, partner, user_id, kind, kid, sealed, log_entry)
@@ -304,7 +309,7 @@ func TestAPartnerChangesNothingOfOthers(t *testing.T) {
 			}
 		}
 		n, state := as(t, h, third.ID, `DELETE FROM `+table)
-		removes := table == "section" || table == "attachment" || table == "managed_key" || table == "draft"
+		removes := table == "section" || table == "attachment" || table == "managed_key" || table == "webhook_secret" || table == "draft"
 		if removes && (n != 0 || state != "") || !removes && state != forbidden {
 			t.Errorf("DELETE FROM %s touched %d rows, state %q", table, n, state)
 		}
@@ -327,7 +332,7 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 		"consent_never": "recorder", "consent_never_line": "recorder", "consent_never_state": "recorder",
 		"consent_override": "recorder", "consent_override_state": "recorder", "consent_override_step": "recorder", "consent_override_private": "recorder", "delivery": "issuer", "draft": "partner", "packet": "issuer",
 		"police_request": "issuer", "police_text": "issuer", "police_opening": "holder", "police_decision": "holder", "police_reason": "holder",
-		"partner_user": "partner", "recall": "recorder", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
+		"partner_user": "partner", "recall": "recorder", "webhook": "partner", "webhook_secret": "partner", "webhook_delivery": "partner", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
 	for _, table := range divided(t, h) {
 		author, ok := authors[table]
 		switch table {
@@ -363,7 +368,7 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 			}
 		}
 		// What the operator alone makes, or the hub of itself, the author does not make either.
-		operators := []string{"agreement", "partner_user", "oauth_provider", "recall", "consent_aftermath"}
+		operators := []string{"agreement", "partner_user", "oauth_provider", "recall", "consent_aftermath", "webhook_delivery"}
 		// Its author is stopped only because it is there already, so the test can fail.
 		if _, state := as(t, h, by, insert, row); state != "23505" && !slices.Contains(operators, table) {
 			t.Errorf("%s: its author is refused with state %q, want 23505", table, state)

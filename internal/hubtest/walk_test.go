@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"handover/internal/hubtest"
 	"handover/keys/jose"
@@ -134,10 +135,11 @@ func TestEveryRouteToEveryCallerByEveryWay(t *testing.T) {
 	p.From.Sent(t, s)
 	victim := h.Person(t, p.From.ID, partners.Caseworker)
 	there := map[string]string{"partner": string(p.From.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "recall": recalled(t, h, p), "referral": s.Digest, "tile": "0/000.p/1",
-		"user": victim.ID, "client": "idle.system", "kid": p.From.Signing.KeyID(), "service": h.Offer(t, p.From)}
+		"user": victim.ID, "client": "idle.system", "kid": p.From.Signing.KeyID(), "service": h.Offer(t, p.From),
+		"webhook": webhook(t, h, p.From.ID), "delivery": hubtest.Value[string](t, h, `SELECT entry::text FROM webhook_delivery`)}
 	h.Exec(t, `INSERT INTO partner_client SELECT 'idle.system', partner, scopes, true, log_entry, name, grant_types, redirect_uris, since
 		FROM partner_client WHERE id = $1`, p.From.Client)
-	hers := []string{p.Consent.ID, there["override"], there["request"], there["recall"], s.Digest, victim.ID}
+	hers := []string{p.Consent.ID, there["override"], there["request"], there["recall"], there["webhook"], s.Digest, victim.ID}
 	all := append(walkers(t, h, third, false), walkers(t, h, p.From, true)...)
 	for _, r := range ofAPI() {
 		if r.who[0] == "public" {
@@ -162,6 +164,19 @@ func TestEveryRouteToEveryCallerByEveryWay(t *testing.T) {
 			}
 		}
 	}
+}
+
+// webhook is one of the agency, with a message that it has been sent.
+func webhook(t *testing.T, h *hubtest.Hub, of partners.ID) (id string) {
+	t.Helper()
+	id = uuid.NewString()
+	h.Exec(t, `INSERT INTO webhook (id, partner, url, events, state, since, rest_until, log_entry)
+		VALUES ($1, $2, 'https://hooks.example/', '{referral.received}', 'active', now(), now(), (SELECT id FROM audit_entry LIMIT 1))`, id, string(of))
+	h.Exec(t, `INSERT INTO webhook_secret (id, webhook, partner, wrapped, made_at, log_entry)
+		SELECT gen_random_uuid(), id, partner, 'wrapped', now(), log_entry FROM webhook WHERE id = $1`, id)
+	h.Exec(t, `INSERT INTO webhook_delivery (webhook, entry, partner, place, event, at, about, name, state, made_at, next_at, tried_at)
+		SELECT id, log_entry, partner, 0, 'test', now(), 'webhook', id::text, 'delivered', now(), now(), now() FROM webhook WHERE id = $1`, id)
+	return id
 }
 
 // recalled is what the pair's sender is asked, since a woman took back a consent on which a
@@ -220,7 +235,8 @@ func (r route) managed() bool { return strings.HasPrefix(r.path, "/v1/managed/")
 // names reports whether the route is about one thing of an agency's own.
 func (r route) names() bool {
 	return strings.Contains(r.path, "{request}") || strings.Contains(r.path, "{consent}") || strings.Contains(r.path, "{override}") || strings.Contains(r.path, "{recall}") || strings.Contains(r.path, "{referral}") || strings.Contains(r.path, "{user}") ||
-		strings.Contains(r.path, "{service}") || strings.Contains(r.path, "{client}") || strings.Contains(r.path, "{kid}")
+		strings.Contains(r.path, "{service}") || strings.Contains(r.path, "{client}") || strings.Contains(r.path, "{kid}") ||
+		strings.Contains(r.path, "{webhook}")
 }
 
 // mine leaves out of what the tables hold those that another agency may fill for itself.
