@@ -54,7 +54,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer w.Store.Egress.close()
 	defer parts.Wait()
 	parts.Go(func() { w.repeat(ctx, "reading the log for webhooks failed", workPoll, w.feed) })
-	parts.Go(func() { w.repeat(ctx, "pruning webhooks failed", prunePause, w.tidy) })
+	parts.Go(func() { w.repeat(ctx, "pruning webhooks failed", prunePause, w.Tidy) })
 	w.repeat(ctx, "telling webhooks failed", workPoll, func(ctx context.Context) error { return w.tell(ctx, &parts) })
 	return nil
 }
@@ -97,8 +97,8 @@ func (w *Worker) feed(ctx context.Context) error {
 	return nil
 }
 
-// tidy stops webhooks that nobody answers, and forgets what is old.
-func (w *Worker) tidy(ctx context.Context) error {
+// Tidy stops webhooks that nobody answers, and forgets what is old.
+func (w *Worker) Tidy(ctx context.Context) error {
 	if err := w.Store.disableHopeless(ctx); err != nil {
 		return err
 	}

@@ -129,14 +129,14 @@ func TestKeysMoveUnderLoad(t *testing.T) {
 	}
 	away(t, m.dir)
 	m.restart(onBoth...)
-	for _, name := range []string{accessTokenKey, checkpointKey, hubStepsKey, wrappingKey} {
+	for _, name := range []string{accessTokenKey, checkpointKey, hubStepsKey, webhookKey, wrappingKey} {
 		m.keys(inVault, "rotate", name)
 		m.awaitReceipts(m.senders, 5)
 	}
 	m.keys(inVault, "rewrap")
 	m.wrappedBy("vault:v2:")
 	rotated := m.logKey()
-	if list := m.keys(inVault, "list"); strings.Count(list, "in vault") != 6 || strings.Contains(list, "in local") {
+	if list := m.keys(inVault, "list"); strings.Count(list, "in vault") != 8 || strings.Contains(list, "in local") {
 		t.Errorf("listed\n%s", list)
 	}
 
