@@ -16,8 +16,8 @@ func runCommand(environ []string) *cobra.Command {
 		Use:   "run",
 		Short: "Serve the exchange with sample partners and one sample referral, for trying it out",
 		Long: `Serve the exchange for trying it out: with a private PostgreSQL under HUB_DIR unless
-HUB_DATABASE_URL names a server, six fictional partners with agreements and services,
-and one referral sent through the public API. What it made is picked up at the next start.`,
+HUB_DATABASE_URL names a server, seven fictional partners with agreements and services,
+and two referrals sent through the public API. What it made is picked up at the next start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load(environ)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,10 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"handover/client"
 	"handover/client/profile"
 	"handover/internal/codes"
-	"handover/internal/ids"
 	"handover/partners"
 )
 
@@ -28,11 +25,11 @@ type demo struct {
 	address string // of the database
 	out     io.Writer
 
-	reference string   // of the sample referral
-	links     []string // with which the sample people sign in for the first time, one line each
+	references map[partners.ID]string // of the sample referral to each
+	links      []string // with which the sample people sign in for the first time, one line each
 }
 
-// samples are five agencies of different categories that serve the same borough, and one
+// samples are six agencies of different categories that serve the same borough, and one
 // that oversees what all of them do.
 func samples() []partners.Partner {
 	areas := []string{"E09000007", "E09000012"}
@@ -42,9 +39,14 @@ func samples() []partners.Partner {
 		{ID: "rosewell-women", Name: "Rosewell sample women's charity", Category: partners.VAWGService, Areas: areas},
 		{ID: "elm-lane-surgery", Name: "Elm Lane sample GP practice", Category: partners.PrimaryCare, Areas: areas},
 		{ID: "northgate-police", Name: "Northgate sample police liaison", Category: partners.Police, Areas: areas},
+		{ID: noIT, Name: "Bramble sample drop-in", Category: partners.VAWGService, Areas: areas},
 		{ID: "wren-audit", Name: "Wren sample audit office", Category: partners.Oversight, Areas: areas},
 	}
 }
+
+// noIT is the sample agency that has nowhere to keep keys of its own: the hub holds them, and
+// its people work in the browser alone.
+const noIT partners.ID = "bramble-dropin"
 
 // offers are what the sample agencies do, one service each.
 func offers() []partners.Service {
@@ -53,6 +55,7 @@ func offers() []partners.Service {
 		{Partner: "larkfield-housing", Name: "Homes for single women", Purposes: []string{"housing", "emergency-accommodation", "duty-to-refer"}},
 		{Partner: "rosewell-women", Name: "Advocacy and a way out", Purposes: []string{"advocacy", "exiting-support"}, WomenOnly: true, SelfReferral: true, AcceptsNoRecourse: true},
 		{Partner: "elm-lane-surgery", Name: "Registering without papers", Purposes: []string{"gp-registration", "health-care"}, SelfReferral: true, AcceptsNoRecourse: true},
+		{Partner: noIT, Name: "Drop-in and advocacy", Purposes: []string{"advocacy", "exiting-support", "emergency-accommodation"}, WomenOnly: true, SelfReferral: true, AcceptsNoRecourse: true},
 		{Partner: "northgate-police", Name: "Protection from harm", Purposes: []string{"protect-from-harm"}},
 	}
 }
@@ -85,10 +88,13 @@ func (d *demo) seed(ctx context.Context) error {
 }
 
 // join registers a partner and enrols it over the public API, with keys it makes
-// itself.
+// itself; or, if it has no IT, with keys that the hub holds.
 func (d *demo) join(ctx context.Context, s *partners.Store, p partners.Partner) error {
 	if err := s.Add(ctx, p); err != nil && !errors.Is(err, partners.ErrPartnerExists) {
 		return err
+	}
+	if p.ID == noIT {
+		return d.hold(ctx, s, p.ID)
 	}
 	own, err := profile.Open(ctx, d.home(p.ID), profile.Options{})
 	if errors.Is(err, profile.ErrNone) {
@@ -106,6 +112,18 @@ func (d *demo) join(ctx context.Context, s *partners.Store, p partners.Partner) 
 	}
 	_, err = own.Enrol(ctx, d.cfg.Issuer, code)
 	return err
+}
+
+// hold has the hub hold a partner's keys.
+func (d *demo) hold(ctx context.Context, s *partners.Store, id partners.ID) error {
+	store, err := openKeys(ctx, d.cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.Manage(ctx, store, d.cfg.Issuer, id); !errors.Is(err, partners.ErrHasKeys) {
+		return err
+	}
+	return nil // since an earlier start
 }
 
 // agree puts agreements in force between every two sample partners: for every
@@ -160,14 +178,15 @@ type colleague struct {
 	partners.User
 }
 
-// colleagues are the sample people: one of each role at the housing team, and one who
-// audits all agencies.
+// colleagues are the sample people: one of each role at the agency without IT, a caseworker of
+// one that holds its own keys, and one who audits all agencies.
 func colleagues() []colleague {
 	return []colleague{
-		{"larkfield-housing", partners.User{Name: "Cass Sample", Role: partners.Caseworker}},
-		{"larkfield-housing", partners.User{Name: "Mandy Sample", Role: partners.Manager}},
-		{"larkfield-housing", partners.User{Name: "Ada Sample", Role: partners.Administrator}},
-		{"larkfield-housing", partners.User{Name: "Audrey Sample", Role: partners.Auditor}},
+		{noIT, partners.User{Name: "Cass Sample", Role: partners.Caseworker}},
+		{noIT, partners.User{Name: "Mandy Sample", Role: partners.Manager}},
+		{noIT, partners.User{Name: "Ada Sample", Role: partners.Administrator}},
+		{noIT, partners.User{Name: "Audrey Sample", Role: partners.Auditor}},
+		{"larkfield-housing", partners.User{Name: "Lena Sample", Role: partners.Caseworker}},
 		{"wren-audit", partners.User{Name: "Olive Sample", Role: partners.Auditor}},
 	}
 }
@@ -193,81 +212,11 @@ func (d *demo) employ(ctx context.Context, s *partners.Store) error {
 	return nil
 }
 
-// refer sends one referral as the sample outreach team would, through the public API.
-func (d *demo) refer(ctx context.Context) error {
-	own, err := profile.Open(ctx, d.home("camden-outreach"), profile.Options{})
-	if err != nil {
-		return err
-	}
-	c, err := own.Client()
-	if err != nil {
-		return err
-	}
-	if sent, err := first(c.Sent(ctx, client.Filter{State: "all"})); err != nil || sent.Reference != "" {
-		d.reference = sent.Reference
-		return err
-	}
-	service, err := d.serviceOf(ctx, c, "larkfield-housing")
-	if err != nil {
-		return err
-	}
-	consent, err := c.RecordConsent(ctx, client.Consent{
-		How:     client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
-		Bases:   []client.Basis{{Article6: "e", Provision: "Care Act 2014 s2", Article9: "a"}},
-		Purpose: "housing", Recipients: []string{"larkfield-housing", "camden-outreach"},
-		Sections: []string{"need", "safe-contact", "risk", "note"}, Withheld: []string{"health"}, Method: "verbal-in-person",
-		Notice: client.Notice{Version: "sample-1", Digest: ids.Digest("Sample notice."), Language: "en"},
-	})
-	if err != nil {
-		return fmt.Errorf("recording the sample consent: %w", err)
-	}
-	receipt, err := c.Send(ctx, client.Request{
-		To: "larkfield-housing", Consent: consent.ID, Service: service, Area: "E09000007", Purpose: "housing", Urgency: "urgent",
-		Sections: map[string]client.Content{
-			"safe-contact": sampleSafeContact(time.Now()),
-			"need":         client.Content(`{"needs":[{"need":"housing","detail":"a door that locks"}],"summary":"Somewhere to live.","safe_tonight":"no"}`),
-			"risk":         client.Content(`{"harms":[{"type":"cuckooing","basis":"suspected"}],"immediate_danger":"no","to_workers":"Visit in pairs."}`),
-		},
-	})
-	if err != nil {
-		return fmt.Errorf("sending the sample referral: %w", err)
-	}
-	d.reference = receipt.Reference
-	return nil
-}
-
-// sampleSafeContact is how the sample woman is reached: through her worker, and no other way.
-func sampleSafeContact(confirmed time.Time) client.Content {
-	return client.Content(`{"channel":"via-worker","worker":{"called":"Cass","agency":"Sample street outreach","phone":"+442079460123"},` +
-		`"safe_days":["tuesday","friday"],"safe_from":"14:00","safe_to":"16:30","device_monitored":"yes",` +
-		`"if_someone_else_answers":"Ask for a wrong number, and end the call.","last_confirmed":"` + confirmed.Format(time.DateOnly) + `"}`)
-}
-
-func (d *demo) serviceOf(ctx context.Context, c *client.Client, partner string) (string, error) {
-	offered, err := c.Services(ctx, "", "")
-	if err != nil {
-		return "", err
-	}
-	i := slices.IndexFunc(offered, func(s client.Service) bool { return s.Partner == partner })
-	if i < 0 {
-		return "", fmt.Errorf("%s offers no service", partner)
-	}
-	return offered[i].ID, nil
-}
-
-// first returns the first of a sequence, or a zero value when it is empty.
-func first[T any](all iter.Seq2[T, error]) (T, error) {
-	for v, err := range all {
-		return v, err
-	}
-	var none T
-	return none, nil
-}
-
 // introduce says what there is and what to try.
 func (d *demo) introduce() {
 	fmt.Fprintf(d.out, `
-Six sample agencies have joined, each with its own keys under %s:
+Seven sample agencies have joined, each with its own keys under %s;
+for bramble-dropin, which has no IT, the hub holds them:
 `, filepath.Join(d.cfg.Dir, "partners"))
 	for _, p := range samples() {
 		fmt.Fprintf(d.out, "  %-18s %s\n", p.ID, p.Name)
@@ -279,10 +228,12 @@ camden-outreach has referred a woman to larkfield-housing: %s. Try, in another t
   bin/handover open %s --reason triage
   bin/handover accept %s
 
-Five people can sign in at %s/sign-in once each has opened her link:
+It has referred another to bramble-dropin: %s. Its people need no more than a browser. Six people
+can sign in at %s/sign-in once each has opened her link; begin with Cass:
 %s
 A link works once, for two days; the next start prints fresh ones. Open each in a browser of its own:
 a passkey is made in it. Safari wants https and does not sign in to this trial.
 
-`, d.reference, d.home("larkfield-housing"), d.reference, d.reference, d.cfg.Issuer, strings.Join(d.links, "\n"))
+`, d.references["larkfield-housing"], d.home("larkfield-housing"), d.references["larkfield-housing"], d.references["larkfield-housing"],
+		d.references[noIT], d.cfg.Issuer, strings.Join(d.links, "\n"))
 }
