@@ -10,6 +10,7 @@ package webtest
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -217,6 +218,13 @@ func (b *Tab) Clean() {
 	for _, f := range b.faults {
 		b.t.Errorf("the console reports %s", f)
 	}
+}
+
+// Visited lists every address that was asked for so far, with its query.
+func (b *Tab) Visited() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.paths)
 }
 
 // Posted is all that was posted so far.
