@@ -35,6 +35,7 @@ type HeldKey struct {
 	Use       string    `json:"use"` // Authentication, Signing or Encryption
 	Client    string    `json:"client,omitempty"`
 	Algorithm string    `json:"alg"`
+	Custody   string    `json:"custody,omitempty"` // HeldByHub: the hub holds the private part
 	NotBefore time.Time `json:"not_before"`
 	NotAfter  time.Time `json:"not_after"`
 	Revoked   time.Time `json:"revoked,omitzero"`

@@ -24,6 +24,29 @@ const (
 	HubAdmin         Scope = "hub:admin"
 )
 
+// Words say what whoever has the scope may do, as somebody would say it who lets a system do it.
+func (s Scope) Words() string {
+	switch s {
+	case ReferralsSend:
+		return "send referrals, and write to the agency that has them"
+	case ReferralsReceive:
+		return "read and answer the referrals your agency receives"
+	case ConsentsWrite:
+		return "record what a woman agrees to, and when she changes her mind"
+	case ConsentsOverride:
+		return "propose to share without her agreement, where the law allows it, or decide what a colleague proposed"
+	case ServicesWrite:
+		return "change what your agency offers"
+	case AuditRead:
+		return "read the record of who did what"
+	case PartnerAdmin:
+		return "manage your agency’s people, keys and systems"
+	case HubAdmin:
+		return "run the hub"
+	}
+	return string(s)
+}
+
 // Scopes lists every scope.
 func Scopes() []Scope {
 	return []Scope{ReferralsSend, ReferralsReceive, ConsentsWrite, ConsentsOverride, ServicesWrite, AuditRead, PartnerAdmin, HubAdmin}

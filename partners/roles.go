@@ -19,6 +19,21 @@ func Roles() []Role { return []Role{Caseworker, Manager, Administrator, Auditor}
 // Valid reports whether r is one of the roles.
 func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
+// Words say what a role is for, and what it is not.
+func (r Role) Words() string {
+	switch r {
+	case Caseworker:
+		return "Sends and receives referrals, and records what women agree to."
+	case Manager:
+		return "As a caseworker. Also decides about sharing without a woman’s agreement, and says what services there are."
+	case Administrator:
+		return "Looks after people, systems, keys and services. Does not read referrals."
+	case Auditor:
+		return "Checks who did what, and on what basis. Does not read referrals."
+	}
+	return string(r)
+}
+
 // Scopes are the rights of a role: all that a person in it may do, and all that she can
 // lend to a system that acts for her. No role has those of another for being above it:
 // who manages people and keys has no need to read referrals, nor has who audits. A caseworker

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -88,22 +89,31 @@ func (s *Store) QueueMember(b *pgx.Batch, user string, found *bool) {
 // AddPerson adds somebody to the caller's agency. She takes part once she has used the
 // link that is returned.
 func (s *Store) AddPerson(ctx context.Context, c Caller, name string, role Role) (Invitation, error) {
-	if !isName(name) || !role.Valid() {
+	return s.AddPersonAs(ctx, c, newID(), name, role)
+}
+
+// AddPersonAs is AddPerson under an id that the administrator's page has chosen: whoever sends
+// one page twice adds one person, and is told ErrAlready the second time.
+func (s *Store) AddPersonAs(ctx context.Context, c Caller, id, name string, role Role) (Invitation, error) {
+	if !isName(name) || !role.Valid() || !ids.IsUUID(id) {
 		return Invitation{}, ErrPersonInvalid
 	}
 	e := c.Entry("user.add")
-	e.Target, e.Reason = newID(), string(role)
+	e.Target, e.Reason = id, string(role)
 	var link Invitation
 	err := s.administer(ctx, c, e, func(tx pgx.Tx, entry audit.EntryID) error {
 		_, err := tx.Exec(ctx, `
 			INSERT INTO partner_user (id, partner, name, role, status, since, log_entry)
-			VALUES ($1, $2, $3, $4, 'invited', now(), $5)`, e.Target, c.Partner(), name, role, entry)
+			VALUES ($1, $2, $3, $4, 'invited', now(), $5)`, id, c.Partner(), name, role, entry)
 		if err != nil {
 			return fmt.Errorf("adding a person: %w", err)
 		}
-		link, err = makeLink(ctx, tx, User{ID: e.Target, Partner: c.Partner()}, false, entry)
+		link, err = makeLink(ctx, tx, User{ID: id, Partner: c.Partner()}, false, entry)
 		return err
 	})
+	if pg.Violates(err, "partner_user_pkey") {
+		return Invitation{}, ErrAlready
+	}
 	return link, err
 }
 
@@ -111,13 +121,29 @@ func (s *Store) AddPerson(ctx context.Context, c Caller, name string, role Role)
 // run out; an earlier one that is unused ends. Nobody recovers herself: whoever sits at
 // her signed-in screen would make the minute last for ever.
 func (s *Store) Recover(ctx context.Context, c Caller, user string) (Invitation, error) {
+	return s.recover(ctx, c, user, func(pgx.Tx) error { return nil })
+}
+
+// RecoverAfter is Recover unless a link was made for her after the one that ends at last, which
+// was the newest when the administrator's page was made (LastLink.Expires): whoever sends one
+// page twice makes one link, and is told ErrAlready the second time.
+func (s *Store) RecoverAfter(ctx context.Context, c Caller, user string, last time.Time) (Invitation, error) {
+	return s.recover(ctx, c, user, func(tx pgx.Tx) error {
+		return unchanged(ctx, tx, last, `SELECT max(expires_at) FROM user_link WHERE user_id = $1`, user)
+	})
+}
+
+func (s *Store) recover(ctx context.Context, c Caller, user string, may func(pgx.Tx) error) (Invitation, error) {
 	if user == c.User() {
 		return Invitation{}, ErrOwnRecovery
 	}
 	var link Invitation
 	m := personMove{act: "user.recover", from: []Standing{UserInvited, UserActive}}
-	_, err := s.move(ctx, c, user, m, func(tx pgx.Tx, u User, entry audit.EntryID) (err error) {
-		link, err = makeLink(ctx, tx, u, u.Status == UserActive, entry)
+	_, err := s.move(ctx, c, user, m, func(tx pgx.Tx, u User, entry audit.EntryID) error {
+		err := may(tx)
+		if err == nil {
+			link, err = makeLink(ctx, tx, u, u.Status == UserActive, entry)
+		}
 		return err
 	})
 	return link, err

@@ -40,6 +40,7 @@ type HeldKey struct {
 	Use       Use            `json:"use"`
 	Client    string         `json:"client,omitempty"` // of an authentication key: its system
 	Algorithm jose.Algorithm `json:"alg"`
+	Custody   Custody        `json:"custody"` // who holds the private part
 	NotBefore time.Time      `json:"not_before"`
 	NotAfter  time.Time      `json:"not_after"`
 	Revoked   time.Time      `json:"revoked,omitzero"`
@@ -83,7 +84,7 @@ func (s *Store) Systems(ctx context.Context, c Caller) ([]System, error) {
 func (s *Store) HeldKeys(ctx context.Context, c Caller) ([]HeldKey, error) {
 	keys := []HeldKey{}
 	rows, err := s.pool.Query(ctx, `
-		SELECT kid, use, coalesce(client, ''), jwk, not_before, not_after, revoked_at FROM partner_key
+		SELECT kid, use, coalesce(client, ''), jwk, custody, not_before, not_after, revoked_at FROM partner_key
 		WHERE partner = $1 ORDER BY not_before DESC, kid`, c.Partner())
 	if err != nil {
 		return nil, fmt.Errorf("listing keys: %w", err)
@@ -91,7 +92,7 @@ func (s *Store) HeldKeys(ctx context.Context, c Caller) ([]HeldKey, error) {
 	var k HeldKey
 	var jwk string
 	var revoked *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&k.ID, &k.Use, &k.Client, &jwk, &k.NotBefore, &k.NotAfter, &revoked}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&k.ID, &k.Use, &k.Client, &jwk, &k.Custody, &k.NotBefore, &k.NotAfter, &revoked}, func() error {
 		public, err := s.parsed.parse(jwk)
 		if err != nil {
 			return err
@@ -112,9 +113,25 @@ func (s *Store) HeldKeys(ctx context.Context, c Caller) ([]HeldKey, error) {
 // InviteSystem gives leave for one new system of the caller's agency: an initial access
 // token (RFC 7591 §3), shown once and stored as a digest.
 func (s *Store) InviteSystem(ctx context.Context, c Caller) (token string, expires time.Time, err error) {
+	return s.inviteSystem(ctx, c, func(pgx.Tx) error { return nil })
+}
+
+// InviteSystemAfter is InviteSystem unless a token was made after the one of last, which was the
+// agency's newest when the administrator's page was made (Leave.Given): whoever sends one page
+// twice makes one token, and is told ErrAlready the second time.
+func (s *Store) InviteSystemAfter(ctx context.Context, c Caller, last time.Time) (token string, expires time.Time, err error) {
+	return s.inviteSystem(ctx, c, func(tx pgx.Tx) error {
+		return unchanged(ctx, tx, last, `SELECT max(invited_at) FROM client_invitation WHERE partner = $1`, c.Partner())
+	})
+}
+
+func (s *Store) inviteSystem(ctx context.Context, c Caller, may func(pgx.Tx) error) (token string, expires time.Time, err error) {
 	token = strings.ToLower(rand.Text())
 	digest := sha256.Sum256([]byte(token))
 	err = s.administer(ctx, c, c.Entry("client.invite"), func(tx pgx.Tx, entry audit.EntryID) error {
+		if err := may(tx); err != nil {
+			return err
+		}
 		return tx.QueryRow(ctx, `
 			INSERT INTO client_invitation (code_digest, partner, invited_by, invited_at, expires_at, log_entry)
 			VALUES ($1, $2, $3, now(), now() + $4, $5) RETURNING expires_at`,
@@ -227,7 +244,7 @@ func (y *System) make(ctx context.Context, tx pgx.Tx, partner ID, giver string, 
 		if err := history.add(&batch, newKey{use: Authentication, client: y.ID, key: k, introduced: proof.Registered}); err != nil {
 			return err
 		}
-		y.Keys = append(y.Keys, HeldKey{ID: k.KeyID(), Use: Authentication, Client: y.ID, Algorithm: k.Algorithm(),
+		y.Keys = append(y.Keys, HeldKey{ID: k.KeyID(), Use: Authentication, Client: y.ID, Algorithm: k.Algorithm(), Custody: HeldByPartner,
 			NotBefore: y.Since, NotAfter: y.Since.Add(keyLife)})
 	}
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {

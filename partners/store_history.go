@@ -12,6 +12,7 @@ import (
 	"handover/audit"
 	"handover/audit/proof"
 	"handover/internal/ids"
+	"handover/internal/pg"
 	"handover/keys/jose"
 )
 
@@ -198,4 +199,47 @@ func (s *Store) KeyHistory(ctx context.Context, partner ID, after int64) (KeyHis
 		h.Changes = h.Changes[:changesPerPage]
 	}
 	return h, nil
+}
+
+// KeyStep is one thing that happened to a key of an agency, as its administrator is shown it.
+type KeyStep struct {
+	Position int64 // in the history of the agency's keys
+	At       time.Time
+	Said     proof.Entry // zero if nothing can be read of it any more
+	Index    int64       // of its entry in the log; -1 while it has no place
+}
+
+// KeySteps lists what has happened to a key of the caller's agency, the oldest first, or returns
+// ErrKeyNotThere. Another agency's key is answered like none.
+func (s *Store) KeySteps(ctx context.Context, c Caller, kid string) ([]KeyStep, error) {
+	if !ids.IsDigest(kid) {
+		return nil, ErrKeyNotThere
+	}
+	var steps []KeyStep
+	err := pg.As(ctx, s.pool, string(c.Partner()), func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT c.position, e.at, coalesce(e.body, ''), coalesce(l.idx, -1)
+			FROM partner_key_change c JOIN audit_entry e ON e.id = c.log_entry LEFT JOIN audit_leaf l ON l.entry = e.id
+			WHERE c.partner = $1 AND c.kid = $2 ORDER BY c.position`, c.Partner(), kid)
+		if err != nil {
+			return err
+		}
+		steps, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (KeyStep, error) {
+			var step KeyStep
+			var body []byte
+			if err := row.Scan(&step.Position, &step.At, &body, &step.Index); err != nil {
+				return step, err
+			}
+			step.Said, _ = proof.ParseEntry(body) // what cannot be read is told by the audit pages
+			return step, nil
+		})
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading what happened to a key: %w", err)
+	case len(steps) == 0:
+		return nil, ErrKeyNotThere
+	}
+	return steps, nil
 }

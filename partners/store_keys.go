@@ -100,7 +100,7 @@ func (r rotationStatement) replace(ctx context.Context, tx pgx.Tx, history *keyH
 	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return HeldKey{}, fmt.Errorf("rotating a key: %w", err)
 	}
-	return HeldKey{ID: r.Key.KeyID(), Use: r.Use, Client: r.Client, Algorithm: r.Key.Algorithm(),
+	return HeldKey{ID: r.Key.KeyID(), Use: r.Use, Client: r.Client, Algorithm: r.Key.Algorithm(), Custody: custody,
 		NotBefore: history.now, NotAfter: history.now.Add(keyLife)}, nil
 }
 

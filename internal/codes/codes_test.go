@@ -105,6 +105,9 @@ func TestEveryLondonAuthorityIsAnArea(t *testing.T) {
 		if !codes.IsArea(code) {
 			t.Errorf("%s, %s, is no area", code, name)
 		}
+		if codes.Areas()[i].Code != code || codes.Areas().Label(code) != name {
+			t.Errorf("%s is called %s, want %s", code, codes.Areas().Label(code), name)
+		}
 	}
 }
 

@@ -70,6 +70,18 @@ func (s Session) Refused(err error) error {
 	return &refusal{error: err, reason: reason, entry: s.Caller.Entry("refused")}
 }
 
+// RefusedAbout is Refused with the id of what it was about: a person, a system, a key, a service.
+// It is one that was found: nothing a caller invents reaches the log.
+func (s Session) RefusedAbout(err error, found string) error {
+	why, ok := errors.AsType[*refusal](s.Refused(err))
+	if !ok {
+		return err
+	}
+	about := *why
+	about.entry.Target = found
+	return &about
+}
+
 // refused refuses somebody known: who proved it, or whose passkey was brought.
 func (p person) refused(f *fault.Fault, reason string) error {
 	return &refusal{error: f, reason: reason, entry: proof.Entry{Partner: string(p.partner), User: p.id}}

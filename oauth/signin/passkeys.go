@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"handover/internal/httpd"
 	"handover/partners"
@@ -11,6 +12,19 @@ import (
 // Passkeys lists hers, the oldest first.
 func (h *Handler) Passkeys(ctx context.Context, s Session) ([]Passkey, error) {
 	return h.store.passkeys(ctx, s.person)
+}
+
+// Way is how a colleague signs in: what her administrator needs to know before she is locked out,
+// or is still let in.
+type Way struct {
+	Passkeys int       // that count
+	Last     time.Time // when she last proved who she is; zero if nothing shows it
+}
+
+// Ways returns how each person of the caller's agency signs in, by her id. Who does so through her
+// agency alone has no passkey.
+func (h *Handler) Ways(ctx context.Context, s Session) (map[string]Way, error) {
+	return h.store.ways(ctx, s.person)
 }
 
 // RemovePasskey ends one of hers, but never the last. It wants a recent proof: whoever

@@ -83,6 +83,35 @@ func (s *Store) passkeys(ctx context.Context, p person) ([]Passkey, error) {
 	return all, nil
 }
 
+func (s *Store) ways(ctx context.Context, p person) (map[string]Way, error) {
+	ways := map[string]Way{}
+	err := s.within(ctx, p, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT id::text, (SELECT count(*) FROM oauth_passkey k WHERE k.user_id = u.id AND k.revoked_at IS NULL), greatest(
+				(SELECT max(used_at) FROM oauth_passkey k WHERE k.user_id = u.id), (SELECT max(proved_at) FROM oauth_session o WHERE o.user_id = u.id))
+			FROM partner_user u`)
+		if err != nil {
+			return err
+		}
+		var id string
+		var w Way
+		var last *time.Time
+		_, err = pgx.ForEachRow(rows, []any{&id, &w.Passkeys, &last}, func() error {
+			w.Last = time.Time{}
+			if last != nil {
+				w.Last = *last
+			}
+			ways[id] = w
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading how people sign in: %w", err)
+	}
+	return ways, nil
+}
+
 // keep stores a new passkey, with its log entry, and returns its id. A credential that is
 // known already, of whomever, is ErrPasskeyExists (WebAuthn §7.1 step 26).
 func keep(ctx context.Context, tx pgx.Tx, p person, k passkey, device string) (id string, entry audit.EntryID, err error) {
