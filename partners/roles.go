@@ -19,6 +19,11 @@ func Roles() []Role { return []Role{Caseworker, Manager, Administrator, Auditor}
 // Valid reports whether r is one of the roles.
 func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
+// Title is the role as a person is called by it.
+func (r Role) Title() string {
+	return map[Role]string{Caseworker: "Caseworker", Manager: "Manager", Administrator: "Administrator", Auditor: "Auditor"}[r]
+}
+
 // Words say what a role is for, and what it is not.
 func (r Role) Words() string {
 	switch r {

@@ -52,12 +52,15 @@ func (s Service) takes(purpose, area string) bool {
 // and the address of a refuge must not be.
 var postcode = regexp.MustCompile(`(?i)\b[a-z]{1,2}[0-9][0-9a-z]?\s*[0-9][a-z]{2}\b`)
 
+// HasPostcode reports whether there is a full postcode in what somebody wrote.
+func HasPostcode(text string) bool { return postcode.MatchString(text) }
+
 // check returns ErrServiceInvalid unless the terms are such as a partner may publish.
 func (s Service) check() error {
 	some := func(list []string, known func(string) bool) bool {
 		return len(list) > 0 && !repeats(list) && !slices.ContainsFunc(list, func(c string) bool { return !known(c) })
 	}
-	if !isName(s.Name) || postcode.MatchString(s.Name) || !some(s.Purposes, codes.Purposes().Has) ||
+	if !isName(s.Name) || HasPostcode(s.Name) || !some(s.Purposes, codes.Purposes().Has) ||
 		!some(s.Areas, codes.IsArea) || !codes.ServiceStatuses().Has(s.Status) {
 		return ErrServiceInvalid
 	}

@@ -12,6 +12,7 @@ import (
 	"handover/partners"
 	"handover/referral"
 	"handover/referral/managed"
+	"handover/web/agency"
 	"handover/web/casework"
 	"handover/web/people"
 	"handover/web/shell"
@@ -51,6 +52,9 @@ func New(c Config) (*Handler, error) {
 		func() (room, error) { return people.New(s, c.SignIn, c.Partners, c.Authorization) },
 		func() (room, error) {
 			return casework.New(casework.Handler{Shell: s, Referrals: c.Referrals, Consents: c.Consents, Partners: c.Partners, Desk: c.Desk, Log: c.Log, Now: c.Now})
+		},
+		func() (room, error) {
+			return agency.New(s, agency.Config{SignIn: c.SignIn, Partners: c.Partners, Referrals: c.Referrals, Consents: c.Consents, Hub: c.Hub, Now: c.Now})
 		},
 	} {
 		r, err := open()

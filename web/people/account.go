@@ -29,7 +29,7 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, s signin.Sessi
 	if v.Profile, err = h.partners.Profile(ctx, s.Caller); err != nil {
 		return err
 	}
-	v.Role = roleInWords(v.Profile.Role)
+	v.Role = v.Profile.Role.Title() + ". " + v.Profile.Role.Words()
 	if v.Notices, err = h.signIn.Notices(ctx, s); err != nil {
 		return err
 	}
@@ -40,21 +40,6 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, s signin.Sessi
 		return err
 	}
 	return h.pages.Show(w, r, http.StatusOK, "account", shell.Page{Title: "Your account", Body: v})
-}
-
-// roleInWords says what a role is for, and what it is not.
-func roleInWords(r partners.Role) string {
-	switch r {
-	case partners.Caseworker:
-		return "Caseworker. You send and receive referrals."
-	case partners.Manager:
-		return "Manager. You send and receive referrals."
-	case partners.Administrator:
-		return "Administrator. You look after your agency’s people, keys and systems. You do not read referrals."
-	case partners.Auditor:
-		return "Auditor. You check who did what, and on what basis. You do not read referrals."
-	}
-	return string(r)
 }
 
 func (h *Handler) signOutEverywhere(w http.ResponseWriter, r *http.Request, s signin.Session) error {

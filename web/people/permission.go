@@ -105,29 +105,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request, s signin.Sessio
 func inWords(scopes []partners.Scope) []string {
 	words := make([]string, len(scopes))
 	for i, s := range scopes {
-		words[i] = wordsOf(s)
+		words[i] = s.Words()
 	}
 	return words
-}
-
-func wordsOf(s partners.Scope) string {
-	switch s {
-	case partners.ReferralsSend:
-		return "send referrals, and write to the agency that has them"
-	case partners.ReferralsReceive:
-		return "read and answer the referrals your agency receives"
-	case partners.ConsentsWrite:
-		return "record what a woman agrees to, and when she changes her mind"
-	case partners.ConsentsOverride:
-		return "propose to share without her agreement, where the law allows it, or decide what a colleague proposed"
-	case partners.ServicesWrite:
-		return "change what your agency offers"
-	case partners.AuditRead:
-		return "read the record of who did what"
-	case partners.PartnerAdmin:
-		return "manage your agency’s people, keys and systems"
-	case partners.HubAdmin:
-		return "run the hub"
-	}
-	return string(s)
 }
