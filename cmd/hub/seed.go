@@ -26,7 +26,7 @@ type demo struct {
 	out     io.Writer
 
 	references map[partners.ID]string // of the sample referral to each
-	links      []string // with which the sample people sign in for the first time, one line each
+	links      []string               // with which the sample people sign in for the first time, one line each
 }
 
 // samples are six agencies of different categories that serve the same borough, and one
