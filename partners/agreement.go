@@ -17,7 +17,11 @@ type Agreement struct {
 	Sections  []string  `json:"sections"`
 	From      time.Time `json:"valid_from"`
 	To        time.Time `json:"valid_to"`
+	Terms     string    `json:"terms,omitempty"` // id of the agreement that both administrators signed; "": the hub's operator put it in force
 }
+
+// agreementColumns are the members of an Agreement, in their order.
+const agreementColumns = `id::text, sender, recipient, purposes, sections, valid_from, valid_to, coalesce(terms::text, '')`
 
 func (a Agreement) validate() error {
 	known := len(a.Purposes) > 0 && len(a.Sections) > 0

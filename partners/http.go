@@ -146,6 +146,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	h.mountPeople(r)
 	h.mountSystems(r)
 	h.mountCustody(r)
+	h.mountAgreements(r)
 }
 
 func (h *Handler) directory(w http.ResponseWriter, r *http.Request, _ Caller) error {

@@ -1,6 +1,7 @@
 package partners
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,12 +33,12 @@ const thumbprintSQL = `CASE b.jwk->>'kty'
 // the log.
 func Ledger() audit.Ledger {
 	return audit.Ledger{
-		Rows: append(append(directoryRows(), peopleRows()...), keyRows()...),
+		Rows: slices.Concat(directoryRows(), agreementRows(), peopleRows(), keyRows()),
 		Alone: []string{
 			"key.rotate", "key.revoke", // each change that they make has an entry of its own
 			"custody.offer",
 		},
-		Pairs: []audit.Pair{
+		Pairs: append(agreementPairs(), []audit.Pair{
 			{Table: "partner", What: "an agency is of another kind than it was added as",
 				SQL: `SELECT p.id, e.id FROM audit_entry e CROSS JOIN LATERAL (SELECT audit_said(e.body) AS said OFFSET 0) b
 					JOIN partner p ON p.id = said->>'target' WHERE e.act = 'partner.add' AND said ? 'reason' AND said->>'reason' <> p.category`},
@@ -49,7 +50,7 @@ func Ledger() audit.Ledger {
 			{Table: "partner_key", What: "a key is not the one that its id names",
 				SQL: `SELECT k.partner || ' ' || k.kid, k.log_entry FROM partner_key k CROSS JOIN LATERAL (SELECT audit_said(convert_to(k.jwk, 'UTF8')) AS jwk OFFSET 0) b
 					WHERE k.kid IS DISTINCT FROM k.thumbprint OR k.kid IS DISTINCT FROM ` + audit.DigestSQL(thumbprintSQL)},
-		},
+		}...),
 	}
 }
 
@@ -64,11 +65,6 @@ func directoryRows() []audit.Rows {
 		}},
 		{Table: "invitation", Key: "r.partner", Kinds: []audit.Kind{
 			{Acts: []string{"partner.invite"}, Is: audit.Say{Member: "target", Row: "r.partner"}, Every: audit.Exactly}}},
-		{Table: "agreement", Key: "r.id::text", Kinds: []audit.Kind{
-			{Acts: []string{"agreement.add"}, Stands: `r.ended_at IS NULL`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found,
-				Says: []audit.Say{{Member: "other", Row: "r.recipient"}, {Member: "digest", Row: termsSQL}}},
-			{Acts: []string{"agreement.end"}, Stands: `r.ended_at IS NOT NULL`, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Exactly},
-		}},
 		{Table: "service", Key: "r.id::text", Moves: true, Kinds: []audit.Kind{
 			{Acts: []string{"service.offer"}, Is: audit.Say{Member: "target", Row: "r.partner"}, Every: audit.Found},
 			{Acts: []string{"service.add"}, Agrees: party, Is: audit.Say{Member: "target", Row: "r.id"}, Every: audit.Found},

@@ -110,7 +110,7 @@ func (s *Store) LockTerms(batch *pgx.Batch, from ID, asked ...Asked) *TermSet {
 		return err
 	})
 	batch.Queue(`
-		SELECT id::text, sender, recipient, purposes, sections, valid_from, valid_to FROM agreement
+		SELECT `+agreementColumns+` FROM agreement
 		WHERE sender = $1 AND recipient = ANY ($2) AND ended_at IS NULL FOR SHARE`, from, to).
 		Query(func(rows pgx.Rows) error {
 			found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Agreement])

@@ -120,7 +120,8 @@ func (s *Store) setStatus(ctx context.Context, id ID, to Status, act string, fro
 	})
 }
 
-// Agree puts one direction of a data-sharing agreement in force and returns its id.
+// Agree puts one direction of a data-sharing agreement in force that nobody has signed, and
+// returns its id. Whoever reads it is told so: it is the operator's word that the two agreed.
 func (s *Store) Agree(ctx context.Context, a Agreement) (string, error) {
 	if err := a.validate(); err != nil {
 		return "", err
@@ -144,7 +145,7 @@ func (s *Store) Agree(ctx context.Context, a Agreement) (string, error) {
 	return id, nil
 }
 
-// EndAgreement ends an agreement at once. It waits for the packets that are being
+// EndAgreement ends one direction of an agreement at once, signed or not. It waits for the packets that are being
 // accepted under it, and none is accepted under it afterwards.
 func (s *Store) EndAgreement(ctx context.Context, id string) error {
 	return s.operate(ctx, proof.Entry{Act: "agreement.end", Target: id}, func(tx pgx.Tx, entry audit.EntryID) error {
@@ -214,7 +215,7 @@ func logNow(ctx context.Context, tx pgx.Tx, e proof.Entry) (audit.EntryID, error
 // Agreements lists the agreements that have not been ended, for the operator.
 func (s *Store) Agreements(ctx context.Context) ([]Agreement, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT id::text, sender, recipient, purposes, sections, valid_from, valid_to
+		SELECT `+agreementColumns+`
 		FROM agreement WHERE ended_at IS NULL ORDER BY sender, recipient, valid_from`)
 	if err != nil {
 		return nil, fmt.Errorf("reading agreements: %w", err)

@@ -48,11 +48,12 @@ func arrows() []arrow {
 		{"keys", []string{"keys", "internal"}},
 		{"audit", []string{"audit", "internal"}},
 		{"docs", []string{"internal"}},
-		{"client", []string{"client", "referral/packet", "consent/record", "audit/proof", "keys/jose", "internal"}},
+		{"client", []string{"client", "referral/packet", "consent/record", "partners/terms", "audit/proof", "keys/jose", "internal"}},
 		{"client/profile", []string{"client", "keys", "referral/packet", "internal"}}, // private keys at rest are keys' trade
 		{"internal", []string{"internal"}},
 		pure("referral/packet", "keys/jose"),
 		pure("consent/record", "keys/jose"),
+		pure("partners/terms", "keys/jose"),
 		pure("audit/proof"),
 		pure("keys/jose"),
 		pure("internal/fault"),
@@ -66,7 +67,7 @@ func arrows() []arrow {
 // not ask what else happened.
 func pureTrees() []string {
 	return []string{
-		"referral/packet", "consent/record", "audit/proof", "keys/jose",
+		"referral/packet", "consent/record", "partners/terms", "audit/proof", "keys/jose",
 		"internal/fault", "internal/strict", "internal/codes", "internal/ids",
 	}
 }

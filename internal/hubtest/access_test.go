@@ -75,6 +75,12 @@ const access = `
 	POST /v1/services                             services:write
 	POST /v1/services/{service}                   services:write
 	POST /v1/services/{service}/capacity          services:write
+	GET  /v1/agreements                           any
+	POST /v1/agreements                           partner:admin
+	GET  /v1/agreements/{agreement}               any
+	POST /v1/agreements/{agreement}/sign          partner:admin
+	POST /v1/agreements/{agreement}/refuse        partner:admin
+	POST /v1/agreements/{agreement}/end           partner:admin
 	GET  /v1/consents                             consents:write
 	GET  /v1/consents/{consent}/holders           consents:write audit:read
 	GET  /v1/recalls                              referrals:receive referrals:send audit:read
@@ -121,6 +127,10 @@ const access = `
 	POST /v1/managed/nevers/{never}/lift          consents:write
 	POST /v1/managed/consents/{consent}/withdraw  consents:write
 	POST /v1/managed/consents/{consent}/review    consents:override
+	POST /v1/managed/agreements                   partner:admin
+	POST /v1/managed/agreements/{agreement}/sign    partner:admin
+	POST /v1/managed/agreements/{agreement}/refuse  partner:admin
+	POST /v1/managed/agreements/{agreement}/end     partner:admin
 	POST /v1/managed/overrides                    consents:override
 	POST /v1/managed/overrides/{override}/open      consents:override
 	POST /v1/managed/overrides/{override}/decision  consents:override

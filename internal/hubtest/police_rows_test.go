@@ -3,6 +3,8 @@ package hubtest_test
 import (
 	"testing"
 
+	"handover/consent/record"
+	"handover/internal/hubtest"
 	"handover/partners"
 )
 
@@ -38,5 +40,17 @@ func TestANoCannotBeShownBeforeItsDay(t *testing.T) {
 	const early = `INSERT INTO police_decision SELECT request, issuer, holder, respond_by, 'refused', digest, token, respond_by - interval '1 second', log_entry FROM police_decision`
 	if _, state := as(t, h, p.From.ID, early); state != violated {
 		t.Errorf("shown a second early: state %q, want %s", state, violated)
+	}
+}
+
+// inquire has the police ask the agency, which opens the request and says no.
+func inquire(t *testing.T, h *hubtest.Hub, force, holder *hubtest.Agency) {
+	t.Helper()
+	officer, manager := h.Person(t, force.ID, partners.Caseworker), h.Person(t, holder.ID, partners.Manager)
+	q := force.Inquiry(t, officer.ID, holder)
+	for _, a := range []hubtest.Answer{officer.Asks(t, q), manager.Opens(t, q.ID), manager.Answers(t, q.ID, holder.Answer(t, manager.ID, q, record.Refused))} {
+		if a.Status/100 != 2 {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"handover/internal/hubtest"
 	"handover/internal/ids"
 	"handover/partners"
+	"handover/partners/terms"
 	"handover/referral/packet"
 )
 
@@ -64,7 +65,7 @@ func (r route) call(ids map[string]string) hubtest.Call {
 	case r.path == "/v1/police-requests/{request}/open":
 	case r.path == "/v1/overrides":
 		c.Type, c.Body = record.OverrideMedia, []byte(`{"override":"","sealed":{}}`)
-	case strings.HasPrefix(r.path, "/v1/consents"), strings.HasPrefix(r.path, "/v1/overrides"), strings.HasPrefix(r.path, "/v1/recalls"), r.path == "/v1/keys":
+	case strings.HasPrefix(r.path, "/v1/consents"), strings.HasPrefix(r.path, "/v1/overrides"), strings.HasPrefix(r.path, "/v1/recalls"), strings.HasPrefix(r.path, "/v1/agreements"), r.path == "/v1/keys":
 		c.Type, c.Body = "application/jose", []byte("e30.e30.e30")
 	case strings.HasSuffix(r.path, "{referral}/open"):
 		c.Type, c.Body = "application/json", []byte(`{"sections":["need"],"reason":"triage"}`)
@@ -78,7 +79,7 @@ func (r route) call(ids map[string]string) hubtest.Call {
 
 // nothing are ids under which there is nothing.
 func nothing() map[string]string {
-	return map[string]string{"partner": "nobody", "consent": uuid.Must(uuid.NewV7()).String(), "override": uuid.Must(uuid.NewV7()).String(), "request": uuid.Must(uuid.NewV7()).String(), "recall": uuid.Must(uuid.NewV7()).String(), "referral": ids.Digest("nothing"),
+	return map[string]string{"partner": "nobody", "consent": uuid.Must(uuid.NewV7()).String(), "override": uuid.Must(uuid.NewV7()).String(), "agreement": uuid.Must(uuid.NewV7()).String(), "request": uuid.Must(uuid.NewV7()).String(), "recall": uuid.Must(uuid.NewV7()).String(), "referral": ids.Digest("nothing"),
 		"code": "unheard-of", "event": "accept", "digest": ids.Digest("nothing"), "tile": "0/000", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x"), "move": uuid.NewString(), "file": "none.css", "session": uuid.NewString(), "passkey": uuid.NewString(), "notice": uuid.NewString(), "service": uuid.NewString(),
 		"webhook": uuid.NewString(), "delivery": uuid.NewString()}
 }
@@ -177,7 +178,7 @@ func TestAStrangerIsTurnedAwayEverywhereButAtThePublicRoutes(t *testing.T) {
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
-	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest, "code": "firewall", "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
+	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "agreement": proposed(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest, "code": "firewall", "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
 	stolen := p.To.Token(t)
 	for _, r := range ofAPI() {
 		c := r.call(there)
@@ -266,7 +267,7 @@ func TestATokenWithoutTheScopeIsTurnedAway(t *testing.T) {
 	h := hubtest.New(t)
 	p := h.Pair(t, partners.BoroughOutreach)
 	s := p.Sent(t)
-	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest, "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
+	there := map[string]string{"partner": string(p.To.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "agreement": proposed(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest, "tile": "0/000.p/1", "user": uuid.NewString(), "client": "nobody.abcde", "kid": ids.Digest("x")}
 	for _, r := range ofAPI() {
 		for _, scope := range partners.SystemScopes() {
 			c := r.call(there)
@@ -301,16 +302,21 @@ func TestWhatIsOfOthersIsAnsweredLikeWhatIsNot(t *testing.T) {
 	p, third := h.Pair(t, partners.BoroughOutreach), h.Agency(t, "the-third", partners.Housing)
 	s := p.Sent(t)
 	entry := hubtest.Value[string](t, h, `SELECT id::text FROM audit_entry WHERE act = 'referral.request'`)
-	others := map[string]string{"consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest}
-	manager := h.Person(t, third.ID, partners.Manager)
-	for _, r := range routes() {
-		if !strings.Contains(r.path, "{request}") && !strings.Contains(r.path, "{consent}") && !strings.Contains(r.path, "{override}") && !strings.Contains(r.path, "{referral}") {
+	others := map[string]string{"consent": p.Consent.ID, "override": overridden(t, h, p), "agreement": proposed(t, h, p), "request": inquired(t, h, p.From), "referral": s.Digest}
+	manager, administrator := h.Person(t, third.ID, partners.Manager), h.Person(t, third.ID, partners.Administrator)
+	for _, r := range ofAPI() {
+		if !strings.Contains(r.path, "{agreement}") && !strings.Contains(r.path, "{request}") && !strings.Contains(r.path, "{consent}") && !strings.Contains(r.path, "{override}") && !strings.Contains(r.path, "{referral}") {
 			continue
 		}
 		mine := func(ids map[string]string) hubtest.Call {
 			c := r.call(ids)
 			switch {
 			case r.managed():
+			case strings.Contains(r.path, "{agreement}/"):
+				of := hubtest.Proposal{Digest: p.Consent.Digest}
+				of.Issuer, of.Other, of.ID = string(p.From.ID), string(p.To.ID), ids["agreement"]
+				c.Body = []byte(map[string]string{"sign": third.AnswerTerms(t, administrator.ID, of, terms.Signed), "refuse": third.AnswerTerms(t, administrator.ID, of, terms.Refused),
+					"end": third.EndTerms(t, administrator.ID, of)}[r.path[strings.LastIndex(r.path, "/")+1:]])
 			case strings.HasSuffix(r.path, "{request}/decision"):
 				q := hubtest.Inquiry{Digest: p.Consent.Digest}
 				q.ID = ids["request"]
@@ -337,6 +343,9 @@ func TestWhatIsOfOthersIsAnsweredLikeWhatIsNot(t *testing.T) {
 		do := third.Do
 		if r.ofPeople() {
 			do = manager.Do
+		}
+		if slices.Contains(r.who, string(partners.PartnerAdmin)) {
+			do = administrator.Do
 		}
 		a, none := do(t, mine(others)), do(t, mine(nothing()))
 		unseen := a.Status == 404 && strings.HasSuffix(a.Problem().Code, "-not-found")
@@ -370,7 +379,7 @@ func TestNothingThatIsPutIntoAnAddressFailsTheHub(t *testing.T) {
 		"urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), strings.ToUpper(id), "x" + id + "x", id + "%00", ids.Digest("x") + "%00",
 		ids.Digest("x")[:42] + "%0A"} {
 		for _, r := range routes() {
-			ids := map[string]string{"partner": odd, "consent": odd, "override": odd, "request": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "move": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "service": odd, "packet": odd, "section": odd, "number": odd, "describes": odd, "version": odd, "recall": odd}
+			ids := map[string]string{"partner": odd, "consent": odd, "override": odd, "agreement": odd, "request": odd, "referral": odd, "code": odd, "tile": odd, "user": odd, "client": odd, "kid": odd, "move": odd, "file": odd, "session": odd, "passkey": odd, "notice": odd, "service": odd, "packet": odd, "section": odd, "number": odd, "describes": odd, "version": odd, "recall": odd}
 			a := p.From.Do(t, r.call(ids))
 			if a.Status >= 500 || strings.Contains(r.path, "{consent}") && !r.managed() && !r.ofPeople() && a.Status != 404 {
 				t.Errorf("%s with %.60s: %d %s", r, odd, a.Status, a.Body)

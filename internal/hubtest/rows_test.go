@@ -50,7 +50,7 @@ var directory = []string{"hub_key", "partner", "invitation", "partner_client", "
 
 // granted is all that the serving role may do.
 const granted = `
-	agreement: SELECT UPDATE(log_entry)
+	agreement: INSERT SELECT UPDATE(ended_at,log_entry)
 	attachment: DELETE INSERT SELECT UPDATE(audience,bytes,log_entry,packet)
 	attachment_chunk: INSERT SELECT
 	audit_checkpoint: SELECT
@@ -110,6 +110,9 @@ const granted = `
 	section: DELETE INSERT SELECT
 	section_copy: INSERT SELECT
 	service: INSERT SELECT UPDATE(accepts_no_recourse,areas,capacity,capacity_at,log_entry,name,purposes,self_referral,status,updated_at,wait,women_only)
+	signed_agreement: INSERT SELECT
+	signed_agreement_step: INSERT SELECT
+	signed_agreement_way: INSERT SELECT
 	user_link: DELETE INSERT SELECT UPDATE(used_at)
 	webhook: INSERT SELECT UPDATE(failing_since,log_entry,rest_until,state,turn)
 	webhook_delivery: SELECT UPDATE(attempts,made_at,next_at,state)
@@ -192,6 +195,7 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 	decide(t, h, p.To, p.From)
 	p.From.Never(t, []string{hubtest.Subject()}, "category:police")
 	p.To.Never(t, []string{hubtest.Subject()}, "category:police")
+	agree(t, h, p.From, p.To)
 	force := h.Agency(t, "the-force", partners.Police)
 	for _, a := range []*hubtest.Agency{p.From, p.To} {
 		inquire(t, h, force, a)
@@ -226,18 +230,6 @@ func decide(t *testing.T, h *hubtest.Hub, a, to *hubtest.Agency) {
 	a.PostConsent(t, c)
 	if answer := manager.Says(t, "/v1/consents/"+c.ID+"/review", a.Decision(t, manager.ID, c.ID, c.Digest, record.Approved)); answer.Status != 201 {
 		t.Fatalf("%d %s", answer.Status, answer.Body)
-	}
-}
-
-// inquire has the police ask the agency, which opens the request and says no.
-func inquire(t *testing.T, h *hubtest.Hub, force, holder *hubtest.Agency) {
-	t.Helper()
-	officer, manager := h.Person(t, force.ID, partners.Caseworker), h.Person(t, holder.ID, partners.Manager)
-	q := force.Inquiry(t, officer.ID, holder)
-	for _, a := range []hubtest.Answer{officer.Asks(t, q), manager.Opens(t, q.ID), manager.Answers(t, q.ID, holder.Answer(t, manager.ID, q, record.Refused))} {
-		if a.Status/100 != 2 {
-			t.Fatalf("%d %s", a.Status, a.Body)
-		}
 	}
 }
 
@@ -328,7 +320,7 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 	h, p := full(t)
 	third := h.Agency(t, "the-third", partners.BoroughOutreach)
 	authors := map[string]string{"custody_move": "partner", "managed_key": "partner", "oauth_notice": "partner", "oauth_passkey": "partner", "oauth_provider": "partner", "oauth_provider_user": "partner",
-		"agreement": "sender", "consent": "recorder", "consent_private": "recorder", "consent_review": "recorder",
+		"agreement": "sender", "signed_agreement": "proposer", "signed_agreement_way": "proposer", "signed_agreement_step": "partner", "consent": "recorder", "consent_private": "recorder", "consent_review": "recorder",
 		"consent_never": "recorder", "consent_never_line": "recorder", "consent_never_state": "recorder",
 		"consent_override": "recorder", "consent_override_state": "recorder", "consent_override_step": "recorder", "consent_override_private": "recorder", "delivery": "issuer", "draft": "partner", "packet": "issuer",
 		"police_request": "issuer", "police_text": "issuer", "police_opening": "holder", "police_decision": "holder", "police_reason": "holder",

@@ -134,12 +134,12 @@ func TestEveryRouteToEveryCallerByEveryWay(t *testing.T) {
 	s := d.Seal(t)
 	p.From.Sent(t, s)
 	victim := h.Person(t, p.From.ID, partners.Caseworker)
-	there := map[string]string{"partner": string(p.From.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "request": inquired(t, h, p.From), "recall": recalled(t, h, p), "referral": s.Digest, "tile": "0/000.p/1",
+	there := map[string]string{"partner": string(p.From.ID), "consent": p.Consent.ID, "override": overridden(t, h, p), "agreement": proposed(t, h, p), "request": inquired(t, h, p.From), "recall": recalled(t, h, p), "referral": s.Digest, "tile": "0/000.p/1",
 		"user": victim.ID, "client": "idle.system", "kid": p.From.Signing.KeyID(), "service": h.Offer(t, p.From),
 		"webhook": webhook(t, h, p.From.ID), "delivery": hubtest.Value[string](t, h, `SELECT entry::text FROM webhook_delivery`)}
 	h.Exec(t, `INSERT INTO partner_client SELECT 'idle.system', partner, scopes, true, log_entry, name, grant_types, redirect_uris, since
 		FROM partner_client WHERE id = $1`, p.From.Client)
-	hers := []string{p.Consent.ID, there["override"], there["request"], there["recall"], there["webhook"], s.Digest, victim.ID}
+	hers := []string{p.Consent.ID, there["override"], there["agreement"], there["request"], there["recall"], there["webhook"], s.Digest, victim.ID}
 	all := append(walkers(t, h, third, false), walkers(t, h, p.From, true)...)
 	for _, r := range ofAPI() {
 		if r.who[0] == "public" {
@@ -234,7 +234,7 @@ func (r route) managed() bool { return strings.HasPrefix(r.path, "/v1/managed/")
 
 // names reports whether the route is about one thing of an agency's own.
 func (r route) names() bool {
-	return strings.Contains(r.path, "{request}") || strings.Contains(r.path, "{consent}") || strings.Contains(r.path, "{override}") || strings.Contains(r.path, "{recall}") || strings.Contains(r.path, "{referral}") || strings.Contains(r.path, "{user}") ||
+	return strings.Contains(r.path, "{request}") || strings.Contains(r.path, "{consent}") || strings.Contains(r.path, "{override}") || strings.Contains(r.path, "{agreement}") || strings.Contains(r.path, "{recall}") || strings.Contains(r.path, "{referral}") || strings.Contains(r.path, "{user}") ||
 		strings.Contains(r.path, "{service}") || strings.Contains(r.path, "{client}") || strings.Contains(r.path, "{kid}") ||
 		strings.Contains(r.path, "{webhook}")
 }

@@ -35,6 +35,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	r.Handle("/v1/managed/nevers/{never}/lift", h.Gate.Allow(partners.ConsentsWrite, h.lift)).Methods("POST")
 	r.Handle("/v1/managed/consents/{consent}/withdraw", h.Gate.Allow(partners.ConsentsWrite, h.withdraw)).Methods("POST")
 	h.mountOverrides(r)
+	h.mountAgreements(r)
 }
 
 // smallLimit is the most bytes of a request without content.

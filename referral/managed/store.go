@@ -39,30 +39,32 @@ type Desk struct {
 // look is what an act rests on, read in one round trip in a session of the caller's
 // partner. Each part is there if it was asked for.
 type look struct {
-	now      time.Time
-	held     *partners.Held
-	ring     *partners.Ring
-	filed    *referral.Filed
-	parties  *referral.Parties
-	basis    *consent.Basis
-	never    *consent.NeverSaid
-	override *consent.OverrideSaid
-	recall   *referral.Recall
+	now       time.Time
+	held      *partners.Held
+	ring      *partners.Ring
+	filed     *referral.Filed
+	parties   *referral.Parties
+	basis     *consent.Basis
+	never     *consent.NeverSaid
+	override  *consent.OverrideSaid
+	recall    *referral.Recall
+	agreement *partners.TermsSaid
 }
 
 // asked says what to look for besides the keys that the hub holds.
 type asked struct {
-	packet   string      // an id of a packet
-	referral string      // whose parties are wanted
-	consent  string      // a record's id
-	recall   string      // id of what the agency is asked
-	never    string      // id of what is never to be shared
-	override string      // an override's id
-	to       partners.ID // whose encryption keys are wanted
+	packet    string      // an id of a packet
+	referral  string      // whose parties are wanted
+	consent   string      // a record's id
+	recall    string      // id of what the agency is asked
+	never     string      // id of what is never to be shared
+	override  string      // an override's id
+	agreement string      // id of an agreement that both sign
+	to        partners.ID // whose encryption keys are wanted
 }
 
 func (d *Desk) look(ctx context.Context, c partners.Caller, a asked) (look, error) {
-	l := look{ring: &partners.Ring{}, filed: &referral.Filed{}, parties: &referral.Parties{}, basis: &consent.Basis{}, never: &consent.NeverSaid{}, override: &consent.OverrideSaid{}, recall: &referral.Recall{}}
+	l := look{ring: &partners.Ring{}, filed: &referral.Filed{}, parties: &referral.Parties{}, basis: &consent.Basis{}, never: &consent.NeverSaid{}, override: &consent.OverrideSaid{}, recall: &referral.Recall{}, agreement: &partners.TermsSaid{}}
 	var b pgx.Batch
 	pg.Bind(&b, string(c.Partner()))
 	b.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&l.now) })
@@ -81,6 +83,9 @@ func (d *Desk) look(ctx context.Context, c partners.Caller, a asked) (look, erro
 	}
 	if a.override != "" {
 		l.override = consent.QueueOverrideSaid(&b, a.override)
+	}
+	if a.agreement != "" {
+		l.agreement = d.Partners.QueueTermsSaid(&b, a.agreement)
 	}
 	if ids.IsUUID(a.recall) {
 		l.recall = referral.QueueRecall(&b, a.recall)
