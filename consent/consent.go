@@ -119,6 +119,19 @@ func (g *Grant) Covers(digest string, p record.Passage) error {
 	return newest.claims.InForce(p.Now)
 }
 
+// Ends is when the newest record of the chain ends, which says until when anything rests on
+// this one; zero of one that was not found.
+func (g *Grant) Ends() time.Time {
+	if !g.found {
+		return time.Time{}
+	}
+	newest := g
+	if n := len(g.later); n > 0 {
+		newest = &g.later[n-1]
+	}
+	return time.Unix(newest.claims.Expires, 0)
+}
+
 // Fresh reports whether the partner recorded this herself of something said after t.
 func (g *Grant) Fresh(recorder string, t time.Time) bool {
 	return g.found && g.claims.Issuer == recorder && time.Unix(g.claims.GivenAt, 0).After(t)

@@ -9,4 +9,7 @@
 // message (message.go), signs it twice (sign.go) and posts it by egress.go, which connects to
 // no address inside anybody's network. schedule.go says when a failure is tried again, and when
 // the hub gives up.
+//
+// feed.go follows the same log for those who are at the hub, a page or a stream: it says to
+// whoever listens to a partner's news that there is some, and not what.
 package notify

@@ -11,8 +11,8 @@ import (
 func TestWhatIsNotOnThePageIsNotDelivered(t *testing.T) {
 	t.Parallel()
 	page := []Summary{{ID: "new", Transport: "stored"}, {ID: "seen", Transport: "opened"}, {ID: "waits", Transport: "stored"}}
-	fresh := []arrived{{packet: 1, referral: "pushed off", digest: "pushed off"}, {packet: 2, referral: "waits", digest: "waits"},
-		{packet: 3, referral: "seen", digest: "a later step"}, {packet: 4, referral: "new", digest: "a later step"}}
+	fresh := []arrived{{packet: 1, of: row{id: "pushed off"}, digest: "pushed off"}, {packet: 2, of: row{id: "waits"}, digest: "waits"},
+		{packet: 3, of: row{id: "seen"}, digest: "a later step"}, {packet: 4, of: row{id: "new"}, digest: "a later step"}}
 	var delivered []int64
 	for _, a := range markDelivered(page, fresh) {
 		delivered = append(delivered, a.packet)

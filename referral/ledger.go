@@ -12,9 +12,9 @@ import (
 // entries of the log.
 func Ledger() audit.Ledger {
 	return audit.Ledger{
-		Rows: slices.Concat(packetRows(), releaseRows(), aftermathRows(), draftRows()),
+		Rows: slices.Concat(packetRows(), releaseRows(), aftermathRows(), draftRows(), holdingRows()),
 		Alone: []string{
-			"referral.list", "referral.read", "referral.held", "recall.list", "consent.ending", "consent.holders", "key.touched",
+			"referral.list", "referral.read", "referral.held", "referral.release", "recall.list", "consent.ending", "consent.holders", "key.touched",
 			"section.destroy", "attachment.forget", "draft.open", "draft.drop",
 		},
 		Pairs: append(statementPairs(), []audit.Pair{
@@ -98,4 +98,14 @@ func aftermathRows() []audit.Rows {
 		}},
 		{Table: "hub_key", Key: "r.kid", Kinds: []audit.Kind{{Acts: []string{proof.HubKey}, Is: audit.Say{Member: "digest", Row: "r.kid"}, Every: audit.Exactly}}},
 	}
+}
+
+func holdingRows() []audit.Rows {
+	kind := func(act string) audit.Kind {
+		return audit.Kind{Acts: []string{act}, Is: audit.Say{Member: "referral", Row: "f.id"}, Every: audit.GoneRows,
+			Gone: "a holding goes when it is given up or on, or its referral ends",
+			Says: []audit.Say{{Member: "partner", Row: "r.partner"}, {Member: "user", Row: "r.given_by"}, {Member: "target", Row: "r.holder"}}}
+	}
+	return []audit.Rows{{Table: "referral_holding", Key: "r.referral || ' ' || r.partner", Join: `LEFT JOIN referral f ON f.seq = r.referral`,
+		Kinds: []audit.Kind{kind("referral.claim"), kind("referral.assign")}}}
 }

@@ -139,7 +139,7 @@ func TestASectionIsReleasedOnlyWhileItMayBe(t *testing.T) {
 	h := hubtest.New(t)
 	final := func(state string, days int) func(*testing.T, hubtest.Pair, string) {
 		return func(t *testing.T, _ hubtest.Pair, id string) {
-			h.Exec(t, `UPDATE referral SET state = $2, changed_at = now() - make_interval(days => $3, mins => 1) WHERE id = $1`, id, state, days)
+			h.Exec(t, `UPDATE referral SET state = $2, due_at = NULL, due_for = NULL, changed_at = now() - make_interval(days => $3, mins => 1) WHERE id = $1`, id, state, days)
 		}
 	}
 	exec := func(statement string, of func(p hubtest.Pair, id string) string) func(*testing.T, hubtest.Pair, string) {

@@ -52,7 +52,9 @@ func TestTheSameBytesGetTheSameReceiptWhateverHasChangedSince(t *testing.T) {
 		}},
 		{"the signing keys were revoked", func() { h.Exec(t, `UPDATE partner_key SET revoked_at = now() WHERE use = 'signing'`) }},
 		{"the packets expired", func() { h.Exec(t, `UPDATE packet SET expires_at = now()`) }},
-		{"the referral ended", func() { h.Exec(t, `UPDATE referral SET state = 'cancelled', head = repeat('A', 43)`) }},
+		{"the referral ended", func() {
+			h.Exec(t, `UPDATE referral SET state = 'cancelled', due_at = NULL, due_for = NULL, head = repeat('A', 43)`)
+		}},
 	}
 	for _, change := range changes {
 		t.Run(change.name, func(t *testing.T) {

@@ -83,7 +83,7 @@ func TestEveryEventInEveryStateBySideDoesWhatTheTableSays(t *testing.T) {
 		}
 		for side, by := range agencies {
 			for _, from := range states {
-				h.Exec(t, `UPDATE referral SET state = $1, asked = $2, head = id`, stored(from), from == "asked")
+				h.Exec(t, `UPDATE referral SET state = $1, asked = $2, head = id, due_at = NULL, due_for = NULL`, stored(from), from == "asked")
 				other := p.From
 				if by == p.From {
 					other = p.To

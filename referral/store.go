@@ -17,6 +17,7 @@ import (
 	"handover/internal/gather"
 	"handover/internal/pg"
 	"handover/partners"
+	"handover/referral/clock"
 	"handover/referral/packet"
 )
 
@@ -181,6 +182,9 @@ type row struct {
 	subject, purpose, state string
 	area, head              string
 	asked                   bool
+	urgency                 string
+	dueFrom                 time.Time
+	dueFor                  clock.Due // "" while nothing is
 }
 
 func (s *Store) look(group []*arrival) *look {
@@ -250,10 +254,10 @@ func queueStored(b *pgx.Batch, issuer string, jtis []string, now *time.Time) map
 // everyone but its two parties, and then r.id stays empty.
 func queueRow(b *pgx.Batch, id, lock string, r *row) {
 	b.Queue(`
-		SELECT seq, id, sender, recipient, subject, purpose, state, area, head, asked
+		SELECT seq, id, sender, recipient, subject, purpose, state, area, head, asked, urgency, due_from, coalesce(due_for, '')
 		FROM referral WHERE id = $1 `+lock, id).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&r.seq, &r.id, &r.sender, &r.recipient, &r.subject, &r.purpose,
-			&r.state, &r.area, &r.head, &r.asked}, func() error { return nil })
+			&r.state, &r.area, &r.head, &r.asked, &r.urgency, &r.dueFrom, &r.dueFor}, func() error { return nil })
 		return err
 	})
 }

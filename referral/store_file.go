@@ -42,6 +42,8 @@ func move(b *pgx.Batch, l *look, a *arrival) {
 	args, copies := columns(l, []*arrival{a}, false)
 	args["id"], args["head"], args["digest"], args["state"] = l.row.id, l.row.head, p.Digest(), a.to
 	args["asked"] = (l.row.asked || p.Event == packet.Ask) && p.Event != packet.Answer
+	next := l.row.after(p.Event, a.to, l.now)
+	args["due_at"], args["due_for"], args["due_from"] = next.at, next.what(), next.from
 	b.Queue(moveReferral+insertPackets+copies+attach(args, []*arrival{a})+insertSections, args)
 	if p.Event == packet.Withdraw {
 		b.Queue(destroyUnopened, l.row.seq)
@@ -67,15 +69,16 @@ func (a *arrival) logEntry(now time.Time) proof.Entry {
 const (
 	insertReferrals = `WITH r AS (
 		INSERT INTO referral (id, sender, recipient, subject, purpose, urgency, service, area, onward_from,
-		                      state, head, created_at, changed_at)
+		                      state, head, created_at, changed_at, due_for, due_at, due_from, consent_ends)
 		SELECT u.id, @issuer, u.recipient, u.subject, u.purpose, u.urgency, u.service, u.area, nullif(u.onward, ''),
-		       u.state, u.id, @now, @now
+		       u.state, u.id, @now, @now, 'delivered', u.due, @now, u.ends
 		FROM unnest(@digests::text[], @audiences::text[], @subjects::text[], @purposes::text[], @urgencies::text[],
-		            @services::text[], @areas::text[], @onwards::text[], @states::text[])
-		     AS u(id, recipient, subject, purpose, urgency, service, area, onward, state)
+		            @services::text[], @areas::text[], @onwards::text[], @states::text[], @dues::timestamptz[], @ends::timestamptz[])
+		     AS u(id, recipient, subject, purpose, urgency, service, area, onward, state, due, ends)
 		RETURNING seq, id)`
 	moveReferral = `WITH r AS (
-		UPDATE referral SET state = @state, asked = @asked, head = @digest, changed_at = @now
+		UPDATE referral SET state = @state, asked = @asked, head = @digest, changed_at = @now,
+		       due_at = @due_at, due_for = @due_for, due_from = @due_from
 		WHERE id = @id AND head = @head RETURNING seq, id)`
 )
 
@@ -118,6 +121,8 @@ func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedA
 	var holders, names, sealed, copies []string
 	var consents, overrides []*string
 	var expires []time.Time
+	var dues []time.Time
+	var ends []*time.Time
 	var entries []audit.EntryID
 	var macs [][]byte
 	for _, a := range accepted {
@@ -131,6 +136,9 @@ func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedA
 		services, areas, onwards = append(services, p.Service), append(areas, p.Area), append(onwards, p.OnwardFrom)
 		given, taken := basisColumns(p.Basis)
 		consents, overrides = append(consents, given), append(overrides, taken)
+		if requests {
+			dues, ends = append(dues, firstDue(p.Urgency, l.now)), append(ends, l.ends(p))
+		}
 		for _, name := range p.Names() {
 			jwe, own := p.Sealed(name)
 			holders, names, sealed, copies = append(holders, p.Digest()), append(names, name), append(sealed, jwe), append(copies, own)
@@ -147,6 +155,7 @@ func columns(l *look, accepted []*arrival, requests bool) (args pgx.StrictNamedA
 			"services": services, "areas": areas, "onwards": onwards} {
 			args[name] = column
 		}
+		args["dues"], args["ends"] = dues, ends
 	}
 	return args, copying
 }

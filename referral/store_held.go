@@ -29,12 +29,14 @@ type Held struct {
 // heldMost is how many referrals one page of HeldBy has.
 const heldMost = 200
 
-// heldPage begins with what she has ever signed or opened, which the indices by actor
-// give, and keeps what is open and where nobody of her agency has signed since: the newest
-// packet of her agency that names a person names her, or where none does, she was the last
-// to open a section.
+// heldPage begins with what she has claimed or was given, and with what she has ever signed or
+// opened, which the indices by actor give, and keeps what is open and hers: as her agency says
+// whose it is; where it does not, where the newest packet of her agency that names a person
+// names her; and where none does, where she was the last to open a section.
 const heldPage = `
 	WITH touched AS (
+		SELECT h.referral FROM referral_holding h WHERE h.partner = @me AND h.holder = @user::text::uuid
+		UNION
 		SELECT p.referral FROM packet p WHERE p.issuer = @me AND p.actor = @user
 		UNION
 		SELECT p.referral FROM release x JOIN packet p ON p.seq = x.packet WHERE x.reader = @me AND x.actor = @user::uuid)
@@ -42,7 +44,9 @@ const heldPage = `
 	FROM touched JOIN referral r ON r.seq = touched.referral
 	CROSS JOIN LATERAL (
 		SELECT actor, at FROM (
-			(SELECT 1 AS rank, p.actor, p.stored_at AS at FROM packet p
+			(SELECT 0 AS rank, h.holder::text AS actor, h.since AS at FROM referral_holding h WHERE h.referral = r.seq AND h.partner = @me)
+			UNION ALL
+			(SELECT 1, p.actor, p.stored_at FROM packet p
 			 WHERE p.referral = r.seq AND p.issuer = @me AND p.actor IS NOT NULL ORDER BY p.seq DESC LIMIT 1)
 			UNION ALL
 			(SELECT 2, x.actor::text, x.at FROM packet p JOIN release x ON x.packet = p.seq

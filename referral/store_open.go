@@ -91,7 +91,11 @@ func (s *Store) release(ctx context.Context, c partners.Caller, id string, o Ope
 	terms := s.partners.LockTerms(read, partners.ID(h.issuer), to)
 	grants := lockBases(read, reliance{h.basis, h.audience})
 	var r row
-	queueRow(read, id, "FOR SHARE", &r)
+	lock := "FOR NO KEY UPDATE" // what is due of it may change
+	if own {
+		lock = "FOR SHARE"
+	}
+	queueRow(read, id, lock, &r)
 	queueNames(read, h, own, o.Sections)
 	out := Released{Sections: map[string]string{}}
 	act := as.section
@@ -219,6 +223,9 @@ func (h *held) queueRelease(b *pgx.Batch, c partners.Caller, r row, o Opening, a
 		b.Queue(`
 			UPDATE delivery SET state = 'opened', opened_at = $2, delivered_at = coalesce(delivered_at, $2), log_entry = $3
 			WHERE packet = $1 AND state = ANY ($4)`, h.seq, h.now, entry, before(Opened))
+		if next, changes := r.opened(); changes && h.digest == r.id {
+			next.queue(b, r.seq)
+		}
 	}
 	b.Queue(`SELECT name, sealed FROM `+sectionTable(own)+` WHERE packet = $1 AND name = ANY ($2)`, h.seq, o.Sections).
 		Query(func(rows pgx.Rows) error {

@@ -32,7 +32,19 @@ type Summary struct {
 	Changed   time.Time `json:"changed"`
 	Withdrawn bool      `json:"withdrawn,omitempty"` // the hub cancelled it, because she withdrew her consent
 
+	DueAt  *time.Time `json:"due_at,omitempty"`  // by when what is due next has to be done; nil: nothing is
+	DueFor string     `json:"due_for,omitempty"` // what that is: delivered, opened, decided, first-contact
+	Holder *Holder    `json:"holder,omitempty"`  // who of the caller's own agency has it
+	Ends   *time.Time `json:"-"`                 // when the consent ends that it rests on
+
 	seq int64
+}
+
+// Holder is a person who has a referral for her agency.
+type Holder struct {
+	User  string    `json:"user"`
+	Name  string    `json:"-"` // for the eyes of her colleagues
+	Since time.Time `json:"since"`
 }
 
 // Filter narrows a list. The zero Filter lists what is open.
@@ -48,12 +60,26 @@ const summaryColumns = `
 	       r.created_at, r.changed_at,
 	       (SELECT CASE WHEN d.state <> 'opened' AND p.expires_at <= now() THEN 'expired' ELSE d.state END
 	        FROM packet p JOIN delivery d ON d.packet = p.seq WHERE p.referral = r.seq ORDER BY p.seq LIMIT 1),
-	       r.state = 'cancelled' AND coalesce((SELECT strpos(p.issuer, ':') > 0 FROM packet p WHERE p.referral = r.seq ORDER BY p.seq DESC LIMIT 1), false)
-	FROM referral r`
+	       r.state = 'cancelled' AND coalesce((SELECT strpos(p.issuer, ':') > 0 FROM packet p WHERE p.referral = r.seq ORDER BY p.seq DESC LIMIT 1), false),
+	       r.due_at, coalesce(r.due_for, ''), r.consent_ends, h.holder::text, h.name, h.since
+	FROM referral r LEFT JOIN LATERAL (
+		SELECT h.holder, u.name, h.since FROM referral_holding h JOIN partner_user u ON u.id = h.holder
+		WHERE h.referral = r.seq AND h.partner = @me OFFSET 0) h ON true`
 
-func (m *Summary) columns() []any {
-	return []any{&m.seq, &m.ID, &m.Sender, &m.Recipient, &m.State, &m.Asked, &m.Purpose, &m.Urgency, &m.Service,
-		&m.Area, &m.Head, &m.Created, &m.Changed, &m.Transport, &m.Withdrawn}
+// scan reads the rows of summaryColumns.
+func (m *Summary) scan(rows pgx.Rows, each func()) error {
+	var holder, name *string
+	var since *time.Time
+	_, err := pgx.ForEachRow(rows, []any{&m.seq, &m.ID, &m.Sender, &m.Recipient, &m.State, &m.Asked, &m.Purpose, &m.Urgency, &m.Service,
+		&m.Area, &m.Head, &m.Created, &m.Changed, &m.Transport, &m.Withdrawn, &m.DueAt, &m.DueFor, &m.Ends, &holder, &name, &since}, func() error {
+		if m.Reference, m.Holder = ids.Reference(m.ID), nil; holder != nil {
+			m.Holder = &Holder{User: *holder, Name: *name, Since: *since}
+		}
+		each()
+		m.DueAt, m.Ends = nil, nil // what the next row is read into must not be this one's
+		return nil
+	})
+	return err
 }
 
 // listWhere picks what one side's list shows. The open states are spelled as in the
@@ -90,9 +116,9 @@ func listPage(c partners.Caller, side Side, f Filter) (string, pgx.StrictNamedAr
 
 // arrived is a packet that a listing delivers.
 type arrived struct {
-	packet                   int64
-	digest, referral, issuer string
-	event                    string
+	packet                int64
+	digest, issuer, event string
+	of                    row // the referral: what the listing needs of it
 }
 
 // List returns one page of the referrals that the caller received or sent, newest
@@ -103,20 +129,28 @@ type arrived struct {
 // referrals have pushed it off) is not delivered by it.
 func (s *Store) List(ctx context.Context, c partners.Caller, side Side, f Filter) ([]Summary, error) {
 	page, args := listPage(c, side, f)
+	return s.list(ctx, c, `SELECT r.seq FROM referral r`+page, page, args, func(*pgx.Batch) {})
+}
+
+// list is List of the referrals whose seqs a statement picks; page is the same choice, and its
+// order, after summaryColumns. also queues what is asked besides.
+func (s *Store) list(ctx context.Context, c partners.Caller, picks, page string, args pgx.StrictNamedArgs, also func(*pgx.Batch)) ([]Summary, error) {
 	found := []Summary{}
 	var fresh []arrived
 	var now time.Time
 	read := &pgx.Batch{}
 	read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-	// One look into the index for each row of the page, however many packets wait.
+	// One look into the index for each row of the page, however many packets wait. What is
+	// being filed, opened or listed by somebody else is passed over: whoever waited for it here
+	// would wait for those who wait for this.
 	read.Queue(`
-		SELECT d.packet, p.digest, r.id, p.issuer, p.event
-		FROM (SELECT r.seq, r.id FROM referral r`+page+`) r
-		CROSS JOIN LATERAL (SELECT d.packet FROM delivery d
-			WHERE d.audience = @me AND d.state = 'stored' AND d.referral = r.seq FOR UPDATE SKIP LOCKED) d
+		SELECT d.packet, p.digest, p.issuer, p.event, d.seq, d.id, d.urgency, d.due_from, coalesce(d.due_for, '')
+		FROM (`+picks+`) k
+		CROSS JOIN LATERAL (SELECT d.packet, r.seq, r.id, r.urgency, r.due_from, r.due_for FROM delivery d JOIN referral r ON r.seq = d.referral
+			WHERE d.audience = @me AND d.state = 'stored' AND d.referral = k.seq FOR NO KEY UPDATE SKIP LOCKED) d
 		JOIN packet p ON p.seq = d.packet`, args).Query(func(rows pgx.Rows) error {
 		var a arrived
-		_, err := pgx.ForEachRow(rows, []any{&a.packet, &a.digest, &a.referral, &a.issuer, &a.event}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&a.packet, &a.digest, &a.issuer, &a.event, &a.of.seq, &a.of.id, &a.of.urgency, &a.of.dueFrom, &a.of.dueFor}, func() error {
 			fresh = append(fresh, a)
 			return nil
 		})
@@ -124,13 +158,9 @@ func (s *Store) List(ctx context.Context, c partners.Caller, side Side, f Filter
 	})
 	read.Queue(summaryColumns+page, args).Query(func(rows pgx.Rows) error {
 		var m Summary
-		_, err := pgx.ForEachRow(rows, m.columns(), func() error {
-			m.Reference = ids.Reference(m.ID)
-			found = append(found, m)
-			return nil
-		})
-		return err
+		return m.scan(rows, func() { found = append(found, m) })
 	})
+	also(read)
 	err := pg.Decide(ctx, s.pool, string(c.Partner()), read, func() (*pgx.Batch, error) {
 		fresh = markDelivered(found, fresh)
 		return queueListing(c, now, fresh)
@@ -145,23 +175,33 @@ func (s *Store) List(ctx context.Context, c partners.Caller, side Side, f Filter
 // of fresh is on the page.
 func markDelivered(page []Summary, fresh []arrived) (shown []arrived) {
 	for _, a := range fresh {
-		i := slices.IndexFunc(page, func(m Summary) bool { return m.ID == a.referral })
+		i := slices.IndexFunc(page, func(m Summary) bool { return m.ID == a.of.id })
 		if i < 0 {
 			continue
 		}
 		shown = append(shown, a)
-		if a.digest == a.referral && page[i].Transport == string(Stored) {
+		if a.digest == a.of.id && page[i].Transport == string(Stored) {
 			page[i].Transport = string(Delivered)
+		}
+		if next, changes := a.delivered(); changes {
+			page[i].DueAt, page[i].DueFor = next.at, string(next.next)
 		}
 	}
 	return shown
+}
+
+// delivered is what is due of a referral once this has been delivered, and whether that
+// changes anything: its request does.
+func (a arrived) delivered() (due, bool) {
+	next, changes := a.of.delivered()
+	return next, changes && a.digest == a.of.id
 }
 
 func queueListing(c partners.Caller, now time.Time, fresh []arrived) (*pgx.Batch, error) {
 	b := &pgx.Batch{}
 	for _, a := range fresh {
 		e := c.Entry("packet.deliver")
-		e.Time, e.Referral, e.Event, e.Envelope = now, a.referral, a.event, a.digest
+		e.Time, e.Referral, e.Event, e.Envelope = now, a.of.id, a.event, a.digest
 		if ids.IsName(a.issuer) { // and not the hub
 			e.Other = a.issuer
 		}
@@ -171,6 +211,9 @@ func queueListing(c partners.Caller, now time.Time, fresh []arrived) (*pgx.Batch
 		}
 		b.Queue(`UPDATE delivery SET state = 'delivered', delivered_at = $2, log_entry = $3 WHERE packet = $1 AND state = ANY ($4)`,
 			a.packet, now, entry, before(Delivered))
+		if next, changes := a.delivered(); changes {
+			next.queue(b, a.of.seq)
+		}
 	}
 	e := c.Entry("referral.list")
 	e.Time = now
@@ -219,9 +262,9 @@ func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Summary
 	var now time.Time
 	read := &pgx.Batch{}
 	read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-	read.Queue(summaryColumns+` WHERE r.id = $1`, id).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, m.columns(), func() error { return nil })
-		return err
+	read.Queue(summaryColumns+` WHERE r.id = @id`, pgx.StrictNamedArgs{"id": id, "me": c.Partner()}).Query(func(rows pgx.Rows) error {
+		var found Summary
+		return found.scan(rows, func() { m = found })
 	})
 	read.Queue(`
 		SELECT p.event, p.envelope, p.digest, p.state, p.stored_at, d.state, p.log_entry, p.issuer = $2
@@ -239,7 +282,6 @@ func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Summary
 		if m.ID == "" {
 			return nil, ErrNotThere
 		}
-		m.Reference = ids.Reference(m.ID)
 		write := &pgx.Batch{}
 		e := c.Entry("referral.read")
 		e.Time, e.Referral, e.Other = now, id, m.other(c)

@@ -22,7 +22,7 @@ const (
 // word for, and that no table of rows is held against, would be a gap that no reader sees.
 func Acts() []Act {
 	var all []Act
-	for _, room := range [][]Act{referralActs(), draftActs(), consentActs(), overrideActs(), policeActs(), agreementActs(), keyActs(), peopleActs(), serviceActs(), webhookActs(), hubActs()} {
+	for _, room := range [][]Act{referralActs(), draftActs(), holdingActs(), consentActs(), overrideActs(), policeActs(), agreementActs(), keyActs(), peopleActs(), serviceActs(), webhookActs(), hubActs()} {
 		all = append(all, room...)
 	}
 	return all
@@ -77,6 +77,14 @@ func referralActs() []Act {
 		{"section.destroy", "destroyed sections that nobody had opened", false},
 		{"attachment.begin", "began to send an attachment", false},
 		{"attachment.forget", "forgot an attachment that no packet named in time", false},
+	}
+}
+
+func holdingActs() []Act {
+	return []Act{
+		{"referral.claim", "took on a referral", false},
+		{"referral.assign", "gave a referral to a colleague", false},
+		{"referral.release", "gave up a referral, or took it from a colleague", false},
 	}
 }
 

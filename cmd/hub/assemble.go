@@ -35,6 +35,7 @@ type hub struct {
 	referrals *referral.Store
 	aftermath *referral.Aftermath
 	webhooks  *notify.Worker
+	feed      *notify.Feed
 	desk      *managed.Desk
 	server    *httpd.Server
 	router    http.Handler
@@ -143,6 +144,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store, metrics *p
 	h.consents = &consent.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}
 	h.referrals = referral.NewStore(pool, registry, h.log, cfg.Issuer)
 	h.aftermath = referral.NewAftermath(h.referrals, store, h.logger)
+	h.feed = notify.NewFeed(pool, h.logger)
 	(&consent.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: h.consents, Withdrawn: h.aftermath.Kick}).Mount(h.routes)
 	requests := &police.Store{Pool: pool, Partners: registry, Hub: cfg.Issuer}
 	(&police.Handler{Gate: gate, Log: h.log, Wait: cfg.ReceiptWait, Store: requests}).Mount(h.routes)

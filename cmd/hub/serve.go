@@ -97,6 +97,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger, started func(conte
 	group.Go(func() error { return h.forget(ctx) })
 	group.Go(func() error { return h.aftermath.Run(ctx) })
 	group.Go(func() error { return h.webhooks.Run(ctx) })
+	group.Go(func() error { return h.feed.Run(ctx) })
 	group.Go(func() error { return h.lapse(ctx) })
 	group.Go(func() error { return h.comparing.run(ctx) })
 	group.Go(func() error { return started(ctx, cfg, address) })
@@ -163,8 +164,8 @@ var errDatabaseGone = errors.New("start the hub again; it recovers what was comm
 // addressFile is where a running hub notes the address of its built-in database.
 func addressFile(cfg Config) string { return filepath.Join(cfg.Dir, "database.url") }
 
-// prune deletes, now and then, what the replay memory no longer needs, and sessions and
-// challenges that are over.
+// prune deletes, now and then, what the replay memory no longer needs, sessions and
+// challenges that are over, and who looked at a referral minutes ago.
 func (h *hub) prune(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Second)
 	defer tick.Stop()
@@ -178,6 +179,9 @@ func (h *hub) prune(ctx context.Context) error {
 			}
 			if err := h.people.Prune(ctx); err != nil && ctx.Err() == nil {
 				h.logger.ErrorContext(ctx, "pruning ended sessions failed", "error", err)
+			}
+			if err := h.referrals.ForgetPresence(ctx); err != nil && ctx.Err() == nil {
+				h.logger.ErrorContext(ctx, "forgetting who looked at referrals failed", "error", err)
 			}
 		}
 	}

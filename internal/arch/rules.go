@@ -52,6 +52,7 @@ func arrows() []arrow {
 		{"client/profile", []string{"client", "keys", "referral/packet", "internal"}}, // private keys at rest are keys' trade
 		{"internal", []string{"internal"}},
 		pure("referral/packet", "keys/jose"),
+		pure("referral/clock"),
 		pure("consent/record", "keys/jose"),
 		pure("partners/terms", "keys/jose"),
 		pure("audit/proof"),
@@ -67,7 +68,7 @@ func arrows() []arrow {
 // not ask what else happened.
 func pureTrees() []string {
 	return []string{
-		"referral/packet", "consent/record", "partners/terms", "audit/proof", "keys/jose",
+		"referral/packet", "referral/clock", "consent/record", "partners/terms", "audit/proof", "keys/jose",
 		"internal/fault", "internal/strict", "internal/codes", "internal/ids",
 	}
 }

@@ -105,7 +105,9 @@ const granted = `
 	police_request: INSERT SELECT
 	police_text: INSERT SELECT
 	recall: SELECT UPDATE(answer,answered_at,log_entry,statement,statement_digest)
-	referral: INSERT SELECT UPDATE(asked,changed_at,head,state)
+	referral: INSERT SELECT UPDATE(asked,changed_at,due_at,due_for,due_from,head,state,taken)
+	referral_holding: DELETE INSERT SELECT UPDATE(given_by,holder,log_entry,since)
+	referral_presence: INSERT SELECT UPDATE(seen_at)
 	release: INSERT SELECT
 	section: DELETE INSERT SELECT
 	section_copy: INSERT SELECT
@@ -199,6 +201,7 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 	force := h.Agency(t, "the-force", partners.Police)
 	for _, a := range []*hubtest.Agency{p.From, p.To} {
 		inquire(t, h, force, a)
+		hold(t, h, a, s.Digest)
 		u, b := h.Joined(t, a.ID, "A worker", partners.Caseworker)                                                                             // with a passkey
 		b.Post(t, "/sign-in/passkeys", map[string]any{"credential": h.Browser().Device.Create(b.Options(t, "/sign-in/passkeys", struct{}{}))}) // a notice
 		h.Exec(t, `INSERT INTO oauth_provider (partner, issuer, client_id, secret, domains, claim, roles, acr, log_entry)
@@ -214,6 +217,18 @@ func full(t *testing.T) (*hubtest.Hub, hubtest.Pair) {
 			VALUES ($1, sha256('somebody'), $2, (SELECT id FROM audit_entry LIMIT 1))`, string(a.ID), u.ID)
 	}
 	return h, p
+}
+
+// hold has somebody of the agency claim a referral and look at it.
+func hold(t *testing.T, h *hubtest.Hub, a *hubtest.Agency, id string) {
+	t.Helper()
+	c := h.Person(t, a.ID, partners.Caseworker).Caller(t)
+	if err := h.Referrals.Claim(t.Context(), c, id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Referrals.Look(t.Context(), c, id); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // decide has two people of the agency share without a woman's agreement, and look at a
@@ -301,7 +316,7 @@ func TestAPartnerChangesNothingOfOthers(t *testing.T) {
 			}
 		}
 		n, state := as(t, h, third.ID, `DELETE FROM `+table)
-		removes := table == "section" || table == "attachment" || table == "managed_key" || table == "webhook_secret" || table == "draft"
+		removes := table == "section" || table == "attachment" || table == "managed_key" || table == "webhook_secret" || table == "draft" || table == "referral_holding"
 		if removes && (n != 0 || state != "") || !removes && state != forbidden {
 			t.Errorf("DELETE FROM %s touched %d rows, state %q", table, n, state)
 		}
@@ -324,7 +339,7 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 		"consent_never": "recorder", "consent_never_line": "recorder", "consent_never_state": "recorder",
 		"consent_override": "recorder", "consent_override_state": "recorder", "consent_override_step": "recorder", "consent_override_private": "recorder", "delivery": "issuer", "draft": "partner", "packet": "issuer",
 		"police_request": "issuer", "police_text": "issuer", "police_opening": "holder", "police_decision": "holder", "police_reason": "holder",
-		"partner_user": "partner", "recall": "recorder", "webhook": "partner", "webhook_secret": "partner", "webhook_delivery": "partner", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "release": "reader", "section": "issuer", "section_copy": "issuer"}
+		"partner_user": "partner", "recall": "recorder", "webhook": "partner", "webhook_secret": "partner", "webhook_delivery": "partner", "attachment": "issuer", "attachment_chunk": "issuer", "referral": "sender", "referral_holding": "partner", "referral_presence": "partner", "release": "reader", "section": "issuer", "section_copy": "issuer"}
 	for _, table := range divided(t, h) {
 		author, ok := authors[table]
 		switch table {
@@ -349,7 +364,9 @@ func TestNobodyWritesInAnothersName(t *testing.T) {
 			of, made = `SELECT to_jsonb(x)::text FROM consent_state x WHERE id = (SELECT id FROM consent WHERE recorder = $1 LIMIT 1)`, string(p.From.ID)
 		}
 		row := hubtest.Value[string](t, h, of, made)
-		insert := fmt.Sprintf(`INSERT INTO %[1]s OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(NULL::%[1]s, $1::jsonb)).*`, table)
+		columns := hubtest.Value[string](t, h, `SELECT string_agg(quote_ident(attname), ',') FROM pg_attribute
+			WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`, table)
+		insert := fmt.Sprintf(`INSERT INTO %[1]s (%[2]s) OVERRIDING SYSTEM VALUE SELECT %[2]s FROM jsonb_populate_record(NULL::%[1]s, $1::jsonb)`, table, columns)
 		writers := []partners.ID{third.ID, "", p.To.ID}
 		if table == "consent_state" {
 			writers = writers[:2] // there is one row for each record, which its parties see

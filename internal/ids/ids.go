@@ -79,3 +79,36 @@ func Reference(referral string) string {
 	s := crockford.EncodeToString(b[:5])
 	return "R-" + s[:4] + "-" + s[4:]
 }
+
+// ParseReference reads a reference as people write and type it, and returns its one spelling:
+// in small letters too, with O for 0 and I or L for 1, without the R, the hyphens, or with
+// spaces in it.
+func ParseReference(s string) (reference string, ok bool) {
+	if len(s) > 40 {
+		return "", false
+	}
+	s = strings.NewReplacer("-", "", "–", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(s))
+	if len(s) == 9 {
+		s = strings.TrimPrefix(s, "R")
+	}
+	if b, err := crockford.DecodeString(s); err != nil || len(b) != 5 || len(s) != 8 { // the decoder skips line breaks
+		return "", false
+	}
+	return "R-" + s[:4] + "-" + s[4:], true
+}
+
+// ReferencePrefixes are the first seven characters that the ids of a reference can begin with;
+// none for what is no reference. Forty bits are six characters of base64url and four bits of
+// the seventh.
+func ReferencePrefixes(reference string) []string {
+	spelled, ok := ParseReference(reference)
+	if !ok {
+		return nil
+	}
+	b, _ := crockford.DecodeString(spelled[2:6] + spelled[7:]) // it is one, as was just seen
+	var prefixes []string
+	for rest := range byte(4) {
+		prefixes = append(prefixes, base64.RawURLEncoding.EncodeToString(append(b[:5:5], rest<<6))[:7])
+	}
+	return prefixes
+}

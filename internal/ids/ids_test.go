@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,41 @@ func TestOnlyAClientIDReachesTheDatabase(t *testing.T) {
 	for _, no := range []string{"", "a\x00b", "A.bcdef", "a b", "a/b", "ä", strings.Repeat("a", 65)} {
 		if ids.IsClient(no) {
 			t.Errorf("%q passes for a client id", no)
+		}
+	}
+}
+
+// TestAReferenceIsFoundHoweverItIsTyped draws ids, spells their references as people do, and
+// finds each id by the prefixes of what was read.
+func TestAReferenceIsFoundHoweverItIsTyped(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		id := base64.RawURLEncoding.EncodeToString(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(r, "id"))
+		reference := ids.Reference(id)
+		typed := []rune(reference)
+		for i, c := range typed {
+			if other, ok := map[rune]string{'0': "0Oo", '1': "1IiLl", '-': "- –"}[c]; ok {
+				typed[i] = rapid.SampledFrom([]rune(other)).Draw(r, "typed")
+			}
+		}
+		s := string(typed)
+		if rapid.Bool().Draw(r, "small") {
+			s = strings.ToLower(s)
+		}
+		if rapid.Bool().Draw(r, "bare") {
+			s = string([]rune(s)[2:])
+		}
+		got, ok := ids.ParseReference(" " + s + " ")
+		if !ok || got != reference {
+			r.Fatalf("%q is read as %q, want %s", s, got, reference)
+		}
+		prefixes := ids.ReferencePrefixes(s)
+		if len(prefixes) != 4 || !slices.Contains(prefixes, id[:7]) {
+			r.Fatalf("%s is looked for at %v, and is at %s", reference, prefixes, id[:7])
+		}
+	})
+	for _, no := range []string{"", "R-", "R-7K3F-9Q", "R-7K3F-9Q2MM", "R-7K3F-9Q2U", "7K3F\n9Q2M", "7K3F9Q2\n", "Ada Sample", "07700900123", strings.Repeat("0", 41)} {
+		if got, ok := ids.ParseReference(no); ok || ids.ReferencePrefixes(no) != nil {
+			t.Errorf("%q is read as %s", no, got)
 		}
 	}
 }
