@@ -101,12 +101,11 @@ func (h Hours) after(t time.Time, long time.Duration) time.Time {
 // last of those days: the next opening would be the same working time, and no answer.
 func (h Hours) afterDays(t time.Time, days int) time.Time {
 	at, d := h.next(t)
-	opens, closes, _ := h.span(d)
-	if at.Equal(opens) {
+	if opens, _, _ := h.span(d); at.Equal(opens) {
 		for range days - 1 {
 			d = h.working(d, +1)
 		}
-		_, closes, _ = h.span(d)
+		_, closes, _ := h.span(d)
 		return closes
 	}
 	for range days {
@@ -114,7 +113,7 @@ func (h Hours) afterDays(t time.Time, days int) time.Time {
 	}
 	clock := at.In(london)
 	due := d.at(clock.Hour()*60 + clock.Minute()).Add(time.Duration(clock.Second())*time.Second + time.Duration(clock.Nanosecond()))
-	opens, closes, _ = h.span(d)
+	opens, closes, _ := h.span(d)
 	switch {
 	case due.After(closes):
 		return closes
