@@ -115,7 +115,7 @@ func (s *Store) Add(ctx context.Context, c partners.Caller, url string, events [
 		tag, err := tx.Exec(ctx, `
 			INSERT INTO webhook (id, partner, url, events, state, since, rest_until, log_entry)
 			SELECT $1, $2, $3, $4, 'active', now(), now(), $5
-			WHERE (SELECT count(*) FROM webhook WHERE partner = $2 AND state <> 'removed') < $6`, w.ID, c.Partner(), url, w.Events, entry, mostWebhooks)
+			WHERE (SELECT count(*) FROM webhook WHERE partner = $2 AND state <> 'removed') < $6`, w.ID, c.Partner(), url, w.Events, entry, MostWebhooks)
 		if err != nil {
 			return fmt.Errorf("adding a webhook: %w", err)
 		}

@@ -48,7 +48,7 @@ type Delivery struct {
 
 // The limits.
 const (
-	mostWebhooks = 10  // of one agency
+	MostWebhooks = 10  // of one agency
 	listMost     = 100 // deliveries in a list
 )
 

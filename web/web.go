@@ -7,6 +7,7 @@ import (
 
 	"handover/audit"
 	"handover/consent"
+	"handover/notify"
 	"handover/oauth"
 	"handover/oauth/signin"
 	"handover/partners"
@@ -16,6 +17,7 @@ import (
 	"handover/web/casework"
 	"handover/web/people"
 	"handover/web/shell"
+	"handover/web/webhooks"
 )
 
 // Config is what the pages are made of.
@@ -28,6 +30,7 @@ type Config struct {
 	Desk          *managed.Desk
 	Log           *audit.Log
 	Exporter      *audit.Exporter
+	Webhooks      *notify.Store
 	Hub           string           // the issuer URL
 	Now           func() time.Time // default: time.Now
 }
@@ -55,6 +58,9 @@ func New(c Config) (*Handler, error) {
 		},
 		func() (room, error) {
 			return agency.New(s, agency.Config{SignIn: c.SignIn, Partners: c.Partners, Referrals: c.Referrals, Consents: c.Consents, Hub: c.Hub, Now: c.Now})
+		},
+		func() (room, error) {
+			return webhooks.New(webhooks.Handler{Shell: s, Store: c.Webhooks, Log: c.Log})
 		},
 	} {
 		r, err := open()

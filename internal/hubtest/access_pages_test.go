@@ -78,4 +78,20 @@ const pages = `
 	POST /agency/services/{service}/change              page services:write
 	GET  /agency/services/{service}/capacity            page services:write
 	POST /agency/services/{service}/capacity            page services:write
+	GET  /agency/webhooks                               page partner:admin
+	GET  /agency/webhooks/add                           page partner:admin
+	POST /agency/webhooks/add                           page partner:admin
+	GET  /agency/webhooks/{webhook}                     page partner:admin
+	GET  /agency/webhooks/{webhook}/test                page partner:admin
+	POST /agency/webhooks/{webhook}/test                page partner:admin
+	GET  /agency/webhooks/{webhook}/new-secret          page partner:admin
+	POST /agency/webhooks/{webhook}/new-secret          page partner:admin
+	GET  /agency/webhooks/{webhook}/pause               page partner:admin
+	POST /agency/webhooks/{webhook}/pause               page partner:admin
+	GET  /agency/webhooks/{webhook}/resume              page partner:admin
+	POST /agency/webhooks/{webhook}/resume              page partner:admin
+	GET  /agency/webhooks/{webhook}/remove              page partner:admin
+	POST /agency/webhooks/{webhook}/remove              page partner:admin
+	GET  /agency/webhooks/{webhook}/deliveries/{delivery}/replay page partner:admin
+	POST /agency/webhooks/{webhook}/deliveries/{delivery}/replay page partner:admin
 `

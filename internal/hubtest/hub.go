@@ -265,7 +265,7 @@ func (h *Hub) mountPages(t testing.TB) {
 	}
 	h.SignIn.Mount(h.Routes)
 	pages, err := web.New(web.Config{SignIn: h.SignIn, Partners: h.Registry, Authorization: h.authorization, Referrals: h.Referrals,
-		Consents: h.Consents, Desk: h.Desk, Log: h.Log, Exporter: h.Exporter, Hub: h.issuer, Now: func() time.Time { return h.Now() }})
+		Consents: h.Consents, Desk: h.Desk, Log: h.Log, Exporter: h.Exporter, Webhooks: h.Webhooks.Store, Hub: h.issuer, Now: func() time.Time { return h.Now() }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +298,7 @@ func Listening(t testing.TB) *Hub {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	h := assemble(t, &Hub{DB: pgtest.New(t), keys: openKeys(t), issuer: "http://localhost:" + port})
+	h := assemble(t, &Hub{DB: pgtest.New(t), keys: openKeys(t), issuer: "http://localhost:" + port, reach: notify.Reach{Local: true}})
 	server := &http.Server{Handler: h.handler, ReadHeaderTimeout: wait}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
