@@ -78,13 +78,13 @@ func (r *rig) explained(f Filter, by Reader) node {
 	var types, values []string
 	for _, a := range args {
 		kind := "text"
-		switch a.(type) {
+		switch given := a.(type) {
 		case EntryID:
 			kind = "uuid"
 		case int:
 			kind = "bigint"
 		case []string:
-			kind, a = "text[]", "{"+strings.Join(a.([]string), ",")+"}"
+			kind, a = "text[]", "{"+strings.Join(given, ",")+"}"
 		}
 		types, values = append(types, kind), append(values, fmt.Sprintf("'%v'", a))
 	}

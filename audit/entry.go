@@ -56,6 +56,10 @@ func (id EntryID) String() string {
 	return string(s[:])
 }
 
+// Time is when the entry was made, to the millisecond: the id says it even of an entry that says
+// nothing any more.
+func (id EntryID) Time() time.Time { return id.at() }
+
 // at returns the time in the id, in milliseconds.
 func (id EntryID) at() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16))

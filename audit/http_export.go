@@ -32,17 +32,21 @@ type ExportHandler struct {
 
 // Mount adds the route to r.
 func (h *ExportHandler) Mount(r *mux.Router) {
-	r.Handle("/v1/log/export", h.Allow(h.Exporter.Serve)).Methods(http.MethodGet)
+	r.Handle("/v1/log/export", h.Allow(h.export)).Methods(http.MethodGet)
 }
 
-// Serve answers with an export, line by line, for whoever has let by through: over the wire or
-// on a page. What fails before the first line is a problem; what fails later ends the connection, and
-// what arrived has no end line.
-func (x *Exporter) Serve(w http.ResponseWriter, r *http.Request, by Asker) error {
+func (h *ExportHandler) export(w http.ResponseWriter, r *http.Request, by Asker) error {
 	q, err := exportQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
+	return h.Exporter.Serve(w, r, by, q)
+}
+
+// Serve answers with an export of the span and the kept sizes of q, line by line, to whoever was
+// let through: over the wire or on a page. What fails before the first line is a problem; what fails later ends the connection, and
+// what arrived has no end line.
+func (x *Exporter) Serve(w http.ResponseWriter, r *http.Request, by Asker, q ExportQuery) error {
 	q.Partner, q.Scope, q.By = by.Partner, by.scope(), by.By
 	select {
 	case x.room() <- struct{}{}:
@@ -51,7 +55,7 @@ func (x *Exporter) Serve(w http.ResponseWriter, r *http.Request, by Asker) error
 		return httpd.ErrBusy
 	}
 	to := bufio.NewWriterSize(&piecemeal{w: w, now: x.Log.now, rc: http.NewResponseController(w)}, 64<<10)
-	_, err = x.Write(r.Context(), Snapshots{x.Log.store.hub}, q, func() (io.Writer, error) {
+	_, err := x.Write(r.Context(), Snapshots{x.Log.store.hub}, q, func() (io.Writer, error) {
 		w.Header().Set("Content-Type", proof.ExportMediaType)
 		w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="handover-audit-%s-%s.jsonl"`,
 			q.From.UTC().Format(time.DateOnly), q.To.UTC().Format(time.DateOnly)))

@@ -112,6 +112,30 @@ func (l *Log) ProofFor(ctx context.Context, by Reader, id EntryID) ([]byte, erro
 	return l.proofOf(ctx, id)
 }
 
+// ReceiptFor returns an entry that by may see with its salt and its proof, for whoever verifies it
+// offline. It is the receipt of who made it, but not held back until it verifies: what an auditor
+// takes home must be what there is.
+func (l *Log) ReceiptFor(ctx context.Context, by Reader, id EntryID) (proof.Receipt, error) {
+	if !by.All {
+		return proof.Receipt{}, by.Refusal
+	}
+	found, _, err := l.store.several(ctx, by, []EntryID{id})
+	switch {
+	case err != nil:
+		return proof.Receipt{}, err
+	case len(found) == 0:
+		return proof.Receipt{}, ErrNoEntry
+	case found[0].Body == nil || len(found[0].Salt) != 32:
+		return proof.Receipt{}, ErrErased
+	}
+	text, err := l.proofOf(ctx, id)
+	if err != nil {
+		return proof.Receipt{}, err
+	}
+	r, _, err := proof.NewReceipt(found[0].Body, [32]byte(found[0].Salt), text)
+	return r, err
+}
+
 // Review returns what by is to look at, the oldest first, and logs that she asked.
 func (l *Log) Review(ctx context.Context, by Reader, sources []Source) ([]Item, error) {
 	if !by.All {

@@ -14,6 +14,7 @@ import (
 	"handover/referral"
 	"handover/referral/managed"
 	"handover/web/agency"
+	"handover/web/auditing"
 	"handover/web/casework"
 	"handover/web/people"
 	"handover/web/shell"
@@ -62,6 +63,7 @@ func New(c Config) (*Handler, error) {
 		func() (room, error) {
 			return webhooks.New(webhooks.Handler{Shell: s, Store: c.Webhooks, Log: c.Log})
 		},
+		func() (room, error) { return auditing.New(s, c.Log, c.Exporter, c.Consents, c.Partners, c.Now) },
 	} {
 		r, err := open()
 		if err != nil {

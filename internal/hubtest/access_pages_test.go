@@ -94,4 +94,16 @@ const pages = `
 	POST /agency/webhooks/{webhook}/remove              page partner:admin
 	GET  /agency/webhooks/{webhook}/deliveries/{delivery}/replay page partner:admin
 	POST /agency/webhooks/{webhook}/deliveries/{delivery}/replay page partner:admin
+	GET  /audit                                        page audit:read
+	GET  /audit/consents                               page audit:read
+	GET  /audit/openings                               page audit:read
+	GET  /audit/refusals                               page audit:read
+	GET  /audit/entries                                page audit:read
+	GET  /audit/overrides                              page audit:read
+	GET  /audit/review                                 page audit:read
+	GET  /audit/entry/{entry}                          page audit:read
+	GET  /audit/entry/{entry}/proof                    page audit:read
+	GET  /audit/entry/{entry}/receipt                  page audit:read
+	GET  /audit/export                                 page audit:read
+	POST /audit/export                                 page audit:read
 `

@@ -1,0 +1,100 @@
+package auditing
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"handover/audit"
+	"handover/audit/proof"
+	"handover/oauth/signin"
+	"handover/web/shell"
+)
+
+// kind is a list of entries of some acts; of all when it names none.
+type kind struct {
+	Path, Name, Title string
+	Intro, None       string
+	Acts              []string
+}
+
+// kinds are the lists, with their acts as audit/proof has them: a new act of a room is in its list
+// without being named here.
+func kinds() []kind {
+	var consents, openings []string
+	for _, a := range proof.Acts() {
+		room, _, _ := strings.Cut(a.Name, ".")
+		if room == "consent" || room == "never" || room == "recall" {
+			consents = append(consents, a.Name)
+		}
+		if a.Opens {
+			openings = append(openings, a.Name)
+		}
+	}
+	return []kind{
+		{"/audit/consents", "Consents", "Consents", "What was recorded of what she agreed to, took back or never wants, and who read it.",
+			"Nobody has recorded or read a consent here", consents},
+		{"/audit/openings", "Openings", "Who opened what", "Each time somebody opened what is written about her: who, when, which sections, and why.",
+			"Nobody has opened anything here", openings},
+		{"/audit/refusals", "Refusals", "Refusals", "Each time the hub refused something, and by which rule. Refusals are the lock working. Look for the same person or agency again and again, and for hours at which nobody works.",
+			"Nothing was refused here", []string{proof.Refused}},
+		{"/audit/entries", "All entries", "All entries", "Everything in the log that you may see. Your own questions are in it too.", "There is no entry here", nil},
+	}
+}
+
+// listed is the body of a list of entries.
+type listed struct {
+	Tabs      []tab
+	Kind      kind
+	Rows      []row
+	Under     under
+	Fields    []shell.Field
+	Narrowed  bool
+	Older     string // where older entries are; "" after the last
+	Overseer  bool
+	Mistaken  bool
+	FromStart bool // the page begins with the newest
+	Consent   string
+}
+
+// list is a page of entries, each held against the log. What was mistyped finds nothing: an empty
+// page would be taken for an answer.
+func (h *Handler) list(k kind) func(http.ResponseWriter, *http.Request, signin.Session) error {
+	return func(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+		by := s.Caller.Reader()
+		a := h.asked(r.URL.Query(), k)
+		n, err := h.names(r.Context(), s)
+		if err != nil {
+			return err
+		}
+		body := listed{Tabs: tabs(k.Path), Kind: k, Narrowed: len(a.kept) > 0, Overseer: by.Oversees, Mistaken: len(a.mistakes) > 0,
+			FromStart: a.filter.After == audit.EntryID{}, Consent: a.filter.Consent}
+		body.Fields = a.fields(n, k, by.Oversees)
+		status := http.StatusUnprocessableEntity
+		if !body.Mistaken {
+			page, err := h.log.Read(r.Context(), by, a.filter)
+			if err != nil {
+				return err
+			}
+			status = http.StatusOK
+			for _, e := range page.Entries {
+				body.Rows = append(body.Rows, h.row(n, e))
+			}
+			body.Under = held(page.Under, body.Rows)
+			if page.Next != (audit.EntryID{}) {
+				body.Older = older(k.Path, a.kept, page.Next)
+			}
+		}
+		return h.pages.Show(w, r, status, "list", shell.Page{Title: k.Title, Mistakes: a.mistakes, Body: body})
+	}
+}
+
+// older is the address of the page that follows.
+func older(path string, kept url.Values, after audit.EntryID) string {
+	q := url.Values{}
+	for name, values := range kept {
+		q[name] = values
+	}
+	q.Set("after", after.String())
+	return path + "?" + q.Encode()
+}
