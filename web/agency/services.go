@@ -108,7 +108,7 @@ func (h *Handler) servicesWant(r *http.Request, s signin.Session) (found []want,
 		found = append(found, want{"Your agency offers no service now, so nobody can send it a referral.", servicesPath, "Go to services"})
 	}
 	if old > 0 {
-		found = append(found, want{"Nobody has said for two weeks or more how many " + number(old, "service", "services") + " can take.", servicesPath, "Say it now"})
+		found = append(found, want{"For two weeks or more nobody has said how many can be taken: " + number(old, "service", "services") + ".", servicesPath, "Say it now"})
 	}
 	return found, nil
 }

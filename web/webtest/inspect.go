@@ -29,6 +29,10 @@ const height = 844
 // mistake. With HUB_SHOTS set it leaves a picture of the page at 390 px.
 func (b *Tab) Inspect(name string) {
 	b.t.Helper()
+	if b.noScript { // what looks at the page is script; the page's own has not run, and does not now
+		b.script(true)
+		defer b.script(false)
+	}
 	widths := []int64{narrow, desk}
 	if thorough() {
 		widths = []int64{narrow, desk, phone}

@@ -42,7 +42,8 @@ type Tab struct {
 	paths    []string          // where it went, with every query
 	document network.RequestID // of the page that is open
 
-	html string // the folder of pages to validate; "" before the first
+	html     string // the folder of pages to validate; "" before the first
+	noScript bool   // JavaScript is off
 }
 
 // Open starts Chromium with an empty profile and a virtual authenticator: internal, with
@@ -183,7 +184,13 @@ func (b *Tab) As(browser *hubtest.Browser) {
 // NoScript turns JavaScript off.
 func (b *Tab) NoScript() {
 	b.t.Helper()
-	Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	b.noScript = true
+	b.script(false)
+}
+
+func (b *Tab) script(on bool) {
+	b.t.Helper()
+	Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
 }
 
 // Size sets the size of the screen.
