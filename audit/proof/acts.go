@@ -84,7 +84,7 @@ func holdingActs() []Act {
 	return []Act{
 		{"referral.claim", "took on a referral", false},
 		{"referral.assign", "gave a referral to a colleague", false},
-		{"referral.release", "gave up a referral, or took it from a colleague", false},
+		{"referral.release", "gave up a referral or took it from a colleague", false},
 	}
 }
 
