@@ -10,6 +10,7 @@ import (
 
 	"handover/audit/proof"
 	"handover/consent/record"
+	"handover/internal/codes"
 	"handover/internal/ids"
 )
 
@@ -106,7 +107,7 @@ func (f SlipFacts) teams() SlipPart {
 	}
 	var teams []string
 	for _, id := range f.named() {
-		teams = append(teams, f.name(id)+", "+kindOf(f.Agencies[id].Category))
+		teams = append(teams, f.name(id)+", "+codes.KindToHer(f.Agencies[id].Category))
 	}
 	return SlipPart{Heading: "Who is named here", Lines: []SlipLine{{Points: teams}}}
 }
@@ -146,7 +147,7 @@ func (f SlipFacts) sent() SlipPart {
 	p := SlipPart{Heading: "What was sent"}
 	for _, e := range f.Steps {
 		if names := sectionNames(e.Claims); len(names) > 0 {
-			p.list(sectionsInWords(names), "On %s %s sent this to %s:", dayInWords(f.at(e)), f.name(e.Claims.Issuer), f.name(e.Claims.Audience))
+			p.list(codes.SectionsToHer(names), "On %s %s sent this to %s:", dayInWords(f.at(e)), f.name(e.Claims.Issuer), f.name(e.Claims.Audience))
 			p.say("%s", f.basisOf(e))
 		}
 	}
@@ -200,7 +201,7 @@ func (f SlipFacts) opened() SlipPart {
 		if o.times > 1 {
 			times = fmt.Sprintf(" (%d times)", o.times)
 		}
-		p.list(sectionsInWords(o.sections), "On %s %s %s%s%s:", dayInWords(o.at), f.name(o.by), what, openedInWords(o.reason), times)
+		p.list(codes.SectionsToHer(o.sections), "On %s %s %s%s%s:", dayInWords(o.at), f.name(o.by), what, openedInWords(o.reason), times)
 	}
 	for _, to := range f.named() {
 		locked, over, unsure := f.unopened(to)
@@ -213,7 +214,7 @@ func (f SlipFacts) opened() SlipPart {
 			{"Nobody at %s has opened this. Now nobody can:", over},
 		} {
 			if len(l.sections) > 0 {
-				p.list(sectionsInWords(l.sections), l.text, f.name(to))
+				p.list(codes.SectionsToHer(l.sections), l.text, f.name(to))
 			}
 		}
 	}

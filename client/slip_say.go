@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"handover/consent/record"
+	"handover/internal/codes"
 )
 
 // basis says on what basis it was shared: her yes, or what stood in its place.
@@ -93,7 +94,7 @@ func (f SlipFacts) stopped() SlipPart {
 	for _, e := range f.inOrder() {
 		why, did := refusalInWords(e.Outcome), "send something more"
 		if len(e.Sections) > 0 {
-			did = "open " + strings.Join(sectionsInWords(e.Sections), ", ")
+			did = "open " + strings.Join(codes.SectionsToHer(e.Sections), ", ")
 		}
 		if e.Act != "refused" || why == "" || len(e.Sections) == 0 && e.Event == "" {
 			continue

@@ -1,11 +1,8 @@
 package client
 
 import (
-	"slices"
 	"strings"
 	"time"
-
-	"handover/internal/codes"
 )
 
 // The words of the slip. They say "you" to her, where the lists of internal/codes say "she" to
@@ -14,54 +11,6 @@ import (
 
 // dayInWords is a day by London's clock: "Tuesday 3 March 2026".
 func dayInWords(t time.Time) string { return inLondon(t).Format("Monday 2 January 2006") }
-
-// kindOf says what an agency is.
-func kindOf(category string) string {
-	for code, kind := range map[string]string{
-		"vawg-service": "a women’s service", "borough-outreach": "an outreach team", "housing": "a housing team",
-		"primary-care": "a doctor’s surgery", "mental-health": "a mental health team", "substance-use": "a drug and alcohol team",
-		"social-care": "a social care team", "legal-advice": "a legal advice team", "police": "the police",
-		"oversight": "a team that checks our work",
-	} {
-		if code == category {
-			return kind
-		}
-	}
-	return "a team that works with us"
-}
-
-// sectionsInWords are the classes of data as she calls them, in the order of the format.
-func sectionsInWords(names []string) []string {
-	words := map[string]string{
-		"identity": "who you are", "contact": "how to reach you", "safe-contact": "how to reach you safely", "need": "what you need",
-		"risk": "what could hurt you", "health": "your health", "access-needs": "what makes it easier for you to take part",
-		"housing": "your home", "children": "your children", "immigration": "your right to stay in this country",
-		"justice": "police and courts", "location": "where you are", "history": "what happened before", "note": "a note from one worker to another",
-	}
-	var said []string
-	for _, name := range append(codes.Sections().Codes(), attachmentNames(names)...) {
-		if !slices.Contains(names, name) {
-			continue
-		}
-		if number, file := strings.CutPrefix(name, "attachment-"); file {
-			said = append(said, "file "+number)
-			continue
-		}
-		said = append(said, words[name])
-	}
-	return said
-}
-
-// attachmentNames are those of the names that are attachments, in order.
-func attachmentNames(names []string) []string {
-	var files []string
-	for _, name := range slices.Sorted(slices.Values(names)) {
-		if codes.IsAttachment(name) {
-			files = append(files, name)
-		}
-	}
-	return files
-}
 
 // openedInWords says why something was opened, after "opened this".
 func openedInWords(reason string) string {

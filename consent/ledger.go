@@ -7,7 +7,7 @@ import "handover/audit"
 func Ledger() audit.Ledger {
 	return audit.Ledger{
 		Rows:  append(recordRows(), append(overrideRows(), neverRows()...)...),
-		Alone: []string{"consent.read", "override.read", "override.list", "never.list", "key.signed"},
+		Alone: []string{"consent.read", "override.read", "override.list", "never.list", "key.signed", "consent.waiting"},
 		Pairs: append(statementPairs(), audit.Pair{Table: "consent_state", What: "a record stands otherwise than the manager's decision about it",
 			SQL: `SELECT s.id::text, v.log_entry FROM consent_review v JOIN audit_entry e ON e.id = v.log_entry JOIN consent_state s ON s.id = v.id
 				WHERE audit_said(e.body)->>'state' IS DISTINCT FROM s.review`}),

@@ -182,6 +182,7 @@ type Stored struct {
 
 	Receipt any           `json:"receipt,omitempty"` // of the newest step
 	Entry   audit.EntryID `json:"-"`
+	Reading audit.EntryID `json:"-"` // of this reading
 }
 
 // isID reports whether id has the form of a record's id in its one spelling. Others
@@ -222,7 +223,8 @@ func (s *Store) Read(ctx context.Context, c partners.Caller, id string) (Stored,
 		write := &pgx.Batch{}
 		e := c.Entry("consent.read")
 		e.Time, e.Consent, e.Digest = now, id, st.Digest
-		_, err := audit.Queue(write, e)
+		var err error
+		st.Reading, err = audit.Queue(write, e)
 		return write, err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -16,6 +16,7 @@ func Ledger() audit.Ledger {
 		Alone: []string{
 			"referral.list", "referral.read", "referral.held", "referral.release", "recall.list", "consent.ending", "consent.holders", "key.touched",
 			"section.destroy", "attachment.forget", "draft.open", "draft.drop",
+			"consent.list", "referral.hers",
 		},
 		Pairs: append(statementPairs(), []audit.Pair{
 			{Table: "referral", What: "a referral stands otherwise than its newest packet says",

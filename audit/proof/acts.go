@@ -22,7 +22,7 @@ const (
 // word for, and that no table of rows is held against, would be a gap that no reader sees.
 func Acts() []Act {
 	var all []Act
-	for _, room := range [][]Act{referralActs(), draftActs(), holdingActs(), consentActs(), overrideActs(), policeActs(), agreementActs(), keyActs(), peopleActs(), serviceActs(), webhookActs(), hubActs()} {
+	for _, room := range [][]Act{referralActs(), draftActs(), holdingActs(), consentActs(), consentPageActs(), overrideActs(), policeActs(), agreementActs(), keyActs(), peopleActs(), serviceActs(), webhookActs(), hubActs()} {
 		all = append(all, room...)
 	}
 	return all

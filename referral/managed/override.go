@@ -99,7 +99,7 @@ func (d *Desk) proposedAgain(ctx context.Context, c partners.Caller, before *con
 	if err != nil || !bytes.Equal(one, other) {
 		return audit.EntryID{}, errors.Join(err, consent.ErrOverrideConflict)
 	}
-	opened, err := d.texts(ctx, c, was, before.Sealed)
+	opened, err := d.texts(ctx, c, confided{was.Issuer, was.ID, was.Sealed}, before.Sealed)
 	if err != nil {
 		return audit.EntryID{}, err
 	}
@@ -109,8 +109,14 @@ func (d *Desk) proposedAgain(ctx context.Context, c partners.Caller, before *con
 	return before.Entry, nil
 }
 
-// texts opens what an override has sealed to the hub-held keys of the caller's agency.
-func (d *Desk) texts(ctx context.Context, c partners.Caller, of record.OverrideClaims, sealed map[string]string) (map[string]string, error) {
+// confided is a statement of an agency's with the digests of what is sealed to it, by part.
+type confided struct {
+	issuer, id string
+	digests    map[string]string
+}
+
+// texts opens what a statement has sealed to the hub-held keys of the caller's agency.
+func (d *Desk) texts(ctx context.Context, c partners.Caller, of confided, sealed map[string]string) (map[string]string, error) {
 	var kids []string
 	for _, jwe := range sealed {
 		e, err := jose.ParseEncrypted(jwe, record.PostedLimit)
@@ -135,10 +141,10 @@ func (d *Desk) texts(ctx context.Context, c partners.Caller, of record.OverrideC
 			return nil, err
 		}
 		key, held := keys[e.KeyID()]
-		if !held || ids.Digest(jwe) != of.Sealed[part] {
+		if !held || ids.Digest(jwe) != of.digests[part] {
 			return nil, packet.ErrUnseal
 		}
-		if texts[part], err = record.OpenText(of.Issuer, of.ID, part, jwe, key); err != nil {
+		if texts[part], err = record.OpenText(of.issuer, of.id, part, jwe, key); err != nil {
 			return nil, packet.ErrUnseal
 		}
 	}
@@ -179,7 +185,7 @@ func (d *Desk) OpenOverride(ctx context.Context, c partners.Caller, id string) (
 		return OpenedOverride{}, concealed(err)
 	}
 	o.Claims = stated.Unverified()
-	o.Texts, err = d.texts(ctx, c, o.Claims, o.Sealed)
+	o.Texts, err = d.texts(ctx, c, confided{o.Claims.Issuer, o.Claims.ID, o.Claims.Sealed}, o.Sealed)
 	return o, err
 }
 
