@@ -212,6 +212,7 @@ type StoredNever struct {
 	RecordedAt time.Time  `json:"recorded_at"`
 	LiftedAt   *time.Time `json:"lifted_at,omitempty"`
 	Lift       string     `json:"lift,omitempty"` // the signed end
+	Consents   []string   `json:"-"`              // ids of its recorder's records about her, the newest first
 }
 
 // neversMost is how many one page of Nevers has.
@@ -225,7 +226,9 @@ func (s *Store) Nevers(ctx context.Context, c partners.Caller, after string) (pa
 	read := &pgx.Batch{}
 	read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
 	read.Queue(`
-		SELECT n.id::text, n.token, n.digest, n.recorded_at, s.lifted_at, coalesce(s.lift, '')
+		SELECT n.id::text, n.token, n.digest, n.recorded_at, s.lifted_at, coalesce(s.lift, ''),
+		       ARRAY(SELECT c.id::text FROM consent c WHERE c.recorder = n.recorder
+		             AND c.subject IN (SELECT l.subject FROM consent_never_line l WHERE l.never = n.id) ORDER BY c.id DESC LIMIT 10)
 		FROM consent_never n JOIN consent_never_state s ON s.id = n.id
 		WHERE ($1 = '' OR n.id < nullif($1, '')::uuid) ORDER BY n.id DESC LIMIT $2`, after, neversMost+1).Query(func(rows pgx.Rows) (err error) {
 		page, err = pgx.CollectRows(rows, pgx.RowToStructByPos[StoredNever])

@@ -16,6 +16,9 @@ import (
 	"handover/web/agency"
 	"handover/web/auditing"
 	"handover/web/casework"
+	"handover/web/consents"
+	"handover/web/hers"
+	"handover/web/overrides"
 	"handover/web/people"
 	"handover/web/shell"
 	"handover/web/webhooks"
@@ -33,6 +36,7 @@ type Config struct {
 	Exporter      *audit.Exporter
 	Webhooks      *notify.Store
 	Hub           string           // the issuer URL
+	Withdrawn     func()           // told that a woman took something back; nil: nobody has to hurry
 	Now           func() time.Time // default: time.Now
 }
 
@@ -64,6 +68,17 @@ func New(c Config) (*Handler, error) {
 			return webhooks.New(webhooks.Handler{Shell: s, Store: c.Webhooks, Log: c.Log})
 		},
 		func() (room, error) { return auditing.New(s, c.Log, c.Exporter, c.Consents, c.Partners, c.Now) },
+		},
+		func() (room, error) {
+		func() (room, error) {
+			return consents.New(s, consents.Config{Desk: c.Desk, Consents: c.Consents, Referrals: c.Referrals, Partners: c.Partners, Withdrawn: c.Withdrawn, Now: c.Now})
+		},
+		func() (room, error) {
+			return hers.New(s, hers.Config{SignIn: c.SignIn, Desk: c.Desk, Consents: c.Consents, Referrals: c.Referrals, Partners: c.Partners, Withdrawn: c.Withdrawn})
+		},
+		func() (room, error) {
+			return overrides.New(s, overrides.Config{Desk: c.Desk, Consents: c.Consents, Partners: c.Partners, Now: c.Now})
+		},
 	} {
 		r, err := open()
 		if err != nil {
