@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"handover/consent"
 	"handover/consent/record"
 	"handover/internal/codes"
 	"handover/internal/fault"
@@ -267,15 +268,18 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, in signin.Sessio
 // supersede has the next record take the place of the newest of a chain. What she took back
 // stays taken back: the next one stands by itself.
 func (h *Handler) supersede(r *http.Request, c partners.Caller, s said, id string) error {
+	stored, err := h.newest(r, c, id)
+	if err == nil && stored.WithdrawnAt == nil {
+		s.Set(supersedesKey, stored.ID)
+	}
+	return err
+}
+
+// newest reads the newest record of a chain that the caller is shown.
+func (h *Handler) newest(r *http.Request, c partners.Caller, id string) (consent.Stored, error) {
 	stored, err := h.Consents.Read(r.Context(), c, id)
 	for err == nil && stored.SupersededBy != "" {
 		stored, err = h.Consents.Read(r.Context(), c, stored.SupersededBy)
 	}
-	if err != nil {
-		return err
-	}
-	if stored.WithdrawnAt == nil {
-		s.Set(supersedesKey, stored.ID)
-	}
-	return nil
+	return stored, notThere(err)
 }

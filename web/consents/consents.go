@@ -32,7 +32,7 @@ import (
 	"handover/web/shell"
 )
 
-//go:embed templates
+//go:embed all:templates
 var templates embed.FS
 
 // Config is what the pages are made of.

@@ -112,7 +112,7 @@ func (s said) answers() codes.List {
 func (s said) takeTold(form url.Values, named map[string]partners.Partner) ask.Questions {
 	before := s.agreement()
 	s.Set(agreedToKey, ask.Only(codesOf(s.All(toKey)), form[agreedToKey]).Codes()...)
-	s.Set(sharesKey, ask.Only(codes.Sections(), form[sharesKey]).Codes()...)
+	s.Set(sharesKey, ask.Only(ask.Only(codes.Sections(), s.asked()), form[sharesKey]).Codes()...) // of what she was asked
 	s.Set(dutyKey, ask.Only(record.DutyAgreements(), form[dutyKey]).Codes()...)
 	s.Set(backKey, form[backKey]...)
 	if answer := form.Get(agreementKey); s.answers().Has(answer) {

@@ -9,7 +9,6 @@ import (
 
 	"handover/consent"
 	"handover/internal/codes"
-	"handover/internal/fault"
 	"handover/internal/ids"
 	"handover/oauth/signin"
 	"handover/partners"
@@ -67,14 +66,9 @@ func (h *Handler) withdrawPage(w http.ResponseWriter, r *http.Request, in signin
 // withdraw takes back the newest record of the chain, which takes back all of it, and returns
 // its id: she takes back what she said, not what she said first.
 func (h *Handler) withdraw(r *http.Request, c partners.Caller, id, jti string) (string, error) {
-	_, err := h.Desk.Withdraw(r.Context(), c, id, jti)
-	if errors.Is(err, consent.ErrSuperseded) {
-		if f, ok := errors.AsType[*fault.Fault](err); ok {
-			if newest, ok := f.Members()["newest"].(string); ok {
-				id = newest
-				_, err = h.Desk.Withdraw(r.Context(), c, id, jti)
-			}
-		}
+	newest, err := h.newest(r, c, id)
+	if err == nil {
+		_, err = h.Desk.Withdraw(r.Context(), c, newest.ID, jti)
 	}
 	if errors.Is(err, consent.ErrAlreadyWithdrawn) {
 		err = nil // by somebody else, a moment before: what she wants is done
@@ -89,7 +83,7 @@ func (h *Handler) withdraw(r *http.Request, c partners.Caller, id, jti string) (
 	if h.Withdrawn != nil {
 		h.Withdrawn()
 	}
-	return id, nil
+	return newest.ID, nil
 }
 
 // holding is one agency that holds something, or is asked something.

@@ -22,7 +22,7 @@ import (
 	"handover/web/shell"
 )
 
-//go:embed templates
+//go:embed all:templates
 var templates embed.FS
 
 // Config is what the pages are made of.
@@ -48,15 +48,15 @@ func New(s *shell.Shell, c Config) (*Handler, error) {
 	return &Handler{Config: c, shell: s, pages: pages}, err
 }
 
-// Mount adds the routes. {hers} is a referral, or a consent record.
+// Mount adds the routes. {referral} is a referral, or a consent record.
 func (h *Handler) Mount(r *mux.Router) {
 	page := func(path string, do func(http.ResponseWriter, *http.Request, signin.Session) error, methods ...string) {
 		r.Handle(path, h.shell.Allow(do, partners.ConsentsWrite)).Methods(methods...)
 	}
-	page("/hers/{hers}", h.show, http.MethodGet)
-	page("/hers/{hers}/safety", h.safety, http.MethodGet)
-	page("/hers/{hers}/stop", h.stop, http.MethodGet, http.MethodPost)
-	page("/hers/{hers}/stopped", h.stopped, http.MethodGet)
+	page("/hers/{referral}", h.show, http.MethodGet)
+	page("/hers/{referral}/safety", h.safety, http.MethodGet)
+	page("/hers/{referral}/stop", h.stop, http.MethodGet, http.MethodPost)
+	page("/hers/{referral}/stopped", h.stopped, http.MethodGet)
 	r.Handle(leavePath, h.shell.Open(h.leave)).Methods(http.MethodGet)
 }
 
@@ -64,7 +64,7 @@ func (h *Handler) Mount(r *mux.Router) {
 // clear.
 const title = "For you"
 
-func hersOf(r *http.Request) string { return mux.Vars(r)["hers"] }
+func hersOf(r *http.Request) string { return mux.Vars(r)["referral"] }
 
 // safety comes before the page itself each time: whoever looks over her shoulder is there
 // today, and was not last week.

@@ -25,7 +25,7 @@ import (
 	"handover/web/shell"
 )
 
-//go:embed templates
+//go:embed all:templates
 var templates embed.FS
 
 // Config is what the pages are made of.
@@ -73,10 +73,10 @@ func (h *Handler) Mount(r *mux.Router) {
 	add("/overrides/{override}/review", proven(h.reviewPage), get, post)
 }
 
-// manages refuses whoever is no manager as if nothing were there.
+// manages refuses whoever is no manager, and tells her who can decide.
 func manages(in signin.Session) error {
 	if in.Caller.Role() != partners.Manager {
-		return partners.ErrNotThere
+		return consent.ErrManager
 	}
 	return nil
 }

@@ -1,0 +1,59 @@
+package hubtest_test
+
+// consentPages are those about consent, and of what takes a second person.
+const consentPages = `
+	GET  /send/{draft}/consent                          page consents:write
+	POST /send/{draft}/consent                          page consents:write
+	GET  /send/{draft}/consent/not-asked                page consents:write
+	POST /send/{draft}/consent/not-asked                page consents:write
+	GET  /send/{draft}/consent/how                      page consents:write
+	POST /send/{draft}/consent/how                      page consents:write
+	GET  /send/{draft}/consent/capacity                 page consents:write
+	POST /send/{draft}/consent/capacity                 page consents:write
+	GET  /send/{draft}/consent/words                    page consents:write
+	POST /send/{draft}/consent/words                    page consents:write
+	GET  /send/{draft}/consent/basis                    page consents:write
+	POST /send/{draft}/consent/basis                    page consents:write
+	GET  /send/{draft}/consent/check                    page consents:write
+	POST /send/{draft}/consent/check                    page consents:write
+	GET  /send/{draft}/consent/recorded                 page consents:write
+	POST /send/{draft}/consent/again                    page consents:write
+	GET  /consents                                      page consents:write
+	GET  /consents/{consent}                            page consents:write
+	POST /consents/{consent}/words                      page consents:write
+	POST /consents/{consent}/renew                      page consents:write
+	GET  /consents/{consent}/withdraw                   page consents:write
+	POST /consents/{consent}/withdraw                   page consents:write
+	GET  /consents/{consent}/holders                    page consents:write
+	GET  /nevers                                        page consents:write
+	GET  /nevers/new/{consent}                          page consents:write
+	POST /nevers/new/{consent}                          page consents:write
+	GET  /nevers/{never}/lift                           page consents:write
+	POST /nevers/{never}/lift                           page consents:write
+	GET  /hers/{referral}                               page consents:write
+	GET  /hers/{referral}/safety                        page consents:write
+	GET  /hers/{referral}/stop                          page consents:write
+	POST /hers/{referral}/stop                          page consents:write
+	GET  /hers/{referral}/stopped                       page consents:write
+	GET  /leave                                         page anybody
+	GET  /reviews                                       page consents:override
+	GET  /reviews/{consent}                             page consents:override
+	POST /reviews/{consent}                             page consents:override
+	GET  /overrides/new/{draft}                         page consents:override
+	GET  /overrides/new/{draft}/why                     page consents:override
+	POST /overrides/new/{draft}/why                     page consents:override
+	GET  /overrides/new/{draft}/need                    page consents:override
+	POST /overrides/new/{draft}/need                    page consents:override
+	GET  /overrides/new/{draft}/told                    page consents:override
+	POST /overrides/new/{draft}/told                    page consents:override
+	GET  /overrides/new/{draft}/basis                   page consents:override
+	POST /overrides/new/{draft}/basis                   page consents:override
+	GET  /overrides/new/{draft}/check                   page consents:override
+	POST /overrides/new/{draft}/check                   page consents:override
+	GET  /overrides/{override}                          page consents:override
+	POST /overrides/{override}                          page consents:override
+	GET  /overrides/{override}/decide                   page consents:override
+	POST /overrides/{override}/decide                   page consents:override
+	GET  /overrides/{override}/review                   page consents:override
+	POST /overrides/{override}/review                   page consents:override
+`
