@@ -16,9 +16,6 @@ import (
 	"handover/web/agency"
 	"handover/web/auditing"
 	"handover/web/casework"
-	"handover/web/consents"
-	"handover/web/hers"
-	"handover/web/overrides"
 	"handover/web/people"
 	"handover/web/shell"
 	"handover/web/webhooks"
@@ -56,7 +53,7 @@ func New(c Config) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{rooms: []room{s}}
-	for _, open := range []func() (room, error){
+	for _, open := range append(c.aboutConsent(s), []func() (room, error){
 		func() (room, error) { return people.New(s, c.SignIn, c.Partners, c.Authorization) },
 		func() (room, error) {
 			return casework.New(casework.Handler{Shell: s, Referrals: c.Referrals, Consents: c.Consents, Partners: c.Partners, Desk: c.Desk, Log: c.Log, Now: c.Now})
@@ -68,18 +65,7 @@ func New(c Config) (*Handler, error) {
 			return webhooks.New(webhooks.Handler{Shell: s, Store: c.Webhooks, Log: c.Log})
 		},
 		func() (room, error) { return auditing.New(s, c.Log, c.Exporter, c.Consents, c.Partners, c.Now) },
-		},
-		func() (room, error) {
-		func() (room, error) {
-			return consents.New(s, consents.Config{Desk: c.Desk, Consents: c.Consents, Referrals: c.Referrals, Partners: c.Partners, Withdrawn: c.Withdrawn, Now: c.Now})
-		},
-		func() (room, error) {
-			return hers.New(s, hers.Config{SignIn: c.SignIn, Desk: c.Desk, Consents: c.Consents, Referrals: c.Referrals, Partners: c.Partners, Withdrawn: c.Withdrawn})
-		},
-		func() (room, error) {
-			return overrides.New(s, overrides.Config{Desk: c.Desk, Consents: c.Consents, Partners: c.Partners, Now: c.Now})
-		},
-	} {
+	}...) {
 		r, err := open()
 		if err != nil {
 			return nil, err
