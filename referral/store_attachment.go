@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,6 +14,7 @@ import (
 	"handover/internal/codes"
 	"handover/internal/pg"
 	"handover/partners"
+	"handover/referral/packet/attachment"
 )
 
 // put stores a chunk of the caller's, or finds the same stored already. The first of an
@@ -170,6 +172,20 @@ const destroyUnopenedAttachments = `
 	DELETE FROM attachment WHERE packet IN (SELECT seq FROM packet WHERE referral = $1)
 	AND NOT EXISTS (SELECT FROM release x
 	                WHERE x.packet = attachment.packet AND x.name = attachment.name AND x.reader = attachment.audience)`
+
+// Chunk is one sealed chunk of an attachment that was released to the caller, for who opens it
+// for her; io.EOF if there is none of that number. The packet is the one with the envelope's
+// digest.
+func (s *Store) Chunk(ctx context.Context, c partners.Caller, id, envelope, section string, number int) (string, error) {
+	if number >= attachment.MaxChunks {
+		return "", io.EOF
+	}
+	sealed, err := s.chunk(ctx, c, id, envelope, place{section: section, number: number})
+	if errors.Is(err, ErrNoSection) {
+		return "", io.EOF
+	}
+	return sealed, err
+}
 
 // chunk returns one sealed chunk of an attachment of the packet with the envelope's digest,
 // "" for the request. The right to it is a release to this caller within the hour, which

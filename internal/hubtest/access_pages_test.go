@@ -36,6 +36,7 @@ const pages = `
 	POST /referrals/{referral}/decide/{event}           page referrals:receive referrals:send
 	GET  /referrals/{referral}/chain/{digest}           page referrals:receive referrals:send
 	POST /referrals/{referral}/chain/{digest}           page referrals:receive referrals:send
+	POST /referrals/{referral}/chain/{digest}/file      page referrals:receive referrals:send
 	GET  /referrals/{referral}/chain/{digest}/receipt.json page referrals:receive referrals:send
 	GET  /referrals/{referral}/chain/{digest}/proof.txt page referrals:receive referrals:send
 	GET  /recalls                                       page referrals:receive referrals:send

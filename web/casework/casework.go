@@ -5,7 +5,7 @@
 // ticket.go says what she agreed to; open.go has sections opened, each by an act that is logged,
 // and content.go turns what they say into what people read. acts.go says what is asked for each
 // decision, decide.go asks it, confirm.go has it done. chain.go shows how each step is proved,
-// thread.go the sealed notes, recall.go what an agency is asked after a withdrawal.
+// file.go gets an attachment, thread.go shows the sealed notes, recall.go what an agency is asked after a withdrawal.
 //
 // What was opened is on the one page that answers the act, in no address and nowhere on the
 // server. The pages assume no plaintext: of an agency that holds its own keys they show the
@@ -78,6 +78,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	page(one+"/decide/{event}", http.MethodPost, h.decide)
 	page(one+"/chain/{digest}", http.MethodGet, h.link)
 	page(one+"/chain/{digest}", http.MethodPost, h.openLink)
+	page(one+"/chain/{digest}/file", http.MethodPost, h.file)
 	page(one+"/chain/{digest}/receipt.json", http.MethodGet, h.receiptJSON)
 	page(one+"/chain/{digest}/proof.txt", http.MethodGet, h.proofText)
 	page("/recalls", http.MethodGet, h.recalls)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -81,8 +82,13 @@ func (h *Handler) showLink(w http.ResponseWriter, r *http.Request, s *seen, l li
 		Content: opened, Reason: codes.OpenReasons().Label(reasonFor(s))}
 	if l.Digest != s.ID && !s.Own {
 		for _, name := range s.opens(l) {
-			if name != "note" {
-				v.Sections = append(v.Sections, titled(name))
+			switch {
+			case codes.IsAttachment(name):
+				v.Sections = append(v.Sections, fileOf(s, l, name))
+			case name != "note":
+				one := titled(name)
+				one.With = strings.ToLower(one.Title[:1]) + one.Title[1:]
+				v.Sections = append(v.Sections, one)
 			}
 		}
 	}

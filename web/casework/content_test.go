@@ -109,6 +109,5 @@ func FuzzNoContentBreaksAPage(f *testing.F) {
 			}
 		}
 		inDanger(packet.Content(content))
-		attached(packet.Content(content))
 	})
 }

@@ -298,7 +298,11 @@ func (h *Handler) fields(ctx context.Context, s *seen, d draft, f footing, wrong
 	}
 	if f.Not == "" {
 		for _, b := range d.Note {
-			all = append(all, shell.Field{Kind: "textarea", Name: b.Name, Label: b.Label, Hint: b.Hint, Value: d.Notes[b.Name],
+			label := b.Label
+			if !asks.Note {
+				label += " (optional)"
+			}
+			all = append(all, shell.Field{Kind: "textarea", Name: b.Name, Label: label, Hint: b.Hint, Value: d.Notes[b.Name],
 				Error: wrong[b.Name], Rows: 3, Max: boxMost})
 		}
 	}

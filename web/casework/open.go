@@ -5,9 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"handover/internal/codes"
 	"handover/internal/httpd"
@@ -20,15 +19,16 @@ import (
 
 // section is one class of what a step carries, opened or not.
 type section struct {
-	Name       string
-	Title      string
-	With       string // what its button opens, in words; "" if it has none
-	Opens      string // and by name
-	Closed     string // why it has none
-	Open       bool
-	Rows       []row
-	Misfits    []string // what is not as its schema says
-	Attachment bool
+	Name    string
+	Title   string
+	With    string // what its button opens, in words; "" if it has none
+	Opens   string // and by name
+	Closed  string // why it has none
+	Open    bool
+	Rows    []row
+	Misfits []string // what is not as its schema says
+	File    string   // of an attachment: where it is got
+	Class   string   // and what class of data it is
 }
 
 // content is what one act has opened.
@@ -52,7 +52,7 @@ type opening struct {
 }
 
 func openingOf(form url.Values) opening {
-	o := opening{names: form["open"], reason: form.Get("reason"), warned: form.Get("warned") == "yes", numbers: form.Get("numbers") == "yes"}
+	o := opening{names: append(strings.Fields(form.Get("already")), form["open"]...), reason: form.Get("reason"), warned: form.Get("warned") == "yes", numbers: form.Get("numbers") == "yes"}
 	if o.numbers { // which takes a reason of its own, that nobody chooses for her
 		o.reason = form.Get("number-reason")
 	}
@@ -151,11 +151,11 @@ func (h *Handler) notOpened(w http.ResponseWriter, r *http.Request, session sign
 func (h *Handler) warn(w http.ResponseWriter, r *http.Request, s *seen, o opening, act string) error {
 	return h.pages.Show(w, r, http.StatusOK, "warning", shell.Page{Title: "Before you open this", Back: s.Address, Body: struct {
 		*seen
-		Names   []string
+		Names   string
 		Reason  string
 		Numbers bool
 		Act     string
-	}{s, o.names, o.reason, o.numbers, s.Address + "/" + act}})
+	}{s, strings.Join(o.names, " "), o.reason, o.numbers, s.Address + "/" + act}})
 }
 
 // release has sections of a step opened for the caller. What it returns is made of copies; the
@@ -188,9 +188,6 @@ func (h *Handler) release(ctx context.Context, c partners.Caller, s *seen, l lin
 				one.Misfits = append(one.Misfits, m.String())
 			}
 		}
-		if one.Attachment {
-			one.Rows = attached(data)
-		}
 		found.Sections = append(found.Sections, one)
 	}
 	return found, nil
@@ -199,23 +196,9 @@ func (h *Handler) release(ctx context.Context, c partners.Caller, s *seen, l lin
 // titled is a section with its title and nothing in it.
 func titled(name string) section {
 	if codes.IsAttachment(name) {
-		return section{Name: name, Opens: name, Title: "Attachment " + name[len("attachment-"):], Attachment: true}
+		return section{Name: name, Opens: name, Title: "Attachment " + name[len("attachment-"):]}
 	}
 	return section{Name: name, Opens: name, Title: sentence(codes.Sections().Label(name))}
-}
-
-// attached tells what an attachment is, from its head. The key that is in the head too goes
-// nowhere.
-func attached(head packet.Content) []row {
-	var said struct {
-		MediaType string `json:"media_type"`
-		Size      int64  `json:"size"`
-	}
-	if json.Unmarshal([]byte(head), &said) != nil {
-		return nil
-	}
-	return []row{{"What it is", texts(said.MediaType)}, {"Size", texts(count(int((said.Size+1023)>>10), "kilobyte"))},
-		{"How to get it", texts("A page cannot show a file. Ask the other agency to give it to you in another way, or to say in a note what is in it.")}}
 }
 
 // inDanger reports whether a risk section says that she is in danger now.

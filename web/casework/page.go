@@ -33,7 +33,7 @@ type page struct {
 	Reason  string      // why it is opened, in words
 	Why     shell.Field // the question for another reason
 	Need    shell.Field // the question why a hidden number is needed
-	Open    []string    // what is open, and stays so with what is opened next
+	Open    string      // what is open, and stays so with what is opened next
 	Warned  bool
 	About   []row
 	Offered []act
@@ -86,7 +86,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, session signin.Se
 // arrange puts what was opened where it belongs.
 func (p *page) arrange(what shown) {
 	if what.content != nil {
-		p.Open, p.Warned = what.opening.names, what.opening.warned
+		p.Open, p.Warned = strings.Join(what.opening.names, " "), what.opening.warned
 	}
 	for _, name := range p.opens(p.Request()) {
 		one := titled(name)
@@ -94,6 +94,9 @@ func (p *page) arrange(what shown) {
 			if i := slices.IndexFunc(what.content.Sections, func(o section) bool { return o.Name == name }); i >= 0 {
 				one = what.content.Sections[i]
 			}
+		}
+		if codes.IsAttachment(name) {
+			one = fileOf(p.seen, p.Request(), name)
 		}
 		if name == "safe-contact" {
 			p.Safe = &one
@@ -105,26 +108,30 @@ func (p *page) arrange(what shown) {
 		p.Rest[i].With = strings.ToLower(p.Rest[i].Title[:1]) + p.Rest[i].Title[1:]
 	}
 	if p.Own {
-		p.seal()
+		p.seal("Sealed to your agency’s own key.")
+		return
+	}
+	if p.Recipient() && !p.Ticket.Stands {
+		p.seal("It cannot be opened now: read about her consent.")
 		return
 	}
 	if p.Safe == nil {
 		return
 	}
 	p.Safe.With = "safe contact"
-	if len(p.Rest) > 0 && p.Rest[0].Name == "need" && !p.Rest[0].Open {
+	if len(p.Rest) > 0 && p.Rest[0].Name == "need" && !p.Rest[0].Open && !p.Safe.Open {
 		p.Safe.With, p.Safe.Opens = "need and safe contact", "need" // one act opens both: they are read together
 		p.Rest[0].With, p.Rest[0].Closed = "", "It opens with how to reach her safely, above."
 	}
 }
 
-// seal takes the buttons away from what the hub cannot open.
-func (p *page) seal() {
+// seal takes the buttons away from what cannot be opened here, and says why.
+func (p *page) seal(why string) {
 	for i := range p.Rest {
-		p.Rest[i].With, p.Rest[i].Closed = "", "Sealed to your agency’s own key."
+		p.Rest[i].With, p.Rest[i].File, p.Rest[i].Closed = "", "", why
 	}
 	if p.Safe != nil {
-		p.Safe.With, p.Safe.Closed = "", "Sealed to your agency’s own key."
+		p.Safe.With, p.Safe.Closed = "", why
 	}
 }
 

@@ -1,6 +1,7 @@
 package casework_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -135,6 +136,54 @@ func (s scene) take(t *testing.T, consent string) {
 	t.Helper()
 	if _, err := s.hub.Desk.Withdraw(t.Context(), s.sends.Caller, consent, newID()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAnAttachmentIsSavedWhole: it is opened for her, as a file that no browser shows, by an act
+// of its own; one that is not what was signed gives nothing.
+func TestAnAttachmentIsSavedWhole(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	from := s.hub.Agency(t, "harbour", partners.VAWGService)
+	s.hub.Agree(t, from, s.to)
+	c := from.Record(t, hubtest.Subject(), []string{string(s.to.ID)})
+	d := from.Request(s.to, s.service, c)
+	keys, err := s.hub.Registry.Keys(t.Context(), s.to.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		if k.Use == partners.Encryption {
+			d.To.Recipient = k.PublicKey
+		}
+	}
+	letter := []byte(strings.Repeat("a letter of the council\n", 5000))
+	d, whole := d.Attach(t, "attachment-1", "housing", letter)
+	d, other := d.Attach(t, "attachment-2", "housing", letter)
+	from.PutAll(t, whole)
+	from.PutAll(t, other)
+	sealed := d.Seal(t)
+	from.Sent(t, sealed)
+	at := "/referrals/" + sealed.Digest
+	p := s.takes.get(t, at).must(t, http.StatusOK, "Save Attachment 1: recorded as yours", "A file: Her housing")
+	form := p.form(t, at+"/open", url.Values{"file": {"attachment-1"}})
+	got := read(s.takes.Form(t, at+"/chain/"+sealed.Digest+"/file", form))
+	if got.Status != http.StatusOK || !bytes.Equal(got.Body, letter) {
+		t.Fatalf("%d with %d bytes", got.Status, len(got.Body))
+	}
+	kept := got.Header.Get("Content-Disposition")
+	if !strings.HasPrefix(kept, `attachment; filename="R-`) || !strings.HasSuffix(kept, `-attachment-1.pdf"`) || got.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("it is sent as %s, %v", kept, got.Header)
+	}
+	if n := s.acts(t, "section.read", sealed.Digest); n != 1 {
+		t.Errorf("it was opened by %d acts", n)
+	}
+	s.hub.Exec(t, `UPDATE attachment_chunk SET sealed = (SELECT sealed FROM attachment_chunk WHERE name = 'attachment-2' AND n = 1) WHERE name = 'attachment-2' AND n = 0`)
+	form.Set("file", "attachment-2")
+	read(s.takes.Form(t, at+"/chain/"+sealed.Digest+"/file", form)).must(t, http.StatusUnprocessableEntity, "cannot be opened, or is not what its sender signed").mustNot(t, "a letter of")
+	for _, name := range []string{"need", "attachment-3", "", "../x"} {
+		form.Set("file", name)
+		read(s.takes.Form(t, at+"/chain/"+sealed.Digest+"/file", form)).must(t, http.StatusNotFound, "holds no such section")
 	}
 }
 

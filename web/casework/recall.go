@@ -36,22 +36,28 @@ type ref struct{ ID, Reference string }
 
 // questionOf tells a question in words.
 func questionOf(q referral.Recall, c partners.Caller) question {
-	v := question{Recall: q, Help: q.Question == referral.DoesHelpGoOn, What: labels(q.Sections), Mine: c.Has(partners.ReferralsReceive)}
+	v := question{Recall: q, Help: q.Question == referral.DoesHelpGoOn, What: plainly(q.Sections), Mine: c.Has(partners.ReferralsReceive)}
 	if v.Help {
 		v.Mine = c.Has(partners.ReferralsSend)
 	}
 	for _, id := range q.Referrals {
 		v.Refs = append(v.Refs, ref{id, ids.Reference(id)})
 	}
-	for _, s := range q.Sections {
-		if codes.IsAttachment(s) {
-			v.What = append(v.What, titled(s).Title)
-		}
-	}
 	if q.Answer != "" {
 		v.Answer = sentence(record.RecallAnswers().Label(q.Answer))
 	}
 	return v
+}
+
+// plainly are the words of sections within a sentence.
+func plainly(sections []string) (all []string) {
+	for _, s := range sections {
+		if codes.IsAttachment(s) {
+			s = "an attachment"
+		}
+		all = append(all, codes.Sections().Label(s))
+	}
+	return all
 }
 
 // recalls lists what her agency is asked.
