@@ -7,23 +7,33 @@ import (
 	"time"
 
 	"handover/internal/codes"
+	"handover/partners"
 	"handover/web/shell"
 )
 
-// nav is the navigation within this room. Who has services alone to look after sees none.
-type nav struct {
-	Here  string
-	Admin bool
+// place is where a link leads, and what for.
+type place struct{ Path, Name, For string }
+
+// rooms are what an administrator looks after.
+func rooms() []place {
+	return []place{
+		{peoplePath, "People", "Who works here, in which role. Let somebody in, or out."},
+		{servicesPath, "Services", "What you offer, and how many you can take now."},
+		{root + "/agreements", "Agreements", "What you and other agencies may send each other."},
+		{keysPath, "Keys", "What signs and opens for your agency."},
+		{systemsPath, "Systems", "Programs that act for your agency."},
+		{root + "/webhooks", "Webhooks", "Which of your programs are told when something happens."},
+	}
 }
 
-// Places are where it leads.
-func (n nav) Places() []place {
-	return []place{{root, "Overview"}, {peoplePath, "People"}, {systemsPath, "Systems"}, {keysPath, "Keys"},
-		{servicesPath, "Services"}, {root + "/agreements", "Agreements"}, {root + "/webhooks", "Webhooks"}}
+// backOf is where the page of a list leads back to: who has services alone to look after has no
+// page above it.
+func backOf(c partners.Caller) string {
+	if c.Has(partners.PartnerAdmin) {
+		return root
+	}
+	return ""
 }
-
-// place is an entry of the navigation.
-type place struct{ Path, Name string }
 
 // confirm is the page before an act: what will happen, and to whom.
 type confirm struct {

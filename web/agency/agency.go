@@ -107,11 +107,12 @@ func (h *Handler) Mount(r *mux.Router) {
 
 // startView is the first page.
 type startView struct {
-	Nav     nav
 	Agency  partners.Partner
+	Kind    string
 	Areas   []string
 	Managed bool
 	Wants   []want
+	Rooms   []place
 }
 
 // want is something that wants an administrator's attention.
@@ -124,11 +125,12 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, s signin.Session
 		shell.See(w, servicesPath)
 		return nil
 	}
-	v := startView{Nav: nav{Here: root, Admin: true}}
+	v := startView{Rooms: rooms()}
 	var err error
 	if v.Agency, err = h.Partners.Find(r.Context(), s.Caller.Partner()); err != nil {
 		return err
 	}
+	v.Kind = sentence(v.Agency.Category.Title())
 	v.Managed, v.Areas = v.Agency.Custody == partners.HeldByHub, areasInWords(v.Agency.Areas)
 	for _, look := range []func(*http.Request, signin.Session) ([]want, error){h.peopleWant, h.systemsWant, h.keysWant, h.servicesWant} {
 		found, err := look(r, s)

@@ -38,7 +38,7 @@ func TestAnAdministratorLetsAColleagueInAndOutAgain(t *testing.T) {
 	b.Visit("/join#"+code, "#join-make")
 	b.Click("#join-make", "dl")
 	stale(t, h)
-	b.Visit("/agency", ".moj-sub-navigation")
+	b.Visit("/agency", "main dl")
 	b.Inspect("agency")
 	b.Click("a[href='/agency/people']", "a[href='/agency/people/add']")
 	b.Inspect("agency-people")

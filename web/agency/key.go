@@ -79,12 +79,13 @@ func (h *Handler) touched(w http.ResponseWriter, r *http.Request, s signin.Sessi
 		return err
 	}
 	return h.pages.Show(w, r, http.StatusOK, "touched", shell.Page{Title: "What a key signed and opens", Back: keysPath + "/" + k.ID,
-		Done: done(r, map[string]string{"revoke": "The key was revoked. Nothing that it signs is taken any more, and nothing is sealed to it."}), Body: v})
+		Done: done(r, map[string]string{"revoke": "The key was revoked. It does not count any more, anywhere."}), Body: v})
 }
 
 // revokeView is the page before a revocation.
 type revokeView struct {
 	Key     keyView
+	Means   string
 	Reason  shell.Field
 	Touched *touchedView
 }
@@ -93,10 +94,23 @@ const revokeTitle = "Revoke a key"
 
 func reasonField() shell.Field {
 	return shell.Field{Kind: "radios", Name: "reason", Label: "Why?", Choices: []shell.Choice{
-		{Value: string(partners.Compromised), Label: "Somebody else may have it", Hint: "What it signed does not count any more, whenever that was."},
-		{Value: string(partners.Lost), Label: "Nobody has it any more", Hint: "What is sealed to it can then be opened by nobody."},
-		{Value: string(partners.Retired), Label: "It is not needed any more", Hint: "Another key must have taken its place."},
+		{Value: string(partners.Compromised), Label: "Somebody else may have it"},
+		{Value: string(partners.Lost), Label: "Nobody has it any more"},
+		{Value: string(partners.Retired), Label: "It is not needed any more", Hint: "Another key must have taken its place. One that was replaced ends by itself: then there is nothing to do."},
 	}}
+}
+
+// meansInWords is what revoking a key of that use means, whatever the reason.
+func meansInWords(u partners.Use) string {
+	switch u {
+	case partners.Signing:
+		return "Nothing that it signs is taken any more. Whoever reads what it has signed is told that the signature does not count, whenever it was made."
+	case partners.Encryption:
+		return "Nothing is sealed to it any more. What waits for your agency stays, and only who has the private part can open it."
+	case partners.Authentication:
+		return "The system that shows it is refused at its next request. It needs another key."
+	}
+	return ""
 }
 
 // showRevoke shows what the key touched before anything is done: whoever revokes must know whom to
@@ -106,7 +120,7 @@ func (h *Handler) showRevoke(w http.ResponseWriter, r *http.Request, s signin.Se
 	if err != nil {
 		return err
 	}
-	v := revokeView{Key: k, Reason: reason}
+	v := revokeView{Key: k, Means: meansInWords(k.Use), Reason: reason}
 	if v.Touched, err = h.readTouched(r, s, k); err != nil {
 		return err
 	}

@@ -87,7 +87,6 @@ func rank(k keyView) int {
 
 // keysView is the list, with who holds the private parts and what that means.
 type keysView struct {
-	Nav     nav
 	Managed bool
 	Agency  partners.ID
 	Keys    []keyView
@@ -95,7 +94,7 @@ type keysView struct {
 }
 
 func (h *Handler) keys(w http.ResponseWriter, r *http.Request, s signin.Session) error {
-	v := keysView{Nav: nav{Here: keysPath, Admin: true}, Agency: s.Caller.Partner()}
+	v := keysView{Agency: s.Caller.Partner()}
 	agency, err := h.Partners.Find(r.Context(), s.Caller.Partner())
 	if err != nil {
 		return err
@@ -107,7 +106,7 @@ func (h *Handler) keys(w http.ResponseWriter, r *http.Request, s signin.Session)
 	if v.Wants, err = h.keysWant(r, s); err != nil {
 		return err
 	}
-	return h.pages.Show(w, r, http.StatusOK, "keys", shell.Page{Title: "Keys", Body: v})
+	return h.pages.Show(w, r, http.StatusOK, "keys", shell.Page{Title: "Keys", Back: root, Body: v})
 }
 
 // keysWant is what of keys wants attention: none that counts, one that ends soon, and one alone
@@ -165,7 +164,6 @@ type step struct {
 
 // oneKey is a key with what happened to it.
 type oneKey struct {
-	Nav   nav
 	Key   keyView
 	Steps []step
 }
@@ -179,7 +177,7 @@ func (h *Handler) key(w http.ResponseWriter, r *http.Request, s signin.Session) 
 	if err != nil {
 		return err
 	}
-	v := oneKey{Nav: nav{Here: keysPath, Admin: true}, Key: k}
+	v := oneKey{Key: k}
 	for _, e := range happened {
 		v.Steps = append(v.Steps, stepOf(e))
 	}

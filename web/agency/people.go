@@ -65,7 +65,6 @@ func order(c colleague) int {
 
 // peopleView is the list.
 type peopleView struct {
-	Nav    nav
 	Sole   bool // there is one administrator
 	People []colleague
 }
@@ -75,8 +74,8 @@ func (h *Handler) people(w http.ResponseWriter, r *http.Request, s signin.Sessio
 	if err != nil {
 		return err
 	}
-	v := peopleView{Nav: nav{Here: peoplePath, Admin: true}, People: all, Sole: slices.ContainsFunc(all, func(c colleague) bool { return c.Sole })}
-	return h.pages.Show(w, r, http.StatusOK, "people", shell.Page{Title: "People", Done: done(r, personDone()), Body: v})
+	v := peopleView{People: all, Sole: slices.ContainsFunc(all, func(c colleague) bool { return c.Sole })}
+	return h.pages.Show(w, r, http.StatusOK, "people", shell.Page{Title: "People", Back: root, Done: done(r, personDone()), Body: v})
 }
 
 // peopleWant is what of people wants attention.

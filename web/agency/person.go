@@ -58,7 +58,6 @@ func personDone() map[string]string {
 
 // personView is one person, and what can be done.
 type personView struct {
-	Nav nav
 	Who colleague
 	Can []place
 }
@@ -70,7 +69,7 @@ func (c colleague) can() (all []place) {
 		return nil
 	}
 	base := peoplePath + "/" + c.ID + "/"
-	add := func(act, words string) { all = append(all, place{base + act, words}) }
+	add := func(act, words string) { all = append(all, place{Path: base + act, Name: words}) }
 	switch c.Status {
 	case partners.UserInvited:
 		add("link", "Make a new link")
@@ -97,7 +96,7 @@ func (h *Handler) person(w http.ResponseWriter, r *http.Request, s signin.Sessio
 		return err
 	}
 	return h.pages.Show(w, r, http.StatusOK, "person", shell.Page{Title: "A person", Back: peoplePath, Done: done(r, personDone()),
-		Body: personView{Nav: nav{Here: peoplePath, Admin: true}, Who: c, Can: c.can()}})
+		Body: personView{Who: c, Can: c.can()}})
 }
 
 // sole is why the last administrator must stay one, or "".
@@ -159,7 +158,7 @@ func (h *Handler) askLink(w http.ResponseWriter, r *http.Request, s signin.Sessi
 	}
 	v := confirm{Heading: "Make a new link for " + c.Name, Button: "Make the link and show it",
 		Hidden: map[string][]string{"last": {micros(c.Link.Expires)}},
-		Says:   []string{"Be sure that it is them who asks: see them, or call a number that you know. Whoever gets this link gets in as them.", "An earlier link that was not used stops working."}}
+		Says:   []string{"Make sure that it is them: see them, or call a number that you know. Whoever gets this link gets in as them.", "An earlier link that was not used stops working."}}
 	if c.Status == partners.UserActive {
 		v.Warning = "When the link is used, the passkeys from before stop working, and they are signed out everywhere. Until then, the lost phone still works: sign them out everywhere now."
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"handover/oauth/signin"
 	"handover/partners"
@@ -58,8 +57,8 @@ type heldView struct {
 // State is a referral's state as it is said.
 func (heldView) State(of referral.Held) string { return strings.ReplaceAll(of.State, "-", " ") }
 
-// Since is when she took it.
-func (heldView) Since(of referral.Held) time.Time { return of.Since }
+// Urgent is how urgent it is, as a tag says it.
+func (heldView) Urgent(of referral.Held) string { return sentence(of.Urgency) }
 
 // askAct shows what an act will do. Who leaves a referral behind leaves a woman waiting: what a
 // person holds is shown first.

@@ -130,13 +130,11 @@ func (f serviceForm) judge(o partners.Service) serviceForm {
 
 // rows are what the page before the act says again.
 func (v serviceView) rows(withCapacity bool) []row {
-	none := func(words []string) string {
-		if len(words) == 0 {
-			return "Nothing"
-		}
-		return strings.Join(words, ", ")
+	facts := "Nothing"
+	if len(v.Facts) > 0 {
+		facts = strings.Join(v.Facts, ". ")
 	}
-	rows := []row{{"Name", v.Name}, {"For", sentence(none(v.For))}, {"Where", none(v.In)}, {"What else", none(v.Facts)}}
+	rows := []row{{"Name", v.Name}, {"For", sentence(v.Uses())}, {"Where", strings.Join(v.In, ", ")}, {"What else", facts}}
 	if withCapacity {
 		return append(rows, row{"Now", v.Capacity})
 	}

@@ -2,6 +2,7 @@ package agency
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -27,6 +28,9 @@ type serviceView struct {
 	Facts    []string
 	Old      bool // nobody has said for long how many it can take
 }
+
+// Uses are what it is for, in one line.
+func (v serviceView) Uses() string { return strings.Join(v.For, "; ") }
 
 func (h *Handler) inWords(o partners.Service) serviceView {
 	return serviceView{Service: o, Running: o.Status == "active", Over: o.Status == "defunct",
@@ -65,7 +69,6 @@ func capacityInWords(capacity, wait string) string {
 
 // servicesView is the list.
 type servicesView struct {
-	Nav      nav
 	Services []serviceView
 }
 
@@ -82,11 +85,11 @@ func (h *Handler) services(w http.ResponseWriter, r *http.Request, s signin.Sess
 	if err != nil {
 		return err
 	}
-	v := servicesView{Nav: nav{Here: servicesPath, Admin: s.Caller.Has(partners.PartnerAdmin)}}
+	var v servicesView
 	for _, o := range found {
 		v.Services = append(v.Services, h.inWords(o))
 	}
-	return h.pages.Show(w, r, http.StatusOK, "services", shell.Page{Title: "Services", Done: done(r, serviceDone()), Body: v})
+	return h.pages.Show(w, r, http.StatusOK, "services", shell.Page{Title: "Services", Back: backOf(s.Caller), Done: done(r, serviceDone()), Body: v})
 }
 
 // servicesWant is what of services wants attention.

@@ -65,14 +65,13 @@ func (h *Handler) ownSystems(r *http.Request, s signin.Session) ([]systemView, e
 
 // systemsView is the list.
 type systemsView struct {
-	Nav     nav
 	Systems []systemView
 	Leaves  []partners.Leave // that can be used still
 	Managed bool
 }
 
 func (h *Handler) systems(w http.ResponseWriter, r *http.Request, s signin.Session) error {
-	v := systemsView{Nav: nav{Here: systemsPath, Admin: true}}
+	var v systemsView
 	var err error
 	if v.Systems, err = h.ownSystems(r, s); err != nil {
 		return err
@@ -85,7 +84,7 @@ func (h *Handler) systems(w http.ResponseWriter, r *http.Request, s signin.Sessi
 		return err
 	}
 	v.Managed = agency.Custody == partners.HeldByHub
-	return h.pages.Show(w, r, http.StatusOK, "systems", shell.Page{Title: "Systems", Done: done(r, systemDone()), Body: v})
+	return h.pages.Show(w, r, http.StatusOK, "systems", shell.Page{Title: "Systems", Back: root, Done: done(r, systemDone()), Body: v})
 }
 
 func (h *Handler) openLeaves(r *http.Request, s signin.Session) ([]partners.Leave, error) {
@@ -131,10 +130,7 @@ func (h *Handler) system(w http.ResponseWriter, r *http.Request, s signin.Sessio
 		return err
 	}
 	return h.pages.Show(w, r, http.StatusOK, "system", shell.Page{Title: "A system", Back: systemsPath, Done: done(r, systemDone()),
-		Body: struct {
-			Nav    nav
-			System systemView
-		}{nav{Here: systemsPath, Admin: true}, y}})
+		Body: struct{ System systemView }{y}})
 }
 
 // askSystem says what a token for a new system is.
