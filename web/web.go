@@ -17,6 +17,7 @@ import (
 	"handover/web/auditing"
 	"handover/web/casework"
 	"handover/web/people"
+	"handover/web/send"
 	"handover/web/shell"
 	"handover/web/webhooks"
 )
@@ -54,6 +55,9 @@ func New(c Config) (*Handler, error) {
 	}
 	h := &Handler{rooms: []room{s}}
 	for _, open := range append(c.aboutConsent(s), []func() (room, error){
+		func() (room, error) {
+			return send.New(s, send.Config{Partners: c.Partners, Referrals: c.Referrals, Consents: c.Consents, Desk: c.Desk, Log: c.Log, Now: c.Now})
+		},
 		func() (room, error) { return people.New(s, c.SignIn, c.Partners, c.Authorization) },
 		func() (room, error) {
 			return casework.New(casework.Handler{Shell: s, Referrals: c.Referrals, Consents: c.Consents, Partners: c.Partners, Desk: c.Desk, Log: c.Log, Now: c.Now})

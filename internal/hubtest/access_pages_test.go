@@ -107,4 +107,28 @@ const pages = `
 	GET  /audit/entry/{entry}/receipt                  page audit:read
 	GET  /audit/export                                 page audit:read
 	POST /audit/export                                 page audit:read
+	GET  /services                                      page
+	POST /services                                      page
+	GET  /send                                          page referrals:send
+	POST /send                                          page referrals:send
+	GET  /send/under-18                                 page referrals:send
+	GET  /send/sent/{referral}                          page referrals:send
+	GET  /send/{draft}                                  page referrals:send
+	GET  /send/{draft}/delete                           page referrals:send
+	POST /send/{draft}/delete                           page referrals:send
+	GET  /send/{draft}/find                             page referrals:send
+	POST /send/{draft}/find                             page referrals:send
+	GET  /send/{draft}/choose                           page referrals:send
+	POST /send/{draft}/choose                           page referrals:send
+	GET  /send/{draft}/urgency                          page referrals:send
+	POST /send/{draft}/urgency                          page referrals:send
+	GET  /send/{draft}/override                         page referrals:send
+	POST /send/{draft}/override                         page referrals:send
+	GET  /send/{draft}/check                            page referrals:send
+	GET  /send/{draft}/warning                          page referrals:send
+	POST /send/{draft}/send                             page referrals:send
+	GET  /send/{draft}/about/{section}                  page referrals:send
+	POST /send/{draft}/about/{section}                  page referrals:send
+	GET  /send/{draft}/about/{section}/{question}       page referrals:send
+	POST /send/{draft}/about/{section}/{question}       page referrals:send
 `
