@@ -48,11 +48,14 @@ func TestNothingPersonalLeaves(t *testing.T) {
 	log := &lockedBuffer{}
 	told, settings := eavesdroppedWitness(t)
 	r := startHub(t, slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}), settings...)
+	messages := r.eavesdroppedWebhooks(t)
 	answers := r.plant(t)
+	r.untilTold(t)
 
 	ways := r.waysOut(t, log, "/v1/referrals")
 	ways["the answers"] = answers
 	ways["what a witness is told"] = told.String()
+	ways["what webhooks are told"] = messages.String()
 	if !strings.Contains(told.String(), "add-checkpoint") {
 		t.Error("the witness was told nothing, so the test sees too little")
 	}
