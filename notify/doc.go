@@ -11,5 +11,6 @@
 // the hub gives up.
 //
 // feed.go follows the same log for those who are at the hub, a page or a stream: it says to
-// whoever listens to a partner's news that there is some, and not what.
+// whoever listens to a partner's news that there is some, and not what. http_stream.go is that stream for
+// systems that cannot be reached from outside.
 package notify

@@ -18,6 +18,7 @@ func (h *hub) mountWebhooks(cfg Config, pool *pgxpool.Pool, store keys.Store, re
 	webhooks := &notify.Store{Pool: pool, Partners: registry, Keys: store,
 		Egress: notify.NewEgress(notify.Reach{Local: onOwnMachine(cfg.Issuer)})}
 	(&notify.Handler{Gate: gate, Log: h.log, Store: webhooks}).Mount(h.routes)
+	(&notify.Stream{Gate: gate, Feed: h.feed, Partners: registry, Now: time.Now}).Mount(h.routes)
 	h.webhooks = notify.NewWorker(webhooks, cfg.Issuer, h.log, h.logger, time.Now)
 	h.webhooks.Told = countAttempts(metrics)
 	measureWebhooks(metrics, webhooks)

@@ -50,6 +50,7 @@ const access = `
 	GET  /v1/keys                                 partner:admin
 	POST /v1/keys                                 partner:admin
 	POST /v1/keys/{kid}/revoke                    partner:admin
+	GET  /v1/stream                               referrals:receive referrals:send
 	GET  /v1/webhooks                             partner:admin
 	POST /v1/webhooks                             partner:admin
 	GET  /v1/webhooks/{webhook}                   partner:admin

@@ -232,6 +232,7 @@ func (h *Hub) mount(t testing.TB) {
 	}}).Mount(h.Routes)
 	webhooks := &notify.Store{Pool: h.DB.Hub, Partners: h.Registry, Keys: h.keys, Egress: notify.NewEgress(h.reach)}
 	(&notify.Handler{Gate: gate, Log: h.Log, Store: webhooks}).Mount(h.Routes)
+	(&notify.Stream{Gate: gate, Feed: h.feed(t), Partners: h.Registry, Now: h.Now, Pulse: pulse}).Mount(h.Routes)
 	h.Webhooks = notify.NewWorker(webhooks, h.issuer, h.Log, slog.New(slog.DiscardHandler), h.Now)
 	h.mountExport(gate)
 	h.mountPages(t)
@@ -309,6 +310,18 @@ func Listening(t testing.TB) *Hub {
 		}
 	})
 	return h
+}
+
+// pulse is how often a stream gives a sign of life, and notices that it is over.
+const pulse = 100 * time.Millisecond
+
+// feed follows the log for who listens, a little faster than a hub does.
+func (h *Hub) feed(t testing.TB) *notify.Feed {
+	t.Helper()
+	f := notify.NewFeed(h.DB.Hub, slog.New(slog.DiscardHandler))
+	f.Pause = 50 * time.Millisecond
+	go func() { _ = f.Run(t.Context()) }()
+	return f
 }
 
 // Keys is the hub's key store.
