@@ -125,10 +125,7 @@ func (s *Store) Overrides(ctx context.Context, c partners.Caller, late, after st
 	read := &pgx.Batch{}
 	me := pgx.NamedArgs{"me": c.Partner(), "all": c.Category() == partners.Oversight, "after": after, "limit": overrideMost + 1}
 	read.Queue(`SELECT now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-	read.Queue(`
-		SELECT s.id::text, s.recorder, s.recipient, s.reason, s.agreement, s.emergency, s.decision, s.recorded_at, s.expires_at, s.decided_at,
-		       s.ended_at, s.review_at, s.log_entry
-		FROM consent_override_state s
+	read.Queue(overrideLines+`
 		WHERE `+ofAuditor+` AND `+condition+` AND (@after = '' OR s.id < nullif(@after, '')::uuid)
 		ORDER BY s.id DESC LIMIT @limit`, me).Query(func(rows pgx.Rows) error { return scanLines(rows, &now, &page) })
 	read.Queue(`
@@ -153,6 +150,12 @@ func (s *Store) Overrides(ctx context.Context, c partners.Caller, late, after st
 	}
 	return page, counts, false, nil
 }
+
+// overrideLines is read by scanLines.
+const overrideLines = `
+	SELECT s.id::text, s.recorder, s.recipient, s.reason, s.agreement, s.emergency, s.decision, s.recorded_at, s.expires_at, s.decided_at,
+	       s.ended_at, s.review_at, s.log_entry
+	FROM consent_override_state s`
 
 func scanLines(rows pgx.Rows, now *time.Time, into *[]OverrideLine) error {
 	*into = []OverrideLine{}

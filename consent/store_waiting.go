@@ -52,10 +52,8 @@ func (s *Store) Waiting(ctx context.Context, c partners.Caller) (w Waiting, err 
 		where string
 		into  *[]OverrideLine
 	}{{undecided, &w.Decisions}, {lookAgain, &w.Reviews}} {
-		read.Queue(`
-			SELECT s.id::text, s.recorder, s.recipient, s.reason, s.agreement, s.emergency, s.decision, s.recorded_at, s.expires_at, s.decided_at,
-			       s.ended_at, s.review_at
-			FROM consent_override_state s WHERE s.recorder = $1 AND `+list.where+`
+		read.Queue(overrideLines+`
+			WHERE s.recorder = $1 AND `+list.where+`
 			ORDER BY s.emergency DESC, s.review_at, s.id LIMIT $2`, c.Partner(), waitingMax).
 			Query(func(rows pgx.Rows) error { return scanLines(rows, &now, list.into) })
 	}
