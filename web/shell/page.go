@@ -110,6 +110,7 @@ func (p *Pages) Show(w http.ResponseWriter, r *http.Request, status int, name st
 		return fmt.Errorf("there is no page %s", name)
 	}
 	var written bytes.Buffer
+	defer func() { clear(written.Bytes()) }() // what was opened does not wait in freed memory, as far as this buffer is it
 	if err := t.Execute(&written, f); err != nil {
 		return fmt.Errorf("writing the page %s: %w", name, err)
 	}
