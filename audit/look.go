@@ -3,11 +3,13 @@ package audit
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"handover/audit/proof"
+	"handover/internal/ids"
 )
 
 // Standing is whether the log proves an entry that somebody is shown.
@@ -80,12 +82,12 @@ func (l *Log) ReadOne(ctx context.Context, by Reader, id EntryID) (Looked, Under
 }
 
 // LookAt holds entries that a list names which by was just shown, and which was logged: those of
-// ids that she may see.
-func (l *Log) LookAt(ctx context.Context, by Reader, ids []EntryID) (map[EntryID]Looked, Under, error) {
+// named that she may see.
+func (l *Log) LookAt(ctx context.Context, by Reader, named []EntryID) (map[EntryID]Looked, Under, error) {
 	if !by.All {
 		return nil, Under{}, by.Refusal
 	}
-	found, signed, err := l.store.several(ctx, by, ids)
+	found, signed, err := l.store.several(ctx, by, named)
 	if err != nil {
 		return nil, Under{}, err
 	}
@@ -95,6 +97,16 @@ func (l *Log) LookAt(ctx context.Context, by Reader, ids []EntryID) (map[EntryID
 		all[e.ID] = e
 	}
 	return all, under, err
+}
+
+// Referrals returns the ids of the referrals of a reference that entries name which by may see.
+// Mostly there is one. It tells her nothing that she could not list.
+func (l *Log) Referrals(ctx context.Context, by Reader, reference string) ([]string, error) {
+	if !by.All {
+		return nil, by.Refusal
+	}
+	found, err := l.store.referralsOf(ctx, by, ids.ReferencePrefixes(reference))
+	return slices.DeleteFunc(found, func(id string) bool { return ids.Reference(id) != reference }), err
 }
 
 // ProofFor returns the proof of an entry that by may see, as the API gives it (C2SP tlog-proof).

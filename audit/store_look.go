@@ -103,6 +103,26 @@ func (s *store) newestSigned(ctx context.Context) (under signedTree, err error) 
 	return under, nil
 }
 
+// referralsOf returns the ids of referrals that begin with one of the prefixes and that entries name
+// which by may see, 1000 entries' worth of each.
+func (s *store) referralsOf(ctx context.Context, by Reader, prefixes []string) (found []string, err error) {
+	b := &pgx.Batch{}
+	if by.Oversees {
+		b.Queue(`SELECT set_config('hub.oversees', 'all', true)`)
+	}
+	b.Queue(`SELECT DISTINCT x.referral FROM unnest($1::text[]) p(prefix) CROSS JOIN LATERAL (
+			SELECT e.referral FROM audit_entry e WHERE e.referral >= p.prefix AND e.referral < p.prefix || '~' ORDER BY e.referral LIMIT 1000) x`, prefixes).
+		Query(func(rows pgx.Rows) (err error) {
+			found, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			return err
+		})
+	err = pg.As(ctx, s.hub, by.By.Partner, func(tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
+	if err != nil {
+		return nil, fmt.Errorf("looking for a referral by its reference: %w", err)
+	}
+	return found, nil
+}
+
 // madeAt is when the entry at index was made; zero if there is none.
 func (s *store) madeAt(ctx context.Context, index int64) (time.Time, error) {
 	var id EntryID

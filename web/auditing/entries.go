@@ -63,6 +63,9 @@ func (h *Handler) list(k kind) func(http.ResponseWriter, *http.Request, signin.S
 	return func(w http.ResponseWriter, r *http.Request, s signin.Session) error {
 		by := s.Caller.Reader()
 		a := h.asked(r.URL.Query(), k)
+		if err := h.resolve(r.Context(), by, &a); err != nil {
+			return err
+		}
 		n, err := h.names(r.Context(), s)
 		if err != nil {
 			return err
@@ -85,7 +88,7 @@ func (h *Handler) list(k kind) func(http.ResponseWriter, *http.Request, signin.S
 				body.Older = older(k.Path, a.kept, page.Next)
 			}
 		}
-		return h.pages.Show(w, r, status, "list", shell.Page{Title: k.Title, Mistakes: a.mistakes, Body: body})
+		return h.pages.Show(w, r, status, "list", shell.Page{Title: k.Title, Back: "/audit", Mistakes: a.mistakes, Body: body})
 	}
 }
 

@@ -63,7 +63,7 @@ func (h *Handler) entry(w http.ResponseWriter, r *http.Request, s signin.Session
 	for _, text := range texts {
 		body.Statements = append(body.Statements, h.statement(n, found.Said, text))
 	}
-	return h.pages.Show(w, r, http.StatusOK, "entry", shell.Page{Title: "Entry of the log", Body: body})
+	return h.pages.Show(w, r, http.StatusOK, "entry", shell.Page{Title: "Entry of the log", Back: "/audit", Body: body})
 }
 
 // wanted is the entry that the address names.

@@ -24,16 +24,19 @@ type exported struct {
 // span is a period that is often wanted.
 type span struct{ Name, From, To string }
 
+// written is how a day is written here: 1/7/2026.
+const written = "2/1/2006"
+
 // spans are the last two quarters and this one, the last first. Days begin at midnight UTC, as
 // everywhere where an export is asked for.
 func spans(now time.Time) []span {
 	now = now.UTC()
 	begin := time.Date(now.Year(), (now.Month()-1)/3*3+1, 1, 0, 0, 0, 0, time.UTC)
 	quarter := func(name string, from time.Time) span {
-		return span{name, from.Format(time.DateOnly), from.AddDate(0, 3, -1).Format(time.DateOnly)}
+		return span{name, from.Format(written), from.AddDate(0, 3, -1).Format(written)}
 	}
 	return []span{quarter("Last quarter", begin.AddDate(0, -3, 0)), quarter("The quarter before", begin.AddDate(0, -6, 0)),
-		{"This quarter until today", begin.Format(time.DateOnly), now.Format(time.DateOnly)}}
+		{"This quarter until today", begin.Format(written), now.Format(written)}}
 }
 
 // exportPage asks which period.
@@ -56,7 +59,7 @@ func (h *Handler) askSpan(w http.ResponseWriter, r *http.Request, s signin.Sessi
 		}
 		return f
 	}
-	return h.pages.Show(w, r, status, "export", shell.Page{Title: "Export", Mistakes: mistakes, Body: exported{
+	return h.pages.Show(w, r, status, "export", shell.Page{Title: "Export", Back: "/audit", Mistakes: mistakes, Body: exported{
 		Tabs: tabs("/audit/export"), Spans: all, Overseer: s.Caller.Reader().Oversees,
 		From: field(shell.Field{Name: "from", Label: "First day", Hint: "For example, 1/7/2026. Days begin at midnight UTC.", Max: 20, Width: "govuk-input--width-10"}),
 		To:   field(shell.Field{Name: "to", Label: "Last day", Hint: "All of this day is in the file.", Max: 20, Width: "govuk-input--width-10"}),

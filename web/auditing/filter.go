@@ -1,6 +1,7 @@
 package auditing
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func (h *Handler) asked(q url.Values, k kind) asked {
 	given("act", known, &a.filter.Act, "Choose what was done from the list")
 	given("partner", ids.IsName, &a.filter.Partner, "Choose an agency from the list")
 	given("person", ids.IsUUID, &a.filter.User, "Enter the person’s id as an entry shows it, 36 characters")
-	given("referral", ids.IsDigest, &a.filter.Referral, "Enter the referral’s long id, 43 characters, as an entry shows it")
+	given("referral", isReferral, &a.filter.Referral, "Enter the referral’s reference, like R-7K3F-9Q2M, or its long id")
 	given("consent", ids.IsUUID, &a.filter.Consent, "Enter the id of the consent record or override as an entry shows it, 36 characters")
 	a.period(h.zone)
 	if after := q.Get("after"); after != "" {
@@ -69,6 +70,32 @@ func (h *Handler) asked(q url.Values, k kind) asked {
 		a.filter.Acts = nil
 	}
 	return a
+}
+
+// isReferral reports whether s is a referral's id, or its reference as people write it.
+func isReferral(s string) bool {
+	_, is := ids.ParseReference(s)
+	return is || ids.IsDigest(s)
+}
+
+// resolve finds the referral of a reference among those of which the reader may see an entry.
+func (h *Handler) resolve(ctx context.Context, by audit.Reader, a *asked) error {
+	reference, is := ids.ParseReference(a.filter.Referral)
+	if !is || len(a.mistakes) > 0 {
+		return nil
+	}
+	found, err := h.log.Referrals(ctx, by, reference)
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0:
+		a.wrong("referral", "No entry that you may see is about a referral with this reference. Check it, or leave it empty")
+	case len(found) > 1:
+		a.wrong("referral", "More than one referral has this reference. Enter its long id, as an entry shows it")
+	default:
+		a.filter.Referral = found[0]
+	}
+	return nil
 }
 
 // period reads the days from and to, both included, where she is.
@@ -98,7 +125,7 @@ const notADay = "Enter a day like 1/7/2026: day, month, year"
 
 // dayOf reads a day as people write it here, and as the addresses of these pages have it.
 func dayOf(text string, zone *time.Location) (time.Time, bool) {
-	for _, form := range []string{"2/1/2006", time.DateOnly, "2 January 2006", "2 Jan 2006"} {
+	for _, form := range []string{written, time.DateOnly, "2 January 2006", "2 Jan 2006"} {
 		if t, err := time.ParseInLocation(form, text, zone); err == nil {
 			return t, t.Year() >= 2000 && t.Year() < 3000
 		}
@@ -145,7 +172,7 @@ func (a asked) fields(n names, k kind, overseer bool) []shell.Field {
 	}
 	return append(fields,
 		field(shell.Field{Kind: "select", Name: "partner", Label: "Agency", Hint: "That did it, or that it concerns.", Choices: agencies}), field(person),
-		field(shell.Field{Kind: "text", Name: "referral", Label: "Referral", Hint: "Its long id, 43 characters, as an entry shows it. Do not write a name.", Max: 60}),
+		field(shell.Field{Kind: "text", Name: "referral", Label: "Referral", Hint: "Its reference, like R-7K3F-9Q2M, or its long id. Do not write a name.", Max: 60}),
 		field(shell.Field{Kind: "text", Name: "from", Label: "First day", Hint: "For example, 1/7/2026.", Max: 20, Width: "govuk-input--width-10"}),
 		field(shell.Field{Kind: "text", Name: "to", Label: "Last day", Hint: "It is in the list, too.", Max: 20, Width: "govuk-input--width-10"}))
 }

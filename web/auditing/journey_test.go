@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"handover/internal/hubtest"
 	"handover/web/webtest"
 )
@@ -17,7 +19,7 @@ func TestAnAuditorLooksThroughTheLog(t *testing.T) {
 	b.As(s.auditor)
 	b.NoScript()
 	b.Visit("/account", ".govuk-service-navigation")
-	b.Click(`.govuk-service-navigation a[href="/audit"]`, ".moj-sub-navigation")
+	b.Click(`.govuk-service-navigation a[href="/audit"]`, ".handover-cards")
 	b.Click(`a[href="/audit/review#emergencies-unapproved"]`, "#emergencies-unapproved")
 	b.Click(`#emergencies-unapproved a[href^="/audit/entry/"]`, "h2")
 	has(t, "the entry", b.Text(), "Proposed to share without her agreement", "Ayo Example", "Proof checked")
@@ -26,7 +28,8 @@ func TestAnAuditorLooksThroughTheLog(t *testing.T) {
 	b.Click(`.moj-sub-navigation a[href="/audit/entries"]`, ".handover-card")
 	b.Click(`.govuk-details__summary`, "#act")
 	b.Fill(`#act`, "refused")
-	b.Click(`main form button`, "details[open] #act")
+	b.Click(`main form button`, "main form a[href='/audit/entries']")
+	b.Do("waiting for the cards", chromedp.WaitVisible(chromedp.CSS(".handover-card")))
 	if text := b.Text(); !strings.Contains(b.At(), "act=refused") || !strings.Contains(text, "Proof checked for 6 entries") {
 		t.Errorf("at %s:\n%s", b.At(), text)
 	}

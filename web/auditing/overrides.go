@@ -69,7 +69,7 @@ func (h *Handler) overrides(w http.ResponseWriter, r *http.Request, s signin.Ses
 		step := h.step(n, looked, o.Entry, func(e proof.Entry) bool { return e.Override == o.ID })
 		rows = append(rows, step)
 		body.Rows = append(body.Rows, overridden{ID: o.ID, Why: capital(record.Reasons().Label(o.Reason)), From: n.agency(o.Partner), To: n.agency(o.Recipient),
-			Agreement: record.Agreements().Label(o.Agreement), State: stateOf(o.State), Emergency: o.Emergency,
+			Agreement: capital(record.Agreements().Label(o.Agreement)), State: capital(stateOf(o.State)), Emergency: o.Emergency && o.State != "emergency",
 			Recorded: o.RecordedAt, Expires: o.ExpiresAt, Review: o.ReviewAt, Decided: o.DecidedAt, Entry: step})
 	}
 	for _, c := range counts {
@@ -83,7 +83,7 @@ func (h *Handler) overrides(w http.ResponseWriter, r *http.Request, s signin.Ses
 		}
 		body.Older = "/audit/overrides?" + q.Encode()
 	}
-	return h.pages.Show(w, r, http.StatusOK, "overrides", shell.Page{Title: "Overrides", Body: body})
+	return h.pages.Show(w, r, http.StatusOK, "overrides", shell.Page{Title: "Overrides", Back: "/audit", Body: body})
 }
 
 // step is the row of an entry that a list names, which must be about what the list says. That there

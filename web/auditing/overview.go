@@ -19,7 +19,6 @@ type attention struct {
 
 // overviewed is the body of the first page.
 type overviewed struct {
-	Tabs        []tab
 	Health      audit.Health
 	Entries     string
 	Differences string
@@ -44,7 +43,7 @@ func (h *Handler) overview(w http.ResponseWriter, r *http.Request, s signin.Sess
 	if err != nil {
 		return err
 	}
-	body := overviewed{Tabs: tabs("/audit"), Health: health, Entries: number(health.Under.Size), Differences: number(health.Differences),
+	body := overviewed{Health: health, Entries: number(health.Under.Size), Differences: number(health.Differences),
 		Stale: !health.Reconciled.IsZero() && h.now().Sub(health.Reconciled) > stale, Cosigned: number(health.Witnessing.Cosigned),
 		Attention: attentions(items), Lists: kinds(), Overseer: by.Oversees}
 	return h.pages.Show(w, r, http.StatusOK, "overview", shell.Page{Title: "Audit", Body: body})

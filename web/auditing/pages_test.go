@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"handover/internal/hubtest"
+	"handover/internal/ids"
 	"handover/partners"
 )
 
@@ -76,10 +77,10 @@ func TestWhatThePagesSay(t *testing.T) {
 	from, to := "Agency "+string(s.pair.From.ID), "Agency "+string(s.pair.To.ID)
 	has(t, "the overview", page(t, s.auditor, "/audit"), "Emergencies that wait for approval: 1", "Consents in doubt: 1", "Refused again and again: 1",
 		"by this hub:", "and it holds", "This hub has none", "You see what your agency did")
-	has(t, "openings", page(t, s.auditor, "/audit/openings"), "Opened sections "+to+", its system", "Why to see who should take it", "Sections need", "Proof checked for 1 entry")
+	has(t, "openings", page(t, s.auditor, "/audit/openings"), "Opened sections "+to+", its system", "Why To see who should take it", "Sections need", "Proof checked for 1 entry")
 	has(t, "refusals", page(t, s.auditor, "/audit/refusals"), "Was refused Ayo Example, "+from, "The rule insufficient-scope", "Proof checked for 6 entries")
 	has(t, "consents", page(t, s.auditor, "/audit/consents"), "Recorded what she agreed to", s.pair.Consent.ID, "Her reference "+s.pair.Consent.Subject)
-	has(t, "overrides", page(t, s.auditor, "/audit/overrides"), from+" to "+to, "emergency: shared on it now, waits for a manager", "1 in all. Emergencies: 1. Refused: 0.",
+	has(t, "overrides", page(t, s.auditor, "/audit/overrides"), from+" to "+to, "Emergency: shared on it now, waits for a manager", "1 in all. Emergencies: 1. Refused: 0.",
 		"Newest step Proposed to share without her agreement Ayo Example", "Proof checked for 1 entry")
 	has(t, "those approved late", page(t, s.auditor, "/audit/overrides?late=approval"), "No override was approved late.")
 	has(t, "those past review", page(t, s.auditor, "/audit/overrides?late=review"), "No override is past its review.")
@@ -95,7 +96,7 @@ func TestWhatThePagesSay(t *testing.T) {
 	if strings.Contains(page(t, s.overseers, "/audit/refusals"), "Ayo Example") {
 		t.Error("oversight is told the name of another agency's worker")
 	}
-	has(t, "who looked at one entry", page(t, s.auditor, "/audit/entries?act=log.read"), "Ada Example, "+from, "to read one entry", "The entry that was read")
+	has(t, "who looked at one entry", page(t, s.auditor, "/audit/entries?act=log.read"), "Ada Example, "+from, "To read one entry", "The entry that was read")
 }
 
 // TestTheListIsNarrowed asks by each thing that can be asked by, and by what cannot.
@@ -105,10 +106,12 @@ func TestTheListIsNarrowed(t *testing.T) {
 	for query, row := range map[string]struct {
 		has, hasNot string
 	}{
-		"act=section.open":                       {"Opened sections", "Was refused"},
-		"partner=" + string(s.pair.To.ID):        {"Opened sections", "Was refused"},
-		"person=" + s.worker.ID:                  {"Was refused", "Opened sections"},
-		"referral=" + s.sent.Digest:              {"Sent a referral", "Was refused"},
+		"act=section.open":                         {"Opened sections", "Was refused"},
+		"partner=" + string(s.pair.To.ID):          {"Opened sections", "Was refused"},
+		"person=" + s.worker.ID:                    {"Was refused", "Opened sections"},
+		"referral=" + s.sent.Digest:                {"Sent a referral", "Was refused"},
+		"referral=" + ids.Reference(s.sent.Digest): {"Sent a referral", "Was refused"},
+		"referral=" + strings.ToLower(strings.ReplaceAll(ids.Reference(s.sent.Digest), "-", "")): {"Sent a referral", "Was refused"},
 		"consent=" + s.override.ID:               {"Proposed to share without her agreement", "Was refused"},
 		"from=2020-01-01&to=2020-01-31":          {"There is no entry here that fits.", "Was refused"},
 		"from=1/1/2020":                          {"Was refused", "There is no entry"},
@@ -125,7 +128,8 @@ func TestTheListIsNarrowed(t *testing.T) {
 		"act=nothing":                   "Choose what was done from the list",
 		"partner=Agency%20Example":      "Choose an agency from the list",
 		"person=Ayo%20Example":          "Enter the person’s id as an entry shows it",
-		"referral=Mary":                 "Enter the referral’s long id",
+		"referral=Mary":                 "Enter the referral’s reference",
+		"referral=R-0000-0000":          "No entry that you may see is about a referral with this reference",
 		"consent=1":                     "Enter the id of the consent record",
 		"from=yesterday":                "Enter a day like 1/7/2026",
 		"to=2026-02-30":                 "Enter a day like 1/7/2026",
@@ -140,6 +144,9 @@ func TestTheListIsNarrowed(t *testing.T) {
 		if n := len(s.Entries(t, logged)); n != 0 {
 			t.Errorf("%s: %d entries are logged of what was not answered", query, n)
 		}
+	}
+	if a := s.theirs.Get(t, "/audit/entries?referral="+ids.Reference(s.sent.Digest)); a.Status != http.StatusUnprocessableEntity || !strings.Contains(text(a), "No entry that you may see") {
+		t.Errorf("another agency's auditor learns that a reference is one: %d", a.Status)
 	}
 	if a := s.auditor.Get(t, "/audit/openings?act=refused"); a.Status != http.StatusUnprocessableEntity {
 		t.Errorf("a list gives entries of another: %d", a.Status)

@@ -96,7 +96,7 @@ func (h *Handler) review(w http.ResponseWriter, r *http.Request, s signin.Sessio
 		body.Items = append(body.Items, v)
 	}
 	body.Under = held(u, rows)
-	return h.pages.Show(w, r, http.StatusOK, "review", shell.Page{Title: "To look at", Body: body})
+	return h.pages.Show(w, r, http.StatusOK, "review", shell.Page{Title: "To look at", Back: "/audit", Body: body})
 }
 
 // item says an item in words. One of a kind that is not known here keeps its own.

@@ -110,7 +110,7 @@ func (h *Handler) row(n names, l audit.Looked) row {
 		}
 	}
 	add("The rule", e.Outcome, rule(e), false)
-	add("Why", reasonOf(e), "", false)
+	add("Why", capital(reasonOf(e)), "", false)
 	if e.Other != "" {
 		add("Concerns", n.agency(e.Other), "", false)
 	}
@@ -122,7 +122,7 @@ func (h *Handler) row(n names, l audit.Looked) row {
 	}
 	add("Sections", strings.Join(e.Sections, ", "), "", false)
 	add("Referral", ids.Reference(e.Referral), "/audit/entries?referral="+url.QueryEscape(e.Referral), false)
-	add("Afterwards", e.State, "", false)
+	add("Afterwards", capital(e.State), "", false)
 	add("Consent record", e.Consent, "/audit/entries?consent="+url.QueryEscape(e.Consent), true)
 	add("Override", e.Override, "/audit/entries?consent="+url.QueryEscape(e.Override), true)
 	add("Her reference", e.Subject, "", true)

@@ -27,6 +27,9 @@ func number(n int64) string {
 
 // capital begins a label as a heading does.
 func capital(s string) string {
+	if s == "" {
+		return ""
+	}
 	first, size := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(first)) + s[size:]
 }
