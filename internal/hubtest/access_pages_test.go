@@ -122,8 +122,6 @@ const pages = `
 	POST /send/{draft}/choose                           page referrals:send
 	GET  /send/{draft}/urgency                          page referrals:send
 	POST /send/{draft}/urgency                          page referrals:send
-	GET  /send/{draft}/override                         page referrals:send
-	POST /send/{draft}/override                         page referrals:send
 	GET  /send/{draft}/check                            page referrals:send
 	GET  /send/{draft}/warning                          page referrals:send
 	POST /send/{draft}/send                             page referrals:send

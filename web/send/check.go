@@ -128,7 +128,7 @@ func (h *Handler) checked(ctx context.Context, c partners.Caller, d work) (check
 		return checkView{}, nil, err
 	}
 	u := urgencyOf(d.a.one(urgencyKey))
-	v := checkView{Path: d.path("send"), Tasks: d.path(""), Ask: d.path("consent"), Basis: b, To: d.to.Name, Own: own.Name, Held: d.to.Custody == partners.HeldByHub,
+	v := checkView{Path: d.path("send"), Tasks: d.path(""), Ask: d.asks(), Basis: b, To: d.to.Name, Own: own.Name, Held: d.to.Custody == partners.HeldByHub,
 		Police: d.police, Never: d.never(), Rows: []row{
 			{Label: "Goes to", Texts: []string{d.to.Name}, Change: d.path("find"), What: "who it goes to"},
 			{Label: "For", Texts: []string{capital(codes.Purposes().Label(d.a.one(purposeKey)))}, Change: d.path("find"), What: "what it is for"},

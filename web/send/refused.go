@@ -20,7 +20,7 @@ type mending struct {
 func mend(d work, f *fault.Fault) mending {
 	m := mending{Says: f.Text, Path: d.path("check"), Link: "Check it again", Draft: d.path("")}
 	ask := func(says string) mending {
-		return mending{Says: says, Path: d.path("consent"), Link: "Ask her again", Draft: d.path("")}
+		return mending{Says: says, Path: d.asks(), Link: "Ask her again", Draft: d.path("")}
 	}
 	other := func(says string) mending {
 		return mending{Says: says, Path: d.path("choose"), Link: "Choose another service", Draft: d.path("")}
@@ -57,8 +57,9 @@ func mend(d work, f *fault.Fault) mending {
 	case "packet-conflict":
 		m.Says = "This draft was sent already, as it was then. Find it under Sent. To send what you have changed since, write to them there."
 		m.Path, m.Link = "/sent", "Go to Sent"
-	case "override-not-approved", "override-lapsed", "override-refused", "override-ended", "no-override", "override-not-found":
-		m.Path, m.Link = d.path("override"), "Look at the decision"
+	case "override-not-approved", "override-lapsed", "override-refused", "override-ended", "no-override", "override-not-found",
+		"override-not-covered", "override-expired":
+		m.Path, m.Link = "/overrides/"+d.a.one(overrideKey), "Look at the decision"
 	case "keys-unavailable":
 		m.Says, m.Again = "The hub cannot sign and seal at this moment. Nothing was sent. Try again in a minute.", d.path("send")
 	case "not-managed":

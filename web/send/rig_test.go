@@ -1,6 +1,7 @@
 package send_test
 
 import (
+	"encoding/json"
 	"html"
 	"net/http"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"handover/internal/hubtest"
 	"handover/internal/ids"
 	"handover/partners"
+	"handover/referral"
 	"handover/referral/managed"
 )
 
@@ -37,7 +39,11 @@ type desk struct {
 
 func newDesk(t *testing.T, category partners.Category) *desk {
 	t.Helper()
-	h := hubtest.New(t)
+	return deskAt(t, hubtest.New(t), category)
+}
+
+func deskAt(t *testing.T, h *hubtest.Hub, category partners.Category) *desk {
+	t.Helper()
 	d := &desk{hub: h, agency: h.Managed(t, "rosewood", partners.BoroughOutreach), to: h.Agency(t, "harbour", category)}
 	d.service = h.Offer(t, d.to)
 	h.Agree(t, d.agency, d.to)
@@ -172,3 +178,14 @@ func (d *desk) answers(t *testing.T, draft string) map[string][]string {
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func opening(sections ...string) referral.Opening {
+	return referral.Opening{Sections: sections, Reason: "resend"}
+}
+
+func decode(t *testing.T, data []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatalf("%v: %s", err, data)
+	}
+}

@@ -95,8 +95,6 @@ func (h *Handler) Mount(r *mux.Router) {
 	may("/send/{draft}/choose", h.choose, post)
 	may("/send/{draft}/urgency", h.urgencyPage, get)
 	may("/send/{draft}/urgency", h.urgency, post)
-	may("/send/{draft}/override", h.overridePage, get)
-	may("/send/{draft}/override", h.override, post)
 	may("/send/{draft}/check", h.checkPage, get)
 	may("/send/{draft}/warning", h.warning, get)
 	may("/send/{draft}/send", h.send, post)
@@ -115,6 +113,18 @@ type work struct {
 	police bool
 	may    []string        // sections that can go to them at all
 	rules  []partners.Rule // what the firewall says of their kind
+}
+
+// asks is where what she agreed to is looked at again: her answer, or the decision to share
+// without it.
+func (w work) asks() string {
+	if id := w.a.one(overrideKey); id != "" {
+		return "/overrides/" + id
+	}
+	if w.a.one(consentKey) != "" {
+		return w.path("consent/recorded")
+	}
+	return w.path("consent")
 }
 
 // path is that of a page about the draft; "" is its task list.

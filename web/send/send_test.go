@@ -82,8 +82,8 @@ func TestNobodyElseSeesADraft(t *testing.T) {
 	_, stranger := d.hub.Joined(t, elsewhere.ID, "A Stranger", partners.Caseworker)
 	_, admin := d.hub.Joined(t, d.agency.ID, "An Admin", partners.Administrator)
 	_, auditor := d.hub.Joined(t, d.agency.ID, "An Auditor", partners.Auditor)
-	pages := []string{"", "/delete", "/find", "/choose", "/urgency", "/override", "/check", "/warning", "/about/need", "/about/need/what"}
-	posts := []string{"/delete", "/find", "/choose", "/urgency", "/override", "/send", "/about/need", "/about/need/what"}
+	pages := []string{"", "/delete", "/find", "/choose", "/urgency", "/check", "/warning", "/about/need", "/about/need/what"}
+	posts := []string{"/delete", "/find", "/choose", "/urgency", "/send", "/about/need", "/about/need/what"}
 	for name, b := range map[string]*hubtest.Browser{"a colleague": colleague, "another agency's": stranger, "an administrator": admin, "an auditor": auditor, "nobody": d.hub.Browser()} {
 		want := http.StatusNotFound
 		if name == "nobody" {
@@ -208,7 +208,7 @@ func TestARefusalOfTheDeskKeepsTheDraftAndIsLogged(t *testing.T) {
 	refused("a service that closed", "service-unavailable-for-referral", draft+"/choose", "They take no referrals for this now")
 	d.hub.Exec(t, `UPDATE service SET capacity = 'open'`)
 	d.answer(t, draft, "purpose", "housing")
-	refused("another purpose", "not-covered", draft+"/consent", "does not cover this")
+	refused("another purpose", "not-covered", draft+"/consent/recorded", "does not cover this")
 	d.answer(t, draft, "purpose", "advocacy")
 	d.answer(t, draft, "identity.date_of_birth", "2015")
 	d.hub.Exec(t, `UPDATE agreement SET sections = '{need,identity,safe-contact}'`)
@@ -220,7 +220,7 @@ func TestARefusalOfTheDeskKeepsTheDraftAndIsLogged(t *testing.T) {
 	if _, err := d.hub.Desk.Withdraw(t.Context(), d.caller, d.answers(t, draft)["consent"][0], newID()); err != nil {
 		t.Fatal(err)
 	}
-	refused("what she took back", "consent-withdrawn", draft+"/consent", "taken her agreement back")
+	refused("what she took back", "consent-withdrawn", draft+"/consent/recorded", "taken her agreement back")
 	if n := hubtest.Value[int](t, d.hub, `SELECT count(*) FROM packet`); n != 0 {
 		t.Errorf("%d packets were stored", n)
 	}

@@ -8,6 +8,7 @@ import (
 	"handover/internal/codes"
 	"handover/oauth/signin"
 	"handover/referral/packet/schema"
+	"handover/web/consents"
 	"handover/web/shell"
 )
 
@@ -183,11 +184,14 @@ func (h *Handler) lastTasks(d work) []task {
 	check := task{Name: "Check and send", Standing: blocked}
 	switch {
 	case d.a.one(overrideKey) != "":
-		agreed.Standing, agreed.Path = overCard, d.path("override")
+		agreed.Standing, agreed.Path, agreed.Done = overCard, d.asks(), true
 	case d.a.one(consentKey) != "":
-		agreed.Standing, agreed.Path, agreed.Done = done, d.path("consent"), true
+		agreed.Standing, agreed.Path, agreed.Done = done, d.asks(), true
 	case len(d.sections()) > 0:
 		agreed.Standing, agreed.Path = notYet, d.path("consent")
+		if answered, _ := consents.Progress(d.Draft); answered > 0 {
+			agreed.Standing = begun
+		}
 	}
 	if h.next(d) == d.path("check") {
 		check.Standing, check.Path = notYet, d.path("check")
