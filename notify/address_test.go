@@ -2,7 +2,10 @@ package notify
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -158,6 +161,30 @@ func TestANameIsJudgedByWhereItLeadsEachTime(t *testing.T) {
 	for range 2 {
 		if got := e.post(t.Context(), "https://hooks.agency.example/", http.Header{}, nil); got != outcomeForbidden {
 			t.Errorf("a name that leads elsewhere the second time: %s", got)
+		}
+	}
+}
+
+// TestAReceiverHasToShowACertificate that somebody whom the hub trusts has signed for its name.
+func TestAReceiverHasToShowACertificate(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(server.Certificate())
+	for _, c := range []struct {
+		url   string
+		roots *x509.CertPool
+		want  string
+	}{
+		{server.URL, trusted, "204"},
+		{server.URL, x509.NewCertPool(), outcomeCertificate},
+		{strings.Replace(server.URL, "127.0.0.1", "localhost", 1), trusted, outcomeCertificate}, // its certificate is of another name
+		{strings.Replace(server.URL, "https", "http", 1), trusted, "400"},
+	} {
+		if got := NewEgress(Reach{Local: true, Roots: c.roots}).post(t.Context(), c.url, http.Header{}, nil); got != c.want {
+			t.Errorf("%s: %s, want %s", c.url, got, c.want)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func New(c Config) (*Handler, error) {
 			return casework.New(casework.Handler{Shell: s, Referrals: c.Referrals, Consents: c.Consents, Partners: c.Partners, Desk: c.Desk, Log: c.Log, Now: c.Now})
 		},
 		func() (room, error) {
-			return agency.New(s, agency.Config{SignIn: c.SignIn, Partners: c.Partners, Referrals: c.Referrals, Consents: c.Consents, Hub: c.Hub, Now: c.Now})
+			return agency.New(s, agency.Config{SignIn: c.SignIn, Partners: c.Partners, Referrals: c.Referrals, Consents: c.Consents, Webhooks: c.Webhooks, Hub: c.Hub, Now: c.Now})
 		},
 		func() (room, error) {
 			return webhooks.New(webhooks.Handler{Shell: s, Store: c.Webhooks, Log: c.Log})

@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"handover/consent"
+	"handover/notify"
 	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral"
@@ -32,6 +33,7 @@ type Config struct {
 	Partners  *partners.Store
 	Referrals *referral.Store
 	Consents  *consent.Store
+	Webhooks  *notify.Store
 	Hub       string           // the issuer URL, where links lead
 	Now       func() time.Time // default: time.Now
 }
@@ -132,7 +134,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request, s signin.Session
 	}
 	v.Kind = sentence(v.Agency.Category.Title())
 	v.Managed, v.Areas = v.Agency.Custody == partners.HeldByHub, areasInWords(v.Agency.Areas)
-	for _, look := range []func(*http.Request, signin.Session) ([]want, error){h.peopleWant, h.systemsWant, h.keysWant, h.servicesWant} {
+	for _, look := range []func(*http.Request, signin.Session) ([]want, error){h.peopleWant, h.systemsWant, h.keysWant, h.servicesWant, h.webhooksWant} {
 		found, err := look(r, s)
 		if err != nil {
 			return err

@@ -155,6 +155,7 @@ func TestAnAdministratorLooksAfterAWebhook(t *testing.T) {
 	tell(t, h)
 	must(t, b.Get(t, at), http.StatusOK, "The hub stopped this webhook", "Stopped by the hub")
 	must(t, b.Get(t, list), http.StatusOK, "Stopped by the hub")
+	must(t, b.Get(t, "/agency"), http.StatusOK, "The hub stopped a webhook", "See the webhook")
 	must(t, b.Get(t, at+"/remove"), http.StatusOK, "This cannot be undone.")
 	leads(t, b, b.Form(t, at+"/remove", nil), list+"?done=remove", "The webhook was removed.", "Your agency has no webhook")
 	must(t, b.Get(t, at), http.StatusNotFound)
