@@ -24,7 +24,7 @@ func TestNothingOfWhatPagesShowLeaves(t *testing.T) {
 	log := &lockedBuffer{}
 	r := startHub(t, slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.env = append(r.env, "HUB_ISSUER="+r.Issuer)
-	referral := r.referredToNoIT(t)
+	first, second := r.referredToNoIT(t) // the caseworker may end the first
 	person := func(agency, role string) *hubtest.Browser {
 		her := hubtest.NewBrowser(r.Issuer, overHTTP(t, http.DefaultTransport))
 		her.Join(t, codeOf(r.operator(t, "user", "add", agency, "--name", "Ayo Example", "--role", role)))
@@ -40,13 +40,17 @@ func TestNothingOfWhatPagesShowLeaves(t *testing.T) {
 		{"canary-third", "auditor", typedName, false},
 		{"canary-outreach", "caseworker", typedName, false}, // her agency holds its own keys
 		{"canary-dropin", "auditor", typedName, false},
-		{"canary-dropin", "administrator", "Filled in", false},
-		{"canary-dropin", "manager", typedName, true},
 		{"canary-dropin", "caseworker", typedName, true},
+		{"canary-dropin", "manager", typedName, true},
+		{"canary-dropin", "administrator", "Filled in", false}, // last: she revokes the keys, too
 	} {
 		c := &crawler{t: t, who: w.role + " of " + w.agency, her: person(w.agency, w.role), writes: w.writes,
-			leaves: []string{"/sign-out", "/leave", "/account", "/static", "/step-up", "/agency/services"}}
-		c.queue = []string{"/referrals/" + referral}
+			leaves: []string{"/sign-out", "/leave", "/account", "/static", "/step-up", "/agency/services", "/delete"},
+			says:   map[string]string{"purpose": "advocacy", "area": "E09000007", "area__other": ""}}
+		c.queue = []string{"/referrals/" + first}
+		if w.role == "manager" {
+			c.queue[0] = "/referrals/" + second
+		}
 		c.crawl("/")
 		c.judge(w.opens)
 		walked = append(walked, c)
@@ -92,9 +96,9 @@ func (c *crawler) judge(opens bool) {
 	}
 }
 
-// referredToNoIT has an agency refer a woman to one whose keys the hub holds, and returns the
-// referral's id.
-func (r running) referredToNoIT(t *testing.T) string {
+// referredToNoIT has an agency refer a woman to one whose keys the hub holds, twice, and returns
+// the referrals' ids.
+func (r running) referredToNoIT(t *testing.T) (first, second string) {
 	t.Helper()
 	outreach := r.join(t, "canary-outreach", "borough-outreach")
 	for _, id := range []string{"canary-dropin", "canary-third"} {
@@ -106,19 +110,22 @@ func (r running) referredToNoIT(t *testing.T) string {
 	}
 	r.operator(t, "service", "add", "canary-third", "Someone to talk to", "--purpose", "advocacy", "--area", "E09000007")
 	service := r.operator(t, "service", "add", "canary-dropin", "Homes for women", "--purpose", "advocacy", "--area", "E09000007")
-	consent, err := outreach.RecordConsent(t.Context(), client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
-		Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "advocacy", Method: "verbal-in-person",
-		Recipients: []string{"canary-dropin", "canary-outreach"}, Sections: []string{"need", "safe-contact", "risk", "note"},
-		Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
-	if err != nil {
-		t.Fatal(err)
+	send := func() string {
+		consent, err := outreach.RecordConsent(t.Context(), client.Consent{How: client.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+			Bases: []client.Basis{{Article6: "a", Article9: "a"}}, Purpose: "advocacy", Method: "verbal-in-person",
+			Recipients: []string{"canary-dropin", "canary-outreach"}, Sections: []string{"need", "safe-contact", "risk", "note"},
+			Notice: client.Notice{Version: "1", Digest: ids.Digest("notice"), Language: "en"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, err := outreach.Send(t.Context(), client.Request{To: "canary-dropin", Consent: consent.ID, Service: service, Area: "E09000007",
+			Purpose: "advocacy", Urgency: "urgent", Sections: map[string]client.Content{
+				"need": client.Content(fmt.Sprintf(`{"needs":[{"need":"advocacy","detail":%q}],"summary":%q}`, herName, herName)),
+				"risk": client.Content(fmt.Sprintf(`{"harms":[{"type":"cuckooing","basis":"suspected"}],"to_workers":%q}`, herName))}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sent.Referral
 	}
-	sent, err := outreach.Send(t.Context(), client.Request{To: "canary-dropin", Consent: consent.ID, Service: service, Area: "E09000007",
-		Purpose: "advocacy", Urgency: "urgent", Sections: map[string]client.Content{
-			"need": client.Content(fmt.Sprintf(`{"needs":[{"need":"advocacy","detail":%q}],"summary":%q}`, herName, herName)),
-			"risk": client.Content(fmt.Sprintf(`{"harms":[{"type":"cuckooing","basis":"suspected"}],"to_workers":%q}`, herName))}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sent.Referral
+	return send(), send()
 }

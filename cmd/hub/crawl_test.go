@@ -23,8 +23,9 @@ type crawler struct {
 	t      *testing.T
 	who    string
 	her    *hubtest.Browser
-	writes string   // into every free text
-	leaves []string // beginnings of addresses that she does not go to
+	writes string            // into every free text
+	leaves []string          // beginnings and ends of addresses that she does not go to
+	says   map[string]string // what she answers to a question by its name, besides
 
 	seen      map[string]bool
 	queue     []string
@@ -52,13 +53,17 @@ func (c *crawler) crawl(from string) {
 		c.queue = c.queue[1:]
 		path, _, _ := strings.Cut(next, "?")
 		kind := anyID.ReplaceAllString(path, "ID")
-		if c.seen[next] || kinds[kind] >= mostOfAKind || slices.ContainsFunc(c.leaves, func(l string) bool { return strings.HasPrefix(path, l) }) {
+		if c.seen[next] || kinds[kind] >= mostOfAKind || c.leaving(path) {
 			continue
 		}
 		c.seen[next] = true
 		kinds[kind]++
 		c.read(next, c.her.Get(c.t, next))
 	}
+}
+
+func (c *crawler) leaving(path string) bool {
+	return slices.ContainsFunc(c.leaves, func(l string) bool { return strings.HasPrefix(path, l) || strings.HasSuffix(path, l) })
 }
 
 // read notes what an answer shows, follows it, and sends its forms.
@@ -105,18 +110,27 @@ func (c *crawler) send(at string, page, form *html.Node) {
 	path, _, _ := strings.Cut(at, "?")
 	for _, button := range buttons(page, form) {
 		action := cmp.Or(attr(button, "formaction"), attr(form, "action"), path)
-		values := c.filled(form)
+		values, written := c.filled(form)
 		if name := attr(button, "name"); name != "" {
 			values.Set(name, attr(button, "value"))
 		}
 		key := "form " + anyID.ReplaceAllString(action, "ID") + " " + strings.Join(slices.Sorted(maps.Keys(values)), " ") + attr(button, "value")
-		if c.seen[key] || slices.ContainsFunc(c.leaves, func(l string) bool { return strings.HasPrefix(action, l) }) {
+		if c.seen[key] || c.leaving(action) {
 			continue
 		}
 		c.seen[key] = true
 		c.acts++
 		if strings.EqualFold(attr(form, "method"), "post") {
-			c.read(action, c.her.Form(c.t, action, values))
+			a := c.her.Form(c.t, action, values)
+			c.read(action, a)
+			if a.Status == http.StatusUnprocessableEntity { // what she writes is no date, number or code
+				for name, texts := range values {
+					if len(texts) == 1 && texts[0] == c.writes && !written[name] {
+						values.Set(name, "")
+					}
+				}
+				c.read(action, c.her.Form(c.t, action, values))
+			}
 			continue
 		}
 		for name, texts := range values {
@@ -146,8 +160,9 @@ func buttons(page, form *html.Node) (all []*html.Node) {
 }
 
 // filled answers each question: a free text with what she writes, of given answers the first.
-func (c *crawler) filled(form *html.Node) url.Values {
-	values := url.Values{}
+// long says which are texts of several lines.
+func (c *crawler) filled(form *html.Node) (values url.Values, long map[string]bool) {
+	values, long = url.Values{}, map[string]bool{}
 	for n := range form.Descendants() {
 		name := attr(n, "name")
 		if n.Type != html.ElementNode || name == "" {
@@ -156,6 +171,7 @@ func (c *crawler) filled(form *html.Node) url.Values {
 		switch n.DataAtom {
 		case atom.Textarea:
 			values.Set(name, c.writes)
+			long[name] = true
 		case atom.Select:
 			for o := range n.Descendants() {
 				if o.DataAtom == atom.Option && attr(o, "value") != "" {
@@ -175,7 +191,12 @@ func (c *crawler) filled(form *html.Node) url.Values {
 			}
 		}
 	}
-	return values
+	for name, answer := range c.says {
+		if values.Has(name) {
+			values.Set(name, answer)
+		}
+	}
+	return values, long
 }
 
 func attr(n *html.Node, name string) string {
