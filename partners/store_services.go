@@ -51,6 +51,22 @@ func (s *Store) OwnService(ctx context.Context, c Caller, id string) (Service, e
 	return found[0], nil
 }
 
+// ServiceNamed returns a service of any agency by id, whatever its status: what somebody was
+// referred to keeps its name when it has ended. Else ErrServiceNotThere.
+func (s *Store) ServiceNamed(ctx context.Context, id string) (Service, error) {
+	if !ids.IsUUID(id) {
+		return Service{}, ErrServiceNotThere
+	}
+	found, err := s.services(ctx, `WHERE id = $1`, id)
+	if err == nil && len(found) == 0 {
+		return Service{}, ErrServiceNotThere
+	}
+	if err != nil {
+		return Service{}, err
+	}
+	return found[0], nil
+}
+
 func (s *Store) services(ctx context.Context, where string, args ...any) ([]Service, error) {
 	rows, err := s.pool.Query(ctx, serviceColumns+` `+where, args...)
 	if err != nil {

@@ -109,15 +109,9 @@ func TestJourneyWithoutScript(t *testing.T) {
 		tab.As(w.Browser)
 		tab.NoScript()
 	}
-	choose := func(tab *webtest.Tab, event, appears string) {
-		tab.Visit(at, `a[href="`+at+`/decide"]`)
-		tab.Click(`a[href="`+at+`/decide"]`, `input[value="`+event+`"]`)
-		tab.Click(`input[value="`+event+`"]`, `main form button`)
-		tab.Click(`main form button`, appears)
-	}
-	choose(takes, "receive", `button[value="confirm"]`)
+	choose(takes, at, "receive", `button[value="confirm"]`)
 	takes.Click(`button[value="confirm"]`, `.govuk-notification-banner--success`)
-	choose(takes, "ask", `#question`)
+	choose(takes, at, "ask", `#question`)
 	takes.Fill(`#question`, canary+"? which floor?")
 	takes.Click(`button[value="check"]`, `button[value="confirm"]`)
 	takes.Click(`button[value="confirm"]`, `.govuk-notification-banner--success`)
@@ -137,7 +131,7 @@ func TestJourneyWithoutScript(t *testing.T) {
 	if !strings.Contains(takes.Text(), canary+" is followed") {
 		t.Errorf("risk is not open: %s", takes.Text())
 	}
-	choose(takes, "decline", `#reason`)
+	choose(takes, at, "decline", `#reason`)
 	takes.Click(`#reason`, `#reason`)
 	takes.Fill(`#help`, "No room.")
 	takes.Click(`button[value="check"]`, `button[value="confirm"]`)
@@ -151,6 +145,14 @@ func TestJourneyWithoutScript(t *testing.T) {
 		tab.Clean()
 		s.nothingPersonal(t, tab)
 	}
+}
+
+// choose goes from the referral to the first page of a decision.
+func choose(tab *webtest.Tab, at, event, appears string) {
+	tab.Visit(at, `a[href="`+at+`/decide"]`)
+	tab.Click(`a[href="`+at+`/decide"]`, `input[value="`+event+`"]`)
+	tab.Click(`input[value="`+event+`"]`, `main form button`)
+	tab.Click(`main form button`, appears)
 }
 
 var plain = regexp.MustCompile(`(?i)` + canary + `|rosewood|willow|housing|cuckoo|note=|Sample|Example`)

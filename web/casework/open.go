@@ -38,6 +38,7 @@ type content struct {
 	Outside  bool // now is outside the times that she said are safe
 	Unsaid   bool // there are numbers, and nothing that says whether they are safe
 	Hidden   bool // the numbers are left out because of one of these
+	Unfit    bool // something is not as its schema says
 	Danger   bool // the risk section says that she is in danger now
 	Signed   string
 	Doubt    bool // the key that signed it does not count any more
@@ -170,7 +171,7 @@ func (h *Handler) release(ctx context.Context, c partners.Caller, s *seen, l lin
 			clear(data)
 		}
 	}()
-	found := &content{Stale: opened.Stale, Outside: opened.Outside, Signed: l.Signed, Doubt: !opened.Signed.Counts}
+	found := &content{Stale: opened.Stale, Outside: opened.Outside, Signed: l.Signed, Doubt: !opened.Signed.Counts, Unfit: len(opened.Unfit) > 0}
 	_, safe := opened.Content["safe-contact"]
 	_, reaches := opened.Content["contact"]
 	found.Unsaid = reaches && !safe

@@ -4,11 +4,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"handover/internal/codes"
 	"handover/internal/fault"
 	"handover/oauth/signin"
 	"handover/partners"
+	"handover/referral"
+	"handover/referral/clock"
 	"handover/referral/packet"
 	"handover/web/shell"
 )
@@ -26,6 +29,8 @@ type page struct {
 	*seen
 	Service, Urgency, Purpose, Area, Stands string
 
+	Due     due
+	There   []referral.Presence // colleagues who look at it too
 	Ticket  ticket
 	Safe    *section // nil: the sender has sent none
 	Rest    []section
@@ -62,7 +67,13 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, session signin.Se
 	if v.Ticket, _, err = h.basisOf(ctx, session.Caller, s); err != nil {
 		return err
 	}
-	v.Recall = !v.Ticket.Stands && s.Recipient()
+	if v.There, err = h.Referrals.Look(ctx, session.Caller, s.ID); err != nil {
+		return err
+	}
+	if opened := clock.Due(s.DueFor) == clock.Delivered || clock.Due(s.DueFor) == clock.Opened; what.content == nil || !opened {
+		v.Due = dueOf(s, h.Now()) // else it was done with this very act
+	}
+	v.Recall = !v.Ticket.Stands
 	v.Accept = may(s, packet.Accept)
 	v.Reason = codes.OpenReasons().Label(what.opening.reason)
 	v.Why = shell.Field{Kind: "radios", Name: "reason", Label: "Why do you open it?", Choices: reasonChoices(what.opening.reason)}
@@ -139,6 +150,29 @@ func (p *page) seal(why string) {
 func about(v page) []row {
 	return []row{{"Service", texts(v.Service)}, {"For", texts(v.Purpose)}, {"Area", texts(v.Area)}, {"Urgency", texts(v.Urgency)},
 		{"From", texts(v.names[partners.ID(v.Sender)])}, {"To", texts(v.names[partners.ID(v.Summary.Recipient)])}}
+}
+
+// due is what has to be done next, by whom and by when.
+type due struct {
+	What string // "" if nothing is due
+	At   time.Time
+	Late bool
+}
+
+// DueTime is when it is due, for a program.
+func (p page) DueTime() string { return p.Due.At.UTC().Format(time.RFC3339) }
+
+// dueOf tells the clock of a referral to either side.
+func dueOf(s *seen, now time.Time) due {
+	if s.DueAt == nil {
+		return due{}
+	}
+	whose, what := "The other agency is to ", map[clock.Due]string{clock.Delivered: "collect it", clock.Opened: "open it",
+		clock.Decided: "answer", clock.FirstContact: "contact her"}[clock.Due(s.DueFor)]
+	if s.Recipient() {
+		whose, what = "", sentence(what)
+	}
+	return due{whose + what + " by", *s.DueAt, now.After(*s.DueAt)}
 }
 
 // home is the list that a referral is in.

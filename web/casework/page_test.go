@@ -197,6 +197,30 @@ func TestTheTicketSaysWhetherItStands(t *testing.T) {
 	s.takes.get(t, "/referrals/"+id).must(t, http.StatusOK, "She agreed to this", "To Agency rosewood Agency willow-outreach", "For A home, or keeping one", "Passed on To nobody else").mustNot(t, "Ends in")
 }
 
+// TestTheClockAndTheColleaguesAreShown: by when something is due and whether it is late, to
+// either side in its own words; who looks at it too, to her colleagues alone.
+func TestTheClockAndTheColleaguesAreShown(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	id := s.sent(t)
+	at := "/referrals/" + id
+	colleague := join(t, s.hub, s.to, "Kit Sample")
+	colleague.get(t, at).must(t, http.StatusOK, "Nobody at your agency has this").mustNot(t, "is looking at this too")
+	s.takes.get(t, at).must(t, http.StatusOK, "Collect it by", "Kit Sample is looking at this too.").mustNot(t, "Ayo Example is looking")
+	s.sends.get(t, at).must(t, http.StatusOK, "The other agency is to collect it by").mustNot(t, "is looking at this too")
+	if err := s.hub.Referrals.Claim(t.Context(), s.takes.Caller, id); err != nil {
+		t.Fatal(err)
+	}
+	colleague.get(t, at).must(t, http.StatusOK, "Ayo Example has this.")
+	s.sends.get(t, at).must(t, http.StatusOK, "Nobody at your agency has this").mustNot(t, "Ayo")
+	s.takes.press(t, s.takes.get(t, at), at+"/open", need()).must(t, http.StatusOK, canary).mustNot(t, "Late.", "Collect it by")
+	s.takes.get(t, at).must(t, http.StatusOK, "Answer by").mustNot(t, "Late.")
+	s.hub.Exec(t, `UPDATE referral SET due_at = now() - interval '1 hour'`)
+	s.takes.get(t, at).must(t, http.StatusOK, "Late. Answer by")
+	s.takes.step(t, id, "decline", url.Values{"reason": {"no-capacity"}})
+	s.takes.get(t, at).must(t, http.StatusOK, "Nothing can follow").mustNot(t, "Answer by", "has this")
+}
+
 // TestNobodyElseLearnsAnything: to another agency's caseworker a referral that is there, its
 // steps and its notes are like ones that are not; who may not read referrals finds no page.
 func TestNobodyElseLearnsAnything(t *testing.T) {

@@ -200,12 +200,32 @@ func (p page) form(t *testing.T, action string, change url.Values) url.Values {
 }
 
 // get opens a page.
-func (w worker) get(t *testing.T, path string) page { t.Helper(); return read(w.Get(t, path)) }
+func (w worker) get(t *testing.T, path string) page {
+	t.Helper()
+	return read(w.Get(t, path)).discreet(t)
+}
 
 // press sends the page's form for the address, as a button of it would.
 func (w worker) press(t *testing.T, p page, action string, change url.Values) page {
 	t.Helper()
-	return read(w.Form(t, action, p.form(t, action, change)))
+	return read(w.Form(t, action, p.form(t, action, change))).discreet(t)
+}
+
+var title = regexp.MustCompile(`(?s)<title>.*?</title>`)
+
+// discreet fails if what stays in the browser's history says anything of her, of an agency or
+// of who works there: the title, and the address that it is led to.
+func (p page) discreet(t *testing.T) page {
+	t.Helper()
+	for _, s := range []string{title.FindString(string(p.Body)), p.Header.Get("Location")} {
+		if found := plain.FindString(s); found != "" {
+			t.Errorf("%q is in %s", found, s)
+		}
+	}
+	if p.Status != http.StatusSeeOther && p.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("it may be kept: %v", p.Header)
+	}
+	return p
 }
 
 // leads is where an answer leads on to.

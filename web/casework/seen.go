@@ -203,18 +203,13 @@ func (h *Handler) tell(ctx context.Context, c partners.Caller, s *seen, chain []
 	return nil
 }
 
-// service is the name of the service that was asked, as its agency publishes it now.
+// service is the name of the service that was asked, as its agency has it now.
 func (h *Handler) service(ctx context.Context, s *seen) (string, error) {
-	offered, err := h.Partners.Services(ctx, "", "")
-	if err != nil {
-		return "", err
+	asked, err := h.Partners.ServiceNamed(ctx, s.Service)
+	if errors.Is(err, partners.ErrServiceNotThere) {
+		return "A service that is not listed any more", nil
 	}
-	for _, o := range offered {
-		if o.ID == s.Service {
-			return o.Name, nil
-		}
-	}
-	return "A service that is no longer listed", nil
+	return asked.Name, err
 }
 
 // back leads from the address of an act, which is none to come back to, to the referral.
