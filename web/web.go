@@ -16,6 +16,7 @@ import (
 	"handover/web/agency"
 	"handover/web/auditing"
 	"handover/web/casework"
+	"handover/web/inbox"
 	"handover/web/people"
 	"handover/web/send"
 	"handover/web/shell"
@@ -31,6 +32,7 @@ type Config struct {
 	Consents      *consent.Store
 	Desk          *managed.Desk
 	Log           *audit.Log
+	Feed          *notify.Feed
 	Exporter      *audit.Exporter
 	Webhooks      *notify.Store
 	Hub           string           // the issuer URL
@@ -59,6 +61,9 @@ func New(c Config) (*Handler, error) {
 			return send.New(s, send.Config{Partners: c.Partners, Referrals: c.Referrals, Consents: c.Consents, Desk: c.Desk, Log: c.Log, Now: c.Now})
 		},
 		func() (room, error) { return people.New(s, c.SignIn, c.Partners, c.Authorization) },
+		func() (room, error) {
+			return inbox.New(inbox.Handler{Shell: s, Referrals: c.Referrals, Partners: c.Partners, Log: c.Log, Feed: c.Feed, Now: c.Now})
+		},
 		func() (room, error) {
 			return casework.New(casework.Handler{Shell: s, Referrals: c.Referrals, Consents: c.Consents, Partners: c.Partners, Desk: c.Desk, Log: c.Log, Now: c.Now})
 		},

@@ -159,7 +159,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store, metrics *p
 		Rooms: []audit.Room{h.referrals, h.consents, requests}, Keys: registry, OwnKeys: h.referrals}
 	h.mountExport(gate, exporter)
 	err = h.mountPages(settings, pool, web.Config{Partners: registry, Authorization: authorization, Referrals: h.referrals,
-		Consents: h.consents, Desk: h.desk, Log: h.log, Exporter: exporter, Webhooks: h.webhooks.Store, Hub: cfg.Issuer, Withdrawn: h.aftermath.Kick})
+		Consents: h.consents, Desk: h.desk, Log: h.log, Feed: h.feed, Exporter: exporter, Webhooks: h.webhooks.Store, Hub: cfg.Issuer, Withdrawn: h.aftermath.Kick})
 	if err != nil {
 		return err
 	}

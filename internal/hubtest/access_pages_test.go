@@ -23,6 +23,15 @@ const pages = `
 	POST /account/sessions/{session}/end               page
 	POST /account/passkeys/{passkey}/remove            page
 	POST /account/notices/{notice}/dismiss             page
+	GET  /inbox                                         page referrals:receive
+	POST /inbox                                         page referrals:receive
+	GET  /inbox/live                                    page referrals:receive
+	GET  /sent                                          page referrals:send
+	POST /sent                                          page referrals:send
+	GET  /referrals/{referral}/assign                   page referrals:receive referrals:send
+	POST /referrals/{referral}/assign                   page referrals:receive referrals:send
+	GET  /referrals/{referral}/assign/claim             page referrals:receive referrals:send
+	POST /referrals/{referral}/assign/claim             page referrals:receive referrals:send
 	GET  /referrals/{referral}                          page referrals:receive referrals:send
 	GET  /referrals/{referral}/open                     page referrals:receive referrals:send
 	POST /referrals/{referral}/open                     page referrals:receive referrals:send

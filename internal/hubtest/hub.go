@@ -266,7 +266,7 @@ func (h *Hub) mountPages(t testing.TB) {
 	}
 	h.SignIn.Mount(h.Routes)
 	pages, err := web.New(web.Config{SignIn: h.SignIn, Partners: h.Registry, Authorization: h.authorization, Referrals: h.Referrals,
-		Consents: h.Consents, Desk: h.Desk, Log: h.Log, Exporter: h.Exporter, Webhooks: h.Webhooks.Store, Hub: h.issuer, Now: func() time.Time { return h.Now() }})
+		Consents: h.Consents, Desk: h.Desk, Log: h.Log, Feed: h.feed(t), Exporter: h.Exporter, Webhooks: h.Webhooks.Store, Hub: h.issuer, Now: func() time.Time { return h.Now() }})
 	if err != nil {
 		t.Fatal(err)
 	}

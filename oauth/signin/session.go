@@ -61,30 +61,45 @@ func (h *Handler) Fresh(s Session) bool {
 // is suspended and being signed out by her administrator all count at once, because nothing
 // of them is kept in the session.
 func (h *Handler) Session(r *http.Request) (Session, error) {
-	digest := presented(r, sessionCookie)
-	if digest == nil {
-		return Session{}, ErrSignedOut
-	}
-	ctx := r.Context()
-	s, stale, err := h.store.session(ctx, digest)
+	s, stale, err := h.standing(r)
 	if err != nil {
 		return Session{}, err
-	}
-	caller, err := h.admit(ctx, s.person, s.Proved)
-	if err != nil {
-		return Session{}, err
-	}
-	if caller == nil {
-		return Session{}, ErrSignedOut
 	}
 	if stale {
-		if err := h.store.touch(ctx, digest); err != nil {
+		if err := h.store.touch(r.Context(), s.digest); err != nil {
 			return Session{}, err
 		}
 	}
+	return s, nil
+}
+
+// Still is Session of a request that is no use of it: of a page that listens by itself, which
+// would else keep signed in who has left it open and gone.
+func (h *Handler) Still(r *http.Request) (Session, error) {
+	s, _, err := h.standing(r)
+	return s, err
+}
+
+// standing returns the session of a request, and whether its use has not been noted for a while.
+func (h *Handler) standing(r *http.Request) (s Session, stale bool, err error) {
+	digest := presented(r, sessionCookie)
+	if digest == nil {
+		return Session{}, false, ErrSignedOut
+	}
+	ctx := r.Context()
+	if s, stale, err = h.store.session(ctx, digest); err != nil {
+		return Session{}, false, err
+	}
+	caller, err := h.admit(ctx, s.person, s.Proved)
+	if err != nil {
+		return Session{}, false, err
+	}
+	if caller == nil {
+		return Session{}, false, ErrSignedOut
+	}
 	s.Caller = *caller
 	httpd.Annotate(ctx, httpd.Partner, string(s.person.partner))
-	return s, nil
+	return s, stale, nil
 }
 
 // admit asks the database whether a person may act, as the partner her credentials were
