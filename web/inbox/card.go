@@ -19,9 +19,9 @@ type card struct {
 	Late    bool
 	Consent string // when it ends, if that is soon
 	Holder  string
+	Nobody  string // what is said where there is none
 	Mine    bool
 	Open    bool
-	Tab     string // where it is listed
 }
 
 // things are what is due, as one says it to somebody.
@@ -63,7 +63,7 @@ const soon = 7 * 24
 func (h *Handler) card(v view, m referral.Summary) card {
 	now := h.Now()
 	c := card{Summary: m, Other: v.name(m.Sender), Area: area(m.Area), Stands: Stands(m), Open: !referral.State(m.State).Final(),
-		Service: v.services[m.Service], Tab: string(v.query.Tab)}
+		Service: v.services[m.Service], Nobody: "Nobody has it"}
 	if m.SideOf(v.caller) == referral.SenderSide {
 		c.Other = v.name(m.Recipient)
 	}
@@ -72,8 +72,11 @@ func (h *Handler) card(v view, m referral.Summary) card {
 	}
 	c.Late = m.DueAt != nil && m.DueAt.Before(now)
 	c.Due = Due(h.Shell, m, c.Late)
-	if m.SideOf(v.caller) == referral.SenderSide && c.Due != "" {
-		c.Due = theirs(h.Shell, m, c.Late)
+	if m.SideOf(v.caller) == referral.SenderSide {
+		c.Nobody = "Nobody here has it" // the other agency's people are its own business
+		if c.Due != "" {
+			c.Due = theirs(h.Shell, m, c.Late)
+		}
 	}
 	if c.Open && m.Ends != nil {
 		switch left := m.Ends.Sub(now).Hours(); {

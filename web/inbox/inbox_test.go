@@ -150,7 +150,7 @@ func TestAReferralIsTakenOnGivenOnAndGivenUp(t *testing.T) {
 	o.post(t, "Dana Example", one, url.Values{"from": {""}, "to": {o.dana.ID}}).leads(t, "/inbox?done=claim&tab=mine")
 	o.post(t, "Ayo Example", one, url.Values{"from": {o.ayo.ID}, "to": {o.ayo.ID}}).must(t, http.StatusConflict, "Dana Example has it now.")
 	// Of the agency that sent it, nobody has it; and what the other does with it nobody learns there.
-	o.get(t, "Sam Sample", "/sent").must(t, http.StatusOK, reference, "Nobody has it").mustNot(t, "Dana", "Ayo")
+	o.get(t, "Sam Sample", "/sent").must(t, http.StatusOK, reference, "Nobody here has it").mustNot(t, "Dana", "Ayo")
 	o.post(t, "Sam Sample", one+"/claim", url.Values{"list": {"/sent"}}).leads(t, "/sent?done=claim&tab=sent-mine")
 	o.get(t, "Sam Sample", "/sent?tab=sent-mine").must(t, http.StatusOK, reference, "You have it")
 	o.get(t, "Sam Sample", one).must(t, http.StatusOK).mustNot(t, "Dana", "Ayo", "Bel")

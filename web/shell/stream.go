@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -38,7 +39,7 @@ func (s *Shell) Listen(page string, do func(*http.Request, signin.Session, *Stre
 		session, err := s.signIn.Still(r)
 		switch {
 		case errors.Is(err, signin.ErrSignedOut) && !listens(r):
-			See(w, SignInPath)
+			See(w, SignInPath+"?next="+url.QueryEscape(page))
 			return nil
 		case errors.Is(err, signin.ErrSignedOut):
 			w.WriteHeader(http.StatusNoContent) // the browser does not come again
