@@ -26,6 +26,9 @@ func NewStore(pool *pgxpool.Pool, firewall *Firewall) *Store {
 	return &Store{pool: pool, firewall: firewall, parsed: newKeyCache()}
 }
 
+// Firewall is the table that the store judges by.
+func (s *Store) Firewall() *Firewall { return s.firewall }
+
 // Client is a partner's own system as the authorization server knows it.
 type Client struct {
 	ID        string

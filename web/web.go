@@ -14,6 +14,7 @@ import (
 	"handover/referral"
 	"handover/referral/managed"
 	"handover/web/agency"
+	"handover/web/agreements"
 	"handover/web/auditing"
 	"handover/web/casework"
 	"handover/web/inbox"
@@ -66,6 +67,9 @@ func New(c Config) (*Handler, error) {
 		},
 		func() (room, error) {
 			return casework.New(casework.Handler{Shell: s, Referrals: c.Referrals, Consents: c.Consents, Partners: c.Partners, Desk: c.Desk, Log: c.Log, Now: c.Now})
+		},
+		func() (room, error) {
+			return agreements.New(s, agreements.Config{Partners: c.Partners, Referrals: c.Referrals, Desk: c.Desk, Log: c.Log, Now: c.Now})
 		},
 		func() (room, error) {
 			return agency.New(s, agency.Config{SignIn: c.SignIn, Partners: c.Partners, Referrals: c.Referrals, Consents: c.Consents, Webhooks: c.Webhooks, Hub: c.Hub, Now: c.Now})

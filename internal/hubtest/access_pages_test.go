@@ -81,6 +81,16 @@ const pages = `
 	GET  /agency/keys/{kid}/touched                     page partner:admin
 	GET  /agency/keys/{kid}/revoke                      page partner:admin
 	POST /agency/keys/{kid}/revoke                      page partner:admin
+	GET  /agency/agreements                             page partner:admin referrals:send referrals:receive audit:read
+	GET  /agency/agreements/propose                     page partner:admin
+	POST /agency/agreements/propose                     page partner:admin
+	GET  /agency/agreements/{agreement}                 page partner:admin referrals:send referrals:receive audit:read
+	GET  /agency/agreements/{agreement}/sign            page partner:admin
+	POST /agency/agreements/{agreement}/sign            page partner:admin
+	GET  /agency/agreements/{agreement}/refuse          page partner:admin
+	POST /agency/agreements/{agreement}/refuse          page partner:admin
+	GET  /agency/agreements/{agreement}/end             page partner:admin
+	POST /agency/agreements/{agreement}/end             page partner:admin
 	GET  /agency/services                               page services:write
 	GET  /agency/services/add                           page services:write
 	POST /agency/services/add                           page services:write
