@@ -25,7 +25,7 @@ func (o offer) Why() string {
 	case o.Own:
 		return "It is your own agency’s."
 	case !o.Open:
-		return "It takes nobody now. Look again later, or ring them."
+		return "Look again later, or ring them."
 	case !o.Agreed:
 		return "Your agency has no agreement with them for this. Ask your administrator to make one."
 	}

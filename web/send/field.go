@@ -41,6 +41,7 @@ func (h *Handler) fields(d work, q question, item int, mistakes []shell.Mistake)
 		path, s := q.path(m, item), h.shapes[q.Section].at(q.member(m))
 		f := shell.Field{Name: field(path), Label: labels()[q.Section+"."+q.member(m)], Hint: hint(q.Section+"."+q.member(m), s), Max: s.Max}
 		f.Error = about(mistakes, f.Name)
+		f.Hint = strings.TrimSpace(strings.TrimPrefix(f.Hint, f.Label+".")) // said already
 		said := d.a[path]
 		if q.asksHow() && path == herNumber && d.a.one("safe-contact.channel") == viaWorker {
 			said = d.a[workerNumber]
@@ -150,6 +151,9 @@ func hint(member string, s *shape) string {
 		" What is not known is not guessed: say how sure it is."} {
 		says = strings.ReplaceAll(says, sample, "")
 	}
+	if asks, rest, _ := strings.Cut(says, "."); strings.HasPrefix(asks, "Whether ") && s.Kind != text {
+		says = strings.TrimSpace(rest) // the label asks it
+	}
 	switch {
 	case s.Format == "date":
 		says += " As 26 11 2026."
@@ -181,6 +185,10 @@ func (h *Handler) mistakes(d work, q question, item int) (found []shell.Mistake)
 			found = append(found, shell.Mistake{Field: field(path), Text: h.shapes[q.Section].at(q.member(member)).help(m.Says)})
 		}
 	}
+	asks := func(m shell.Mistake) int {
+		return slices.IndexFunc(q.Members, func(member string) bool { return field(q.path(member, item)) == m.Field })
+	}
+	slices.SortStableFunc(found, func(a, b shell.Mistake) int { return asks(a) - asks(b) })
 	return found
 }
 

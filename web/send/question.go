@@ -228,7 +228,7 @@ func (h *Handler) rows(d work, section string) (rows []row) {
 			if said := d.a[path]; len(said) > 0 {
 				text := strings.Join(s.shown(m, said), ", ")
 				if len(q.Members) > 1 {
-					text = labels()[section+"."+m] + ": " + text
+					text = strings.Replace(labels()[section+"."+m]+":", "?:", "?", 1) + " " + text
 				}
 				line.Texts = append(line.Texts, text)
 			}

@@ -203,7 +203,7 @@ func TestAnotherAgencyIsAnotherQuestionToHer(t *testing.T) {
 		t.Error("the same agency again, and she has to be asked again")
 	}
 	for _, id := range []string{unagreed, paused, newID()} {
-		d.wrong(t, draft+"/choose", form("service", id), "Choose a service", "Your agency has no agreement with them", "It takes nobody now")
+		d.wrong(t, draft+"/choose", form("service", id), "Choose a service", "Your agency has no agreement with them", "Takes nobody now")
 	}
 	if at := d.post(t, draft+"/choose", form("service", other)); at != draft+"/consent" || d.answers(t, draft)["consent"] != nil {
 		t.Errorf("to another agency it leads to %s", at)
@@ -256,6 +256,9 @@ func TestWhatWasDeclinedIsSentOn(t *testing.T) {
 		t.Errorf("one that is not there: %d", a.Status)
 	}
 	d.to.Sent(t, d.to.Event(d.agency, packet.Decline, first, first).Seal(t))
+	if page := d.get(t, "/referrals/"+first); !strings.Contains(page, `<input type="hidden" name="from" value="`+first+`">`) {
+		t.Error("its page does not offer to send it on")
+	}
 	again := strings.TrimSuffix(d.post(t, "/send", form("from", first)), "/find")
 	if got := d.answers(t, again); got["onward_from"][0] != first || got["purpose"][0] != "advocacy" || got["need.summary"] != nil {
 		t.Errorf("it begins with %v", got)

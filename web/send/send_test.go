@@ -28,7 +28,7 @@ func TestAReferralIsWrittenCheckedAndSent(t *testing.T) {
 	}
 	sent := d.post(t, draft+"/send", nil)
 	done := text([]byte(d.get(t, sent)))
-	for _, says := range []string{"Referral sent", "R-", "open it within 2 working days", "Agency harbour"} {
+	for _, says := range []string{"Referral sent", "R-", "They must open it by ", "Agency harbour"} {
 		if !strings.Contains(done, says) {
 			t.Errorf("what is shown at last does not say %q:\n%s", says, done)
 		}

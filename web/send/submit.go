@@ -14,6 +14,7 @@ import (
 	"handover/internal/ids"
 	"handover/oauth/signin"
 	"handover/partners"
+	"handover/referral/clock"
 	"handover/referral/managed"
 	"handover/referral/packet"
 	"handover/web/shell"
@@ -75,7 +76,7 @@ type sentView struct {
 	Referral, Reference string
 	To                  string
 	At                  time.Time
-	Urgency             urgency
+	Opened, Decided     time.Time // by when it must be
 	Emergency           bool
 }
 
@@ -88,7 +89,9 @@ func (h *Handler) sent(w http.ResponseWriter, r *http.Request, s signin.Session)
 	if was.Sender != string(s.Caller.Partner()) {
 		return partners.ErrNotThere
 	}
-	v := sentView{Referral: was.ID, Reference: ids.Reference(was.ID), To: was.Recipient, At: was.Created, Urgency: urgencyOf(was.Urgency), Emergency: was.Urgency == "emergency"}
+	v := sentView{Referral: was.ID, Reference: ids.Reference(was.ID), To: was.Recipient, At: was.Created, Emergency: was.Urgency == "emergency"}
+	v.Opened, _ = clock.By(was.Urgency, clock.Opened, was.Created, clock.Usual())
+	v.Decided, _ = clock.By(was.Urgency, clock.Decided, was.Created, clock.Usual())
 	if to, err := h.Partners.Find(r.Context(), partners.ID(was.Recipient)); err == nil {
 		v.To = to.Name
 	}
