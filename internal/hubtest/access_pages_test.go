@@ -116,9 +116,13 @@ const pages = `
 	POST /agency/webhooks/{webhook}/deliveries/{delivery}/replay page partner:admin
 	GET  /audit                                        page audit:read
 	GET  /audit/consents                               page audit:read
+	POST /audit/consents                               page audit:read
 	GET  /audit/openings                               page audit:read
+	POST /audit/openings                               page audit:read
 	GET  /audit/refusals                               page audit:read
+	POST /audit/refusals                               page audit:read
 	GET  /audit/entries                                page audit:read
+	POST /audit/entries                                page audit:read
 	GET  /audit/overrides                              page audit:read
 	GET  /audit/review                                 page audit:read
 	GET  /audit/entry/{entry}                          page audit:read

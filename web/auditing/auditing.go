@@ -61,6 +61,7 @@ func (h *Handler) Mount(r *mux.Router) {
 	get("/audit", h.overview)
 	for _, k := range kinds() {
 		get(k.Path, h.list(k))
+		r.Handle(k.Path, h.shell.Allow(h.narrow(k), partners.AuditRead)).Methods(http.MethodPost)
 	}
 	get("/audit/overrides", h.overrides)
 	get("/audit/review", h.review)

@@ -61,35 +61,56 @@ type listed struct {
 // page would be taken for an answer.
 func (h *Handler) list(k kind) func(http.ResponseWriter, *http.Request, signin.Session) error {
 	return func(w http.ResponseWriter, r *http.Request, s signin.Session) error {
-		by := s.Caller.Reader()
-		a := h.asked(r.URL.Query(), k)
-		if err := h.resolve(r.Context(), by, &a); err != nil {
-			return err
-		}
-		n, err := h.names(r.Context(), s)
+		return h.entriesOf(w, r, s, k, h.asked(r.URL.Query(), k))
+	}
+}
+
+// narrow takes the form by which a list is narrowed. It is posted, since what somebody types by
+// mistake, such as a name, must not stand in an address: only what can be an id, a code or a day
+// goes on to one.
+func (h *Handler) narrow(k kind) func(http.ResponseWriter, *http.Request, signin.Session) error {
+	return func(w http.ResponseWriter, r *http.Request, s signin.Session) error {
+		form, err := shell.Form(w, r)
 		if err != nil {
 			return err
 		}
-		body := listed{Tabs: tabs(k.Path), Kind: k, Narrowed: len(a.kept) > 0, Overseer: by.Oversees, Mistaken: len(a.mistakes) > 0,
-			FromStart: a.filter.After == audit.EntryID{}, Consent: a.filter.Consent}
-		body.Fields = a.fields(n, k, by.Oversees)
-		status := http.StatusUnprocessableEntity
-		if !body.Mistaken {
-			page, err := h.log.Read(r.Context(), by, a.filter)
-			if err != nil {
-				return err
-			}
-			status = http.StatusOK
-			for _, e := range page.Entries {
-				body.Rows = append(body.Rows, h.row(n, e))
-			}
-			body.Under = held(page.Under, body.Rows)
-			if page.Next != (audit.EntryID{}) {
-				body.Older = older(k.Path, a.kept, page.Next)
-			}
+		a := h.asked(form, k)
+		if len(a.mistakes) > 0 {
+			return h.entriesOf(w, r, s, k, a)
 		}
-		return h.pages.Show(w, r, status, "list", shell.Page{Title: k.Title, Back: "/audit", Mistakes: a.mistakes, Body: body})
+		shell.See(w, k.Path+"?"+a.kept.Encode())
+		return nil
 	}
+}
+
+func (h *Handler) entriesOf(w http.ResponseWriter, r *http.Request, s signin.Session, k kind, a asked) error {
+	by := s.Caller.Reader()
+	if err := h.resolve(r.Context(), by, &a); err != nil {
+		return err
+	}
+	n, err := h.names(r.Context(), s)
+	if err != nil {
+		return err
+	}
+	body := listed{Tabs: tabs(k.Path), Kind: k, Narrowed: len(a.kept) > 0, Overseer: by.Oversees, Mistaken: len(a.mistakes) > 0,
+		FromStart: a.filter.After == audit.EntryID{}, Consent: a.filter.Consent}
+	body.Fields = a.fields(n, k, by.Oversees)
+	status := http.StatusUnprocessableEntity
+	if !body.Mistaken {
+		page, err := h.log.Read(r.Context(), by, a.filter)
+		if err != nil {
+			return err
+		}
+		status = http.StatusOK
+		for _, e := range page.Entries {
+			body.Rows = append(body.Rows, h.row(n, e))
+		}
+		body.Under = held(page.Under, body.Rows)
+		if page.Next != (audit.EntryID{}) {
+			body.Older = older(k.Path, a.kept, page.Next)
+		}
+	}
+	return h.pages.Show(w, r, status, "list", shell.Page{Title: k.Title, Back: "/audit", Mistakes: a.mistakes, Body: body})
 }
 
 // older is the address of the page that follows.
