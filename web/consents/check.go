@@ -256,7 +256,7 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, in signin.Sessio
 		shell.See(w, path(s, ""))
 		return nil
 	}
-	s.Forget("consent.")
+	s.Forget("consent-")
 	delete(s.Answers, recordedKey)
 	s.Set(subjectKey, subject)
 	if err := h.supersede(r, in.Caller, s, before); err != nil {

@@ -40,17 +40,17 @@ func TestAPartialYesIsFourPagesAndOneRecord(t *testing.T) {
 	if body := string(r.worker.Get(t, at).Body); strings.Contains(body, " checked") {
 		t.Error("something is ticked before she was asked")
 	}
-	refuses(t, r.worker, at, "Say what she said", url.Values{"consent.sections": {"need"}})
-	refuses(t, r.worker, at, "Tick what she said yes to", url.Values{"consent.agreement": {"agreed"}, "consent.sections": {"immigration"}})
-	if next := posts(t, r.worker, at, url.Values{"consent.agreement": {"agreed"}, "consent.sections": {"need", "safe-contact"}, "consent.back": {"yes"}}); next != at+"/how" {
+	refuses(t, r.worker, at, "Say what she said", url.Values{"consent-sections": {"need"}})
+	refuses(t, r.worker, at, "Tick what she said yes to", url.Values{"consent-agreement": {"agreed"}, "consent-sections": {"immigration"}})
+	if next := posts(t, r.worker, at, url.Values{"consent-agreement": {"agreed"}, "consent-sections": {"need", "safe-contact"}, "consent-back": {"yes"}}); next != at+"/how" {
 		t.Errorf("after what she said comes %s", next)
 	}
-	refuses(t, r.worker, at+"/how", "Say whether she was alone with you", url.Values{"consent.language": {"en"}})
+	refuses(t, r.worker, at+"/how", "Say whether she was alone with you", url.Values{"consent-language": {"en"}})
 	if next := posts(t, r.worker, at+"/how", asked(nil)); next != at+"/words" {
 		t.Errorf("after how she was asked comes %s", next)
 	}
-	refuses(t, r.worker, at+"/words", "Ask her which it is", url.Values{"never-kinds": {"category:housing"}, "consent.until": {"28"}})
-	if next := posts(t, r.worker, at+"/words", url.Values{"consent.words": {"Housing, not my health"}, "never-kinds": {"category:police"}, "consent.until": {"14"}}); next != at+"/check" {
+	refuses(t, r.worker, at+"/words", "Ask her which it is", url.Values{"never-kinds": {"category:housing"}, "consent-until": {"28"}})
+	if next := posts(t, r.worker, at+"/words", url.Values{"consent-words": {"Housing, not my health"}, "never-kinds": {"category:police"}, "consent-until": {"14"}}); next != at+"/check" {
 		t.Errorf("after her words comes %s", next)
 	}
 	shows(t, r.worker, at+"/check", "She agreed", "Agency larkfield-housing", "What she needs", "Housing, not my health", "The police", "Legitimate interests")
@@ -85,7 +85,7 @@ func TestANoIsRecordedAndSharesNothing(t *testing.T) {
 	r := newRig(t)
 	draft := r.draft(t)
 	at := "/send/" + draft + "/consent"
-	posts(t, r.worker, at, url.Values{"consent.agreement": {"refused"}})
+	posts(t, r.worker, at, url.Values{"consent-agreement": {"refused"}})
 	posts(t, r.worker, at+"/how", asked(nil))
 	posts(t, r.worker, at+"/words", url.Values{})
 	if next := posts(t, r.worker, at+"/check", nil); next != at+"/recorded" {
@@ -113,22 +113,22 @@ func TestNotAskingHasAReason(t *testing.T) {
 	r := newRig(t)
 	draft := r.draft(t)
 	at := "/send/" + draft + "/consent"
-	if next := posts(t, r.worker, at, url.Values{"consent.agreement": {"not-asked"}}); next != at+"/not-asked" {
+	if next := posts(t, r.worker, at, url.Values{"consent-agreement": {"not-asked"}}); next != at+"/not-asked" {
 		t.Fatalf("leads to %s", next)
 	}
 	refuses(t, r.worker, at+"/not-asked", "Say why she was not asked", nil)
-	posts(t, r.worker, at+"/not-asked", url.Values{"consent.agreement": {"not-asked-unsafe"}})
+	posts(t, r.worker, at+"/not-asked", url.Values{"consent-agreement": {"not-asked-unsafe"}})
 	posts(t, r.worker, at+"/check", nil)
 	if c := stored(t, r.hub, r.answers(t, draft)["consent"][0]); c.Agreement != "not-asked-unsafe" || c.Notice.Version != "" || c.Circumstances != "" {
 		t.Errorf("signed as %+v", c)
 	}
 	duty := r.draft(t, func(a map[string][]string) { a["purpose"] = []string{"duty-to-refer"} })
 	at = "/send/" + duty + "/consent"
-	refuses(t, r.worker, at, "needs her own answer by law", url.Values{"consent.agreement": {"not-asked"}})
-	refuses(t, r.worker, at, "needs her yes to all three", url.Values{"consent.agreement": {"agreed"}, "consent.sections": {"need"}, "consent.duty": {"referral"}})
-	posts(t, r.worker, at, url.Values{"consent.agreement": {"agreed"}, "consent.sections": {"need"}, "consent.duty": {"referral", "contact-details", "authority"}})
+	refuses(t, r.worker, at, "needs her own answer by law", url.Values{"consent-agreement": {"not-asked"}})
+	refuses(t, r.worker, at, "needs her yes to all three", url.Values{"consent-agreement": {"agreed"}, "consent-sections": {"need"}, "consent-duty": {"referral"}})
+	posts(t, r.worker, at, url.Values{"consent-agreement": {"agreed"}, "consent-sections": {"need"}, "consent-duty": {"referral", "contact-details", "authority"}})
 	posts(t, r.worker, at+"/how", asked(nil))
-	posts(t, r.worker, at+"/words", url.Values{"consent.until": {"28"}})
+	posts(t, r.worker, at+"/words", url.Values{"consent-until": {"28"}})
 	posts(t, r.worker, at+"/check", nil)
 	if c := stored(t, r.hub, r.answers(t, duty)["consent"][0]); c.Gate.Authority != hubtest.Area || len(c.Gate.Agreements) != 3 {
 		t.Errorf("signed as %+v", c.Gate)
@@ -142,9 +142,9 @@ func TestADoubtfulYesWaitsForAManager(t *testing.T) {
 	r := newRig(t)
 	draft := r.draft(t)
 	at := "/send/" + draft + "/consent"
-	posts(t, r.worker, at, url.Values{"consent.agreement": {"agreed"}, "consent.sections": {"need"}})
-	refuses(t, r.worker, at+"/how", "cannot say yes for her", asked(url.Values{"consent.interpreter": {"other"}}))
-	id := r.yes(t, draft, url.Values{"consent.coercion": {"suspected"}, "consent.alone": {"no"}})
+	posts(t, r.worker, at, url.Values{"consent-agreement": {"agreed"}, "consent-sections": {"need"}})
+	refuses(t, r.worker, at+"/how", "cannot say yes for her", asked(url.Values{"consent-interpreter": {"other"}}))
+	id := r.yes(t, draft, url.Values{"consent-coercion": {"suspected"}, "consent-alone": {"no"}})
 	shows(t, r.worker, at+"/recorded", "A manager of your agency has to look", "Mel Sample")
 	if review := hubtest.Value[string](t, r.hub, `SELECT review FROM consent_state WHERE id = $1`, id); review != "awaited" {
 		t.Errorf("its review is %s", review)
@@ -158,21 +158,21 @@ func TestADecisionMadeForHerNeedsItsTexts(t *testing.T) {
 	r := newRig(t)
 	draft := r.draft(t)
 	at := "/send/" + draft + "/consent"
-	posts(t, r.worker, at, url.Values{"consent.agreement": {record.BestInterests}})
+	posts(t, r.worker, at, url.Values{"consent-agreement": {record.BestInterests}})
 	how := asked(nil)
-	how.Del("consent.method")
-	how.Del("consent.capacity")
+	how.Del("consent-method")
+	how.Del("consent-capacity")
 	if next := posts(t, r.worker, at+"/how", how); next != at+"/capacity" {
 		t.Fatalf("leads to %s", next)
 	}
-	refuses(t, r.worker, at+"/capacity", "Write the decision", url.Values{"consent.decision": {" "}})
-	posts(t, r.worker, at+"/capacity", url.Values{"consent.decision": {"Her social worker decided on 1 March, reference BI-7"}})
-	posts(t, r.worker, at+"/words", url.Values{"consent.until": {"28"}})
+	refuses(t, r.worker, at+"/capacity", "Write the decision", url.Values{"consent-decision": {" "}})
+	posts(t, r.worker, at+"/capacity", url.Values{"consent-decision": {"Her social worker decided on 1 March, reference BI-7"}})
+	posts(t, r.worker, at+"/words", url.Values{"consent-until": {"28"}})
 	refuses(t, r.worker, at+"/check", "policy document", nil)
-	refuses(t, r.worker, at+"/basis", "policy document", url.Values{"consent.basis.art6": {"ea"}, "consent.basis.ea_condition": {"safeguarding"}, "consent.basis.art9": {"g"},
-		"consent.basis.schedule1": {"18"}, "consent.basis.schedule1_18_reason": {"cannot-give"}, "consent.basis.policy": {"two words"}})
-	posts(t, r.worker, at+"/basis", url.Values{"consent.basis.art6": {"ea"}, "consent.basis.ea_condition": {"safeguarding"}, "consent.basis.art9": {"g"},
-		"consent.basis.schedule1": {"18"}, "consent.basis.schedule1_18_reason": {"cannot-give"}, "consent.basis.policy": {"APD-2026-1"}})
+	refuses(t, r.worker, at+"/basis", "policy document", url.Values{"consent-basis-art6": {"ea"}, "consent-basis-ea_condition": {"safeguarding"}, "consent-basis-art9": {"g"},
+		"consent-basis-schedule1": {"18"}, "consent-basis-schedule1_18_reason": {"cannot-give"}, "consent-basis-policy": {"two words"}})
+	posts(t, r.worker, at+"/basis", url.Values{"consent-basis-art6": {"ea"}, "consent-basis-ea_condition": {"safeguarding"}, "consent-basis-art9": {"g"},
+		"consent-basis-schedule1": {"18"}, "consent-basis-schedule1_18_reason": {"cannot-give"}, "consent-basis-policy": {"APD-2026-1"}})
 	posts(t, r.worker, at+"/check", nil)
 	c := stored(t, r.hub, r.answers(t, draft)["consent"][0])
 	if c.Agreement != record.BestInterests || c.Bases[0].Policy != "APD-2026-1" || c.Method != "" {
@@ -194,14 +194,14 @@ func TestPagesComeInOrder(t *testing.T) {
 	}
 	leads(at+"/check", at)
 	leads(at+"/recorded", at)
-	posts(t, r.worker, at, url.Values{"consent.agreement": {"agreed"}, "consent.sections": {"need"}})
+	posts(t, r.worker, at, url.Values{"consent-agreement": {"agreed"}, "consent-sections": {"need"}})
 	leads(at+"/words", at+"/how")
 	leads(at+"/not-asked", at+"/how")
 	id := r.yes(t, draft, nil)
 	for _, page := range []string{"", "/how", "/words", "/check", "/basis"} {
 		leads(at+page, at+"/recorded")
 	}
-	if posts(t, r.worker, at, url.Values{"consent.agreement": {"refused"}}); r.answers(t, draft)["consent.agreement"][0] != "agreed" || rows(t, r.hub, "consent") != 1 {
+	if posts(t, r.worker, at, url.Values{"consent-agreement": {"refused"}}); r.answers(t, draft)["consent-agreement"][0] != "agreed" || rows(t, r.hub, "consent") != 1 {
 		t.Errorf("the record %s was changed by its form", id)
 	}
 	empty := r.draft(t, func(a map[string][]string) { clear(a) })

@@ -21,9 +21,10 @@ type rig struct {
 	managerID       string
 }
 
-func newRig(t *testing.T) rig {
+func newRig(t *testing.T) rig { t.Helper(); return rigAt(t, hubtest.New(t)) }
+
+func rigAt(t *testing.T, h *hubtest.Hub) rig {
 	t.Helper()
-	h := hubtest.New(t)
 	r := rig{hub: h, own: h.Managed(t, "rosewood", partners.VAWGService), to: h.Agency(t, "larkfield-housing", partners.Housing)}
 	h.Agree(t, r.own, r.to)
 	h.Agree(t, r.to, r.own)
@@ -131,8 +132,8 @@ func value(t *testing.T, b *hubtest.Browser, path, name string) string {
 
 // asked are ordinary answers about how she was asked.
 func asked(change url.Values) url.Values {
-	form := url.Values{"consent.method": {"verbal-in-person"}, "consent.alone": {"yes"}, "consent.coercion": {"none"}, "consent.interpreter": {"none"},
-		"consent.language": {"en"}, "consent.capacity": {"presumed"}}
+	form := url.Values{"consent-method": {"verbal-in-person"}, "consent-alone": {"yes"}, "consent-coercion": {"none"}, "consent-interpreter": {"none"},
+		"consent-language": {"en"}, "consent-capacity": {"presumed"}}
 	for k, v := range change {
 		form[k] = v
 	}
@@ -143,12 +144,12 @@ func asked(change url.Values) url.Values {
 func (r rig) yes(t *testing.T, draft string, how url.Values) string {
 	t.Helper()
 	at := "/send/" + draft + "/consent"
-	posts(t, r.worker, at, url.Values{"consent.agreement": {"agreed"}, "consent.sections": {"need", "safe-contact"}, "consent.back": {"yes"}})
+	posts(t, r.worker, at, url.Values{"consent-agreement": {"agreed"}, "consent-sections": {"need", "safe-contact"}, "consent-back": {"yes"}})
 	next := posts(t, r.worker, at+"/how", asked(how))
 	if next == at+"/capacity" {
 		posts(t, r.worker, next, url.Values{})
 	}
-	posts(t, r.worker, at+"/words", url.Values{"consent.words": {"Housing, not my health"}, "consent.until": {"28"}})
+	posts(t, r.worker, at+"/words", url.Values{"consent-words": {"Housing, not my health"}, "consent-until": {"28"}})
 	posts(t, r.worker, at+"/check", nil)
 	return r.answers(t, draft)["consent"][0]
 }

@@ -21,29 +21,29 @@ const (
 
 	recordedKey = "consent" // the id of the record, once it is made
 
-	agreementKey = "consent.agreement"
-	agreedToKey  = "consent.to"       // of those she was asked about, to whom
-	sharesKey    = "consent.sections" // and what
-	backKey      = "consent.back"     // yes: they may write back about her
-	dutyKey      = "consent.duty"     // of record.DutyAgreements
-	methodKey    = "consent.method"
-	aloneKey     = "consent.alone"
-	coercionKey  = "consent.coercion"
-	interpretKey = "consent.interpreter"
-	languageKey  = "consent.language"
-	capacityKey  = "consent.capacity"
-	decisionKey  = "consent.decision" // sealed: how capacity was assessed, and what was decided
-	wordsKey     = "consent.words"    // sealed: what she said
-	seenKey      = "consent.seen"     // sealed: who else was there
-	untilKey     = "consent.until"    // for how many days
-	neverKey     = "consent.never"    // with whom never: partner ids, or category:NAME
-	basisKey     = "consent.basis."   // ask.Grounds
+	agreementKey = "consent-agreement"
+	agreedToKey  = "consent-to"       // of those she was asked about, to whom
+	sharesKey    = "consent-sections" // and what
+	backKey      = "consent-back"     // yes: they may write back about her
+	dutyKey      = "consent-duty"     // of record.DutyAgreements
+	methodKey    = "consent-method"
+	aloneKey     = "consent-alone"
+	coercionKey  = "consent-coercion"
+	interpretKey = "consent-interpreter"
+	languageKey  = "consent-language"
+	capacityKey  = "consent-capacity"
+	decisionKey  = "consent-decision" // sealed: how capacity was assessed, and what was decided
+	wordsKey     = "consent-words"    // sealed: what she said
+	seenKey      = "consent-seen"     // sealed: who else was there
+	untilKey     = "consent-until"    // for how many days
+	neverKey     = "consent-never"    // with whom never: partner ids, or category:NAME
+	basisKey     = "consent-basis-"   // ask.Grounds
 
-	idKey         = "consent.id"
-	neverIDKey    = "consent.never-id"
-	subjectKey    = "consent.subject"
-	givenKey      = "consent.given" // NumericDate: when she said it
-	supersedesKey = "consent.supersedes"
+	idKey         = "consent-id"
+	neverIDKey    = "consent-never-id"
+	subjectKey    = "consent-subject"
+	givenKey      = "consent-given" // NumericDate: when she said it
+	supersedesKey = "consent-supersedes"
 )
 
 // notAsked is the answer on the page that stands for both reasons why she was not asked.

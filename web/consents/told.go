@@ -52,7 +52,7 @@ func (h *Handler) toldPage(w http.ResponseWriter, r *http.Request, in signin.Ses
 	for _, id := range s.All(toKey) {
 		v.To = append(v.To, toHer(named, id))
 	}
-	return h.pages.Show(w, r, status, "told", shell.Page{Title: "Ask her what may be shared", Back: back(s), Mistakes: q.Mistakes(), Body: v})
+	return h.pages.Show(w, r, status, "told", shell.Page{Title: "Ask her what may be shared", Back: back(s), Hers: true, Mistakes: q.Mistakes(), Body: v})
 }
 
 // toHer is a recipient, and what kind of agency it is.

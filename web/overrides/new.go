@@ -24,22 +24,22 @@ const (
 	purposeKey   = "purpose"
 	sectionsKey  = "sections"
 	recordedKey  = "consent" // id of the record of what she said
-	agreementKey = "consent.agreement"
-	subjectKey   = "consent.subject"
+	agreementKey = "consent-agreement"
+	subjectKey   = "consent-subject"
 
 	proposedKey  = "override" // id of the override, once it is proposed
-	reasonKey    = "override.reason"
-	emergencyKey = "override.emergency"
-	atRiskKey    = "override.at-risk"
-	recipientKey = "override.to"
-	leastKey     = "override.sections"
-	needKey      = "override.necessity"
-	minimumKey   = "override.minimum"
-	dangerKey    = "override.danger"
-	toldKey      = "override.told"
-	reviewKey    = "override.review"
-	basisKey     = "override.basis."
-	idKey        = "override.id"
+	reasonKey    = "override-reason"
+	emergencyKey = "override-emergency"
+	atRiskKey    = "override-at-risk"
+	recipientKey = "override-to"
+	leastKey     = "override-sections"
+	needKey      = "override-necessity"
+	minimumKey   = "override-minimum"
+	dangerKey    = "override-danger"
+	toldKey      = "override-told"
+	reviewKey    = "override-review"
+	basisKey     = "override-basis-"
+	idKey        = "override-id"
 )
 
 // toldYes is the answer that she has been told; any other is why not.

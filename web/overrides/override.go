@@ -48,6 +48,7 @@ type overrideView struct {
 	Managers []string
 	EndsAt   time.Time // of an emergency that nobody has decided
 	ReviewAt time.Time
+	Draft    string // the referral that it was proposed for just now
 }
 
 // open reads an override that her agency made, or is the recipient of.
@@ -106,7 +107,10 @@ func (h *Handler) shown(w http.ResponseWriter, r *http.Request, in signin.Sessio
 	}
 	own := string(in.Caller.Partner())
 	v := overrideView{ID: stored.ID, Own: c.Issuer == own, Managed: named[own].Custody == partners.HeldByHub, Texts: texts, ReviewAt: stored.ReviewAt,
-		Mine: c.Act == in.Caller.User(), Lines: h.linesOf(c, named)}
+		Mine: c.Act == in.Caller.User(), Lines: append(h.linesOf(c, named), line{Label: "Its number", Texts: []string{stored.ID}})}
+	if draft := r.URL.Query().Get("draft"); ids.IsUUIDv7(draft) {
+		v.Draft = "/send/" + draft
+	}
 	v.State, v.Tag = stateInWords(stored.State)
 	if v.Own {
 		var names map[string]string

@@ -22,9 +22,10 @@ type rig struct {
 	caller, managing        partners.Caller // the worker, and the first manager
 }
 
-func newRig(t *testing.T) rig {
+func newRig(t *testing.T) rig { t.Helper(); return rigAt(t, hubtest.New(t)) }
+
+func rigAt(t *testing.T, h *hubtest.Hub) rig {
 	t.Helper()
-	h := hubtest.New(t)
 	r := rig{hub: h, own: h.Managed(t, "rosewood", partners.VAWGService), to: h.Agency(t, "larkfield-housing", partners.Housing)}
 	h.Agree(t, r.own, r.to)
 	r.worker, r.caller = r.joined(t, "Ayo Example", partners.Caseworker)
@@ -68,7 +69,7 @@ func (r rig) refused(t *testing.T, change ...func(map[string][]string)) string {
 		t.Fatal(err)
 	}
 	d.Answers = map[string][]string{"to": {"larkfield-housing"}, "purpose": {"protect-from-harm"}, "sections": {"need", "risk", "identity"}, "consent": {newID()},
-		"consent.agreement": {"refused"}, "consent.subject": {hubtest.Subject()}}
+		"consent-agreement": {"refused"}, "consent-subject": {hubtest.Subject()}}
 	for _, f := range change {
 		f(d.Answers)
 	}
@@ -178,11 +179,11 @@ func TestDecidingWantsAFreshProof(t *testing.T) {
 }
 
 func why(emergency string) url.Values {
-	return url.Values{"override.reason": {"serious-crime"}, "override.at-risk": {"herself"}, "override.sections": {"need", "risk"}, "override.emergency": {emergency}}
+	return url.Values{"override-reason": {"serious-crime"}, "override-at-risk": {"herself"}, "override-sections": {"need", "risk"}, "override-emergency": {emergency}}
 }
 
 func need() url.Values {
-	return url.Values{"override.necessity": {"He has a knife"}, "override.minimum": {"Nothing else helps"}, "override.danger": {"She, of being killed"}}
+	return url.Values{"override-necessity": {"He has a knife"}, "override-minimum": {"Nothing else helps"}, "override-danger": {"She, of being killed"}}
 }
 
 // propose goes through the pages to the override's own.
@@ -191,10 +192,10 @@ func (r rig) propose(t *testing.T, draft, emergency string) string {
 	at := "/overrides/new/" + draft
 	posts(t, r.worker, at+"/why", why(emergency))
 	posts(t, r.worker, at+"/need", need())
-	posts(t, r.worker, at+"/told", url.Values{"override.told": {"unsafe"}, "override.review": {"3"}})
+	posts(t, r.worker, at+"/told", url.Values{"override-told": {"unsafe"}, "override-review": {"3"}})
 	is(t, r.worker, 422, "policy document", at+"/check", nil)
-	posts(t, r.worker, at+"/basis", url.Values{"override.basis.art6": {"ea"}, "override.basis.ea_condition": {"safeguarding"}, "override.basis.art9": {"g"},
-		"override.basis.schedule1": {"18"}, "override.basis.schedule1_18_reason": {"would-prejudice"}, "override.basis.policy": {"APD-2026-1"}, "override.basis.pathway": {"none"}})
+	posts(t, r.worker, at+"/basis", url.Values{"override-basis-art6": {"ea"}, "override-basis-ea_condition": {"safeguarding"}, "override-basis-art9": {"g"},
+		"override-basis-schedule1": {"18"}, "override-basis-schedule1_18_reason": {"would-prejudice"}, "override-basis-policy": {"APD-2026-1"}, "override-basis-pathway": {"none"}})
 	next := posts(t, r.worker, at+"/check", nil)
 	if again := posts(t, r.worker, at+"/check", nil); !strings.HasPrefix(next, again) { // a double tap
 		t.Errorf("proposing leads to %s and then to %s", next, again)
@@ -211,8 +212,8 @@ func TestSharingWithoutAgreementTakesTwo(t *testing.T) {
 	at := "/overrides/new/" + draft
 	shows(t, r.worker, at, "She did not agree to this", "A manager, who is not you, has to decide it")
 	is(t, r.worker, 422, "Say why it has to be shared", at+"/why", nil)
-	is(t, r.worker, 422, "You say that a child is at risk", at+"/why", url.Values{"override.reason": {"child-at-risk"}, "override.at-risk": {"herself"}})
-	is(t, r.worker, 422, "Say why it has to be shared", at+"/why", url.Values{"override.reason": {"cannot-consent"}}) // she refused, so she could be asked
+	is(t, r.worker, 422, "You say that a child is at risk", at+"/why", url.Values{"override-reason": {"child-at-risk"}, "override-at-risk": {"herself"}})
+	is(t, r.worker, 422, "Say why it has to be shared", at+"/why", url.Values{"override-reason": {"cannot-consent"}}) // she refused, so she could be asked
 	if a := r.worker.Get(t, at+"/check"); a.Header.Get("Location") != at+"/why" {
 		t.Errorf("unanswered, the last page leads to %s", a.Header.Get("Location"))
 	}
@@ -267,7 +268,7 @@ func TestNoProposalWhereNoneCanBe(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	duty := r.refused(t, func(a map[string][]string) { a["purpose"] = []string{"duty-to-refer"} })
-	agreed := r.refused(t, func(a map[string][]string) { a["consent.agreement"] = []string{"agreed"} })
+	agreed := r.refused(t, func(a map[string][]string) { a["consent-agreement"] = []string{"agreed"} })
 	unsaid := r.refused(t, func(a map[string][]string) { delete(a, "consent") })
 	for _, page := range []string{"", "/why", "/need", "/told", "/basis", "/check"} {
 		if a := r.worker.Get(t, "/overrides/new/"+duty+page); a.Status != 403 || !strings.Contains(text(a), "need her own agreement by law") {

@@ -35,7 +35,7 @@ func (h *Handler) checkPage(w http.ResponseWriter, r *http.Request, in signin.Se
 			return err
 		}
 		if len(mistakes) == 0 {
-			shell.See(w, "/overrides/"+p.One(idKey)+"?done=proposed")
+			shell.See(w, "/overrides/"+p.One(idKey)+"?done=proposed&draft="+p.ID)
 			return nil
 		}
 		status = http.StatusUnprocessableEntity
