@@ -5,6 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"handover/audit"
+	"handover/audit/proof"
 	"handover/internal/hubtest"
 	"handover/internal/ids"
 	"handover/partners"
@@ -151,6 +156,32 @@ func TestTheListIsNarrowed(t *testing.T) {
 	if a := s.auditor.Get(t, "/audit/openings?act=refused"); a.Status != http.StatusUnprocessableEntity {
 		t.Errorf("a list gives entries of another: %d", a.Status)
 	}
+}
+
+// TestTooManyToLookAt: a page has the fifty oldest, and says how many come after them.
+func TestTooManyToLookAt(t *testing.T) {
+	t.Parallel()
+	s := tell(t, hubtest.New(t))
+	b := &pgx.Batch{}
+	for range 60 {
+		who := uuid.NewString()
+		for range 5 {
+			e := proof.Entry{Act: proof.Refused, Time: s.Now(), Partner: string(s.others.From.ID), User: who, Outcome: "not-covered"}
+			if _, err := audit.Queue(b, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := s.DB.Hub.SendBatch(t.Context(), b).Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.pair.From.Record(t, hubtest.Subject(), s.pair.Named()) // whose receipt waits for all before it
+	said := page(t, s.theirs, "/audit/review")
+	has(t, "what is to be looked at", said, "There are 10 more.", "Proof checked for 250 entries")
+	if n := strings.Count(said, "Refused again and again: 5"); n != 50 {
+		t.Errorf("%d are shown", n)
+	}
+	has(t, "the overview", page(t, s.theirs, "/audit"), "Refused again and again: 60")
 }
 
 // TestOlderEntriesFollow goes back page by page, and meets each entry once.

@@ -94,10 +94,12 @@ func stateOf(state string) string {
 // statementOf names a kind of signed statement.
 func statementOf(kind string) string {
 	words := map[string]string{
-		"envelope": "The envelope of a step of the referral", "consent": "The consent record", "withdrawal": "The withdrawal of consent",
-		"review": "What a manager decided about a doubtful consent record", "override": "The override", "decision": "The decision about an override",
-		"override-review": "The review of an override", "never": "A never", "lift": "The end of a never", "recall": "The answer about what is still held",
-		"police-request": "A request of the police", "police-decision": "The decision about a request of the police",
+		proof.StatementEnvelope: "The envelope of a step of the referral", proof.StatementConsent: "The consent record",
+		proof.StatementWithdrawal: "The withdrawal of consent", proof.StatementOverride: "The override",
+		proof.StatementDecision: "What a manager decided", proof.StatementReview: "The review of an override",
+		proof.StatementNever: "With whom nothing is ever shared", proof.StatementLift: "The end of a never",
+		proof.StatementRecall:        "The answer about what is still held",
+		proof.StatementPoliceRequest: "A request of the police", proof.StatementPoliceDecision: "The decision about a request of the police",
 	}
 	if said, ok := words[kind]; ok {
 		return said
