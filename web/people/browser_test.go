@@ -35,7 +35,8 @@ func TestAPersonInARealBrowser(t *testing.T) {
 		t.Errorf("the page does not say whose link it is: %s", text)
 	}
 	b.Inspect("join")
-	b.Click("#join-make", "dl")
+	b.Click("#join-make", "header form button")
+	b.Visit("/account", "dl")
 	if text := b.Text(); b.At() != "/account" || !strings.Contains(text, "Ayo Example") || !strings.Contains(text, "Caseworker.") ||
 		!strings.Contains(text, "Chrome on Linux") && !strings.Contains(text, "Chrome on Android") {
 		t.Errorf("at %s:\n%s", b.At(), text)
@@ -44,7 +45,8 @@ func TestAPersonInARealBrowser(t *testing.T) {
 
 	b.Click("header form button", "#sign-in")
 	b.Inspect("sign-in")
-	b.Click("#sign-in", "dl")
+	b.Click("#sign-in", "header form button")
+	b.Visit("/account", "dl")
 
 	// The device has a passkey of hers already, and says so.
 	b.Click("#add-passkey", "#problem")
@@ -97,7 +99,8 @@ func TestALinkThatRecoversInARealBrowser(t *testing.T) {
 	u, code := h.Employed(t, a.ID, "Ayo Example", partners.Caseworker)
 	lost, found := webtest.Open(t, h), webtest.Open(t, h)
 	lost.Visit("/join#"+code, "#join-make")
-	lost.Click("#join-make", "dl")
+	lost.Click("#join-make", "header form button")
+	lost.Visit("/account", "dl")
 
 	code, err := h.Operator.Reissue(t.Context(), u.ID)
 	if err != nil {
@@ -106,7 +109,8 @@ func TestALinkThatRecoversInARealBrowser(t *testing.T) {
 	h.Exec(t, `UPDATE user_link SET recovers = true WHERE user_id = $1 AND used_at IS NULL`, u.ID)
 	found.Visit("/join#"+code, "#join-recovers")
 	found.Inspect("join-recovers")
-	found.Click("#join-make", "#notices")
+	found.Click("#join-make", "header form button")
+	found.Visit("/account", "#notices")
 	found.Inspect("account-notice")
 	found.Click(".notices button", "main:not(:has(.notices)) dl")
 	if strings.Contains(found.Text(), "was reset") {
@@ -150,7 +154,8 @@ func TestThePagesWorkWithoutScript(t *testing.T) {
 	_, code := h.Employed(t, a.ID, "Ayo Example", partners.Caseworker)
 	b := webtest.Open(t, h)
 	b.Visit("/join#"+code, "#join-make")
-	b.Click("#join-make", "dl")
+	b.Click("#join-make", "header form button")
+	b.Visit("/account", "dl")
 	b.NoScript()
 	b.Visit("/account", "noscript")
 	if text := b.Text(); !strings.Contains(text, "turn JavaScript on") || !strings.Contains(text, "Where you are signed in") {

@@ -44,4 +44,9 @@ func navigation(c partners.Caller, path string) []place {
 }
 
 // homeOf is the page where somebody begins who has come for nothing else.
-func homeOf(partners.Caller) string { return AccountPath }
+func homeOf(c partners.Caller) string {
+	if seen := navigation(c, ""); len(seen) > 0 {
+		return seen[0].Path
+	}
+	return AccountPath
+}
