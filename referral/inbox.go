@@ -65,7 +65,7 @@ const CountMost = 100
 const pageOf = 20
 
 // lookThrough is how many referrals of a tab one page asks whether they pass the filters.
-const lookThrough = 1000
+const lookThrough = 500
 
 // check returns ErrQuery unless the query can be asked, and the place after which its page
 // begins.

@@ -132,7 +132,7 @@ func TestPagesOfATabLeaveNothingOut(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%+v: %d referrals on all pages, want %d in order", row.q, len(got), len(want))
 		}
-		if stopped != (row.q.Urgency != "" && row.q.Tab == referral.TabOpen) { // of what is late there is less than one page looks through
+		if stopped != (row.q.Urgency != "") {
 			t.Errorf("%+v: it says that it has not looked through all: %v", row.q, stopped)
 		}
 	}
@@ -309,5 +309,5 @@ func (s *spy) costs(t *testing.T, h *hubtest.Hub, store *referral.Store, by part
 }
 
 // mostOfATab is more than all statements of a tab need together: twenty referrals, six counts
-// to a hundred, and, where filters are asked, a thousand to be looked through.
+// to a hundred, and, where filters are asked, five hundred to be looked through.
 const mostOfATab = 1_500

@@ -10,7 +10,8 @@
 // they send; baseline.go is what we compare with; load.go drives either with requests made beforehand, so that
 // a sender costs next to nothing; cpu.go reads what the processes spent. custody.go is what
 // the hub does for agencies whose keys it keeps in Vault, measured by turns.go beside the
-// call to Vault alone.
+// call to Vault alone. inbox.go measures the pages of the inbox at a hub with a hundred referrals
+// and at one with a hundred thousand.
 package main
 
 import (
@@ -34,7 +35,7 @@ func main() {
 	flag.DurationVar(&o.span, "span", 5*time.Second, "how long hub and baseline are each driven in a measurement, at the least")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each number of senders is measured")
 	senders := flag.String("senders", "1,16,64", "how many senders at once, one number or several")
-	flag.StringVar(&o.only, "only", "", "hub, log or custody: leave out the others")
+	flag.StringVar(&o.only, "only", "", "hub, log, custody or inbox: leave out the others")
 	flag.IntVar(&o.entries, "entries", 1_000_000, "how many entries the log has when proofs are measured")
 	flag.StringVar(&o.dir, "dir", "", "a folder for the hub to use and keep, instead of one that is thrown away")
 	flag.Parse()
@@ -123,7 +124,7 @@ func all(ctx context.Context, o options) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, options) error
-	}{{"hub", bench}, {"log", logs}, {"custody", custody}} {
+	}{{"hub", bench}, {"log", logs}, {"custody", custody}, {"inbox", inboxes}} {
 		if o.only != "" && o.only != part.name {
 			continue
 		}
