@@ -64,7 +64,7 @@ func required() []string { return []string{safeContact, "need"} }
 // next is the path of the first thing that has to be done before it can be sent.
 func (h *Handler) next(d work) string {
 	switch {
-	case d.a.one(serviceKey) == "" || d.to.ID == "":
+	case d.a.one(serviceKey) == "" || d.to.ID == "" || len(d.may) == 0: // or the agreement has ended since
 		if d.a.one(purposeKey) == "" || d.a.one(areaKey) == "" {
 			return d.path("find")
 		}
