@@ -226,3 +226,41 @@ func TestASuspendedAgencyIsToldNothing(t *testing.T) {
 		t.Errorf("%d messages after it takes part again", n)
 	}
 }
+
+// TestHowFarHubsAreBehind counts what they could tell, and not what nobody takes.
+func TestHowFarHubsAreBehind(t *testing.T) {
+	t.Parallel()
+	h := hub(t)
+	a := h.Agency(t, "the-agency", partners.Housing)
+	admin, r := administrator(t, h, a.ID), receive(t)
+	behind := func(when string, due int64) {
+		t.Helper()
+		lag, err := h.Webhooks.Store.Lag(t.Context())
+		if err != nil || lag.Due != due || (lag.Oldest > 0) != (due > 0) {
+			t.Errorf("%s: %+v, %v, want %d due", when, lag, err, due)
+		}
+	}
+	w := add(t, admin, r.URL)
+	try(t, admin, w.ID)
+	settle(t, h)
+	if lag, err := h.Webhooks.Store.Lag(t.Context()); err != nil || lag.Unread < 1 {
+		t.Errorf("before it was read: %+v, %v", lag, err)
+	}
+	round(t, h)
+	if lag, err := h.Webhooks.Store.Lag(t.Context()); err != nil || lag != (notify.Lag{}) {
+		t.Errorf("when all is told: %+v, %v", lag, err)
+	}
+	h.Exec(t, `UPDATE webhook SET rest_until = now() + interval '1 hour'`) // the hubs are late
+	try(t, admin, w.ID)
+	round(t, h)
+	behind("late", 1)
+	if err := h.Operator.Suspend(t.Context(), a.ID); err != nil {
+		t.Fatal(err)
+	}
+	behind("while the agency is suspended", 0)
+	if err := h.Operator.Resume(t.Context(), a.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.Exec(t, `UPDATE webhook SET failing_since = now()`)
+	behind("while its receiver fails", 0)
+}

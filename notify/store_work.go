@@ -178,7 +178,7 @@ func (s *Store) prune(ctx context.Context) error {
 
 // Lag is how far webhooks are behind.
 type Lag struct {
-	Due    int64         // deliveries that are due, of webhooks that take some
+	Due    int64         // deliveries that are due, of webhooks that do not fail
 	Oldest time.Duration // how long the first of them has been
 	Unread int64         // entries of the log that were not read for webhooks yet
 }

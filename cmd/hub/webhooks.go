@@ -46,7 +46,7 @@ const lagTime = 2 * time.Second
 // same; while that does not answer there is nothing to show.
 func measureWebhooks(reg prometheus.Registerer, s *notify.Store) {
 	reg.MustRegister(&webhookLag{s,
-		prometheus.NewDesc("hub_webhook_due", "Deliveries to webhooks that are due now.", nil, nil),
+		prometheus.NewDesc("hub_webhook_due", "Deliveries that are due now, of webhooks that do not fail.", nil, nil),
 		prometheus.NewDesc("hub_webhook_lag_seconds", "How long the first of the deliveries that are due has been.", nil, nil),
 		prometheus.NewDesc("hub_webhook_unread_entries", "Entries of the log that were not read for webhooks yet.", nil, nil)})
 }
