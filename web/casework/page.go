@@ -85,7 +85,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, session signin.Se
 		}
 	}
 	v.arrange(what)
-	status, told := http.StatusOK, shell.Page{Title: "Referral " + s.Reference, Back: home(s), Done: done(r), Body: v}
+	status, told := http.StatusOK, shell.Page{Title: "Referral " + s.Reference, Back: home(s), Done: done(r, s), Body: v}
 	if what.refusal != nil {
 		var text string
 		status, text = explained(r, what.refusal)
@@ -183,8 +183,17 @@ func home(s *seen) string {
 	return "/sent"
 }
 
-// done is the sentence of what was done just now, of which the address has the code alone.
-func done(r *http.Request) string {
-	a, _ := actOf(packet.Event(r.URL.Query().Get("done")))
-	return a.Done
+// done is the sentence of what was done just now, of which the address has the code alone; ""
+// unless it is the newest step of her agency, for an address can be made up.
+func done(r *http.Request, s *seen) string {
+	for _, l := range slices.Backward(s.Chain) {
+		if l.Claims.Issuer != s.me() {
+			continue
+		}
+		if a, known := actOf(l.Claims.Event); known && string(a.Event) == r.URL.Query().Get("done") {
+			return a.Done
+		}
+		return ""
+	}
+	return ""
 }

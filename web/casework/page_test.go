@@ -11,6 +11,7 @@ import (
 	"handover/consent/record"
 	"handover/internal/hubtest"
 	"handover/partners"
+	"handover/referral/packet"
 )
 
 // need asks for what most begin with.
@@ -95,6 +96,20 @@ func TestANumberIsHiddenWhenItIsNotSafeToCall(t *testing.T) {
 	}
 }
 
+// TestAnAddressDoesNotSayWhatWasDone that was not: who sends somebody a link must not make her
+// think that a referral is accepted.
+func TestAnAddressDoesNotSayWhatWasDone(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	id := s.sent(t)
+	s.takes.get(t, "/referrals/"+id+"?done=accept").must(t, http.StatusOK).mustNot(t, "You have accepted", "notification-banner")
+	s.takes.step(t, id, "accept", nil)
+	s.takes.get(t, "/referrals/"+id+"?done=accept").must(t, http.StatusOK, "You have accepted this referral.")
+	s.sends.get(t, "/referrals/"+id+"?done=accept").must(t, http.StatusOK).mustNot(t, "You have accepted")
+	s.takes.step(t, id, "start", nil)
+	s.takes.get(t, "/referrals/"+id+"?done=accept").must(t, http.StatusOK).mustNot(t, "You have accepted")
+}
+
 // TestDangerIsToldFirst: what says that she is in danger now comes before all else.
 func TestDangerIsToldFirst(t *testing.T) {
 	t.Parallel()
@@ -139,15 +154,12 @@ func (s scene) take(t *testing.T, consent string) {
 	}
 }
 
-// TestAnAttachmentIsSavedWhole: it is opened for her, as a file that no browser shows, by an act
-// of its own; one that is not what was signed gives nothing.
-func TestAnAttachmentIsSavedWhole(t *testing.T) {
-	t.Parallel()
-	s := newScene(t)
+// outside drafts a referral of an agency that seals what it likes with a program of its own.
+func (s scene) outside(t *testing.T) (*hubtest.Agency, hubtest.Draft) {
+	t.Helper()
 	from := s.hub.Agency(t, "harbour", partners.VAWGService)
 	s.hub.Agree(t, from, s.to)
-	c := from.Record(t, hubtest.Subject(), []string{string(s.to.ID)})
-	d := from.Request(s.to, s.service, c)
+	d := from.Request(s.to, s.service, from.Record(t, hubtest.Subject(), []string{string(s.to.ID)}))
 	keys, err := s.hub.Registry.Keys(t.Context(), s.to.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +169,34 @@ func TestAnAttachmentIsSavedWhole(t *testing.T) {
 			d.To.Recipient = k.PublicKey
 		}
 	}
+	return from, d
+}
+
+// TestWhatIsNotAsItsSchemaSaysIsShownAllTheSame, with a warning before it; what nobody can read
+// of safe contact is safe at no time; and nothing that somebody wrote becomes markup.
+func TestWhatIsNotAsItsSchemaSaysIsShownAllTheSame(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	from, d := s.outside(t)
+	d.Data["need"] = packet.Content(`{"shoe_size":5,"summary":"<script>alert(1)</script> a room"}`)
+	d.Data["safe-contact"] = packet.Content(`{"phone":"call her"}`)
+	sealed := d.Seal(t)
+	from.Sent(t, sealed)
+	at := "/referrals/" + sealed.Digest
+	p := s.takes.press(t, s.takes.get(t, at).must(t, http.StatusOK, "Signed by Agency harbour"), at+"/open", need()).must(t, http.StatusOK,
+		"Something here is not written as it should be", "Do not call: she said this too long ago", "Read this with care. need", "Shoe size 5", "Phone call her", "<script>alert(1)</script> a room")
+	p.mustNot(t, "<script>alert")
+	if strings.Index(p.text, "not written as it should be") > strings.Index(p.text, "Shoe size") {
+		t.Error("it is not told first")
+	}
+}
+
+// TestAnAttachmentIsSavedWhole: it is opened for her, as a file that no browser shows, by an act
+// of its own; one that is not what was signed gives nothing.
+func TestAnAttachmentIsSavedWhole(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	from, d := s.outside(t)
 	letter := []byte(strings.Repeat("a letter of the council\n", 5000))
 	d, whole := d.Attach(t, "attachment-1", "housing", letter)
 	d, other := d.Attach(t, "attachment-2", "housing", letter)
