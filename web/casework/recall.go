@@ -96,6 +96,8 @@ type recalled struct {
 	Rows   []row
 	Hidden []shell.Field
 	Own    bool
+
+	Category partners.Category // of her agency
 }
 
 // asked finds the question that a request is about, among those of her agency.
@@ -111,7 +113,7 @@ func (h *Handler) recallOf(r *http.Request, session signin.Session) (recalled, e
 			return recalled{}, err
 		}
 		if i := slices.IndexFunc(found, func(q referral.Recall) bool { return q.ID == id }); i >= 0 {
-			return recalled{question: questionOf(found[i], session.Caller), Own: mine.Custody == partners.HeldByPartner}, nil
+			return recalled{question: questionOf(found[i], session.Caller), Own: mine.Custody == partners.HeldByPartner, Category: mine.Category}, nil
 		}
 	}
 	return recalled{}, referral.ErrRecallNotThere
@@ -186,7 +188,7 @@ func (v recalled) next(a managed.Answer, to string) (step string, wrong map[stri
 		if !record.KeepReasons().Has(a.Because) {
 			wrong["because"] = "Choose why it must be kept"
 		}
-		if !keptUnder().Has(a.Article6) {
+		if !v.keptUnder().Has(a.Article6) {
 			wrong["art6"] = "Choose the lawful basis"
 		}
 		if needs := a.Article6 == "c" || a.Article6 == "e"; needs != record.IsProvision(a.Provision) && (needs || a.Provision != "") {
@@ -212,10 +214,12 @@ func (v recalled) answers() (all codes.List) {
 	return all
 }
 
-// keptUnder are the lawful bases under which something can be kept: any but her consent, which
-// she has taken back.
-func keptUnder() codes.List {
-	return slices.DeleteFunc(record.Articles6(), func(c codes.Code) bool { return c.Code == "a" })
+// keptUnder are the lawful bases under which her agency can keep something: any but her
+// consent, which she has taken back, and law enforcement for police alone.
+func (v recalled) keptUnder() codes.List {
+	return slices.DeleteFunc(record.Articles6(), func(c codes.Code) bool {
+		return c.Code == "a" || c.Code == "le-part3" && v.Category != partners.Police
+	})
 }
 
 func (h *Handler) showRecall(w http.ResponseWriter, r *http.Request, v recalled, form url.Values, step string, wrong map[string]string, refused string) error {
@@ -244,7 +248,7 @@ func (h *Handler) showRecall(w http.ResponseWriter, r *http.Request, v recalled,
 		v.Fields = append(v.Fields, radios("answer", label, v.answers()))
 	case "basis":
 		hidden("answer")
-		v.Fields = append(v.Fields, radios("because", "Why must it be kept?", record.KeepReasons()), radios("art6", "On which lawful basis?", keptUnder()),
+		v.Fields = append(v.Fields, radios("because", "Why must it be kept?", record.KeepReasons()), radios("art6", "On which lawful basis?", v.keptUnder()),
 			shell.Field{Kind: "text", Name: "provision", Label: "The Act, its year and section", Value: form.Get("provision"), Error: wrong["provision"], Max: 100,
 				Hint: "Only for a legal obligation or a public task, as Care Act 2014 s42. Do not write anything about her."})
 	case "confirm":
