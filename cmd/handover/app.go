@@ -53,7 +53,7 @@ Begin with:
 	root.AddCommand(a.keysCommand(), a.enrolCommand(), a.consentCommand(), a.overrideCommand(), a.recallCommand(), a.neverCommand(), a.policeCommand(), a.sendCommand(), a.resendCommand(),
 		a.inboxCommand(), a.sentCommand(), a.showCommand(), a.openCommand(), a.watchCommand(), a.historyCommand(),
 		a.verifyCommand(), a.slipCommand(), a.subjectAccessCommand(), a.servicesCommand(), a.partnersCommand(), a.doctorCommand(),
-		a.signInCommand(), a.signOutCommand(), a.whoAmICommand(), a.peopleCommand(), a.clientsCommand(), a.custodyCommand(),
+		a.signInCommand(), a.signOutCommand(), a.whoAmICommand(), a.peopleCommand(), a.agreementsCommand(), a.clientsCommand(), a.custodyCommand(),
 		a.pathwayCommand(), a.schemaCommand(), a.firewallCommand(), a.gpCommand(), a.auditCommand(), exitCodes())
 	for _, s := range steps() {
 		root.AddCommand(a.stepCommand(s))

@@ -24,6 +24,7 @@ import (
 //
 //	joins NAME               somebody opens the link that the last command printed, and joins
 //	signs-in NAME HOME SCOPE she runs handover sign-in in HOME and says yes in her browser
+//	agrees NAME ACT AGREEMENT    she signs, refuses or ends it on the hub's page, or proposes the next version as it is
 //	aged OVERRIDE DURATION   what was recorded of an override was recorded so much earlier
 type browsers map[string]*hubtest.Browser
 
@@ -110,6 +111,32 @@ func signsIn(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = io.Copy(io.Discard, said)
 	ts.Check(err)
 	ts.Check(program.Wait())
+}
+
+var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
+
+// agrees has somebody do something with an agreement on the hub's pages, answering each that asks.
+func agrees(ts *testscript.TestScript, _ bool, args []string) {
+	t, her := ts.Value(tbKey{}).(testing.TB), ts.Value(browsersKey{}).(browsers)[args[0]]
+	path := "/agency/agreements/" + args[2] + "/" + args[1]
+	page := her.Get(t, path)
+	if args[1] == "propose" {
+		path = "/agency/agreements/propose"
+		page = her.Get(t, path+"?after="+args[2])
+	}
+	for range 5 {
+		said := url.Values{"confirm": {"yes"}, "reason": {"talk-first"}}
+		if args[1] == "propose" {
+			said = url.Values{"send-purposes": {"housing"}, "send-sections": {"need"}, "receive-purposes": {"housing"}, "receive-sections": {"need"}, "months": {"12"}, "review": {"6"}}
+		}
+		for _, m := range hiddenField.FindAllStringSubmatch(string(page.Body), -1) {
+			said.Set(m[1], m[2])
+		}
+		if page = her.Form(t, path, said); page.Status == http.StatusSeeOther {
+			return
+		}
+	}
+	ts.Fatalf("%s cannot %s: %d %s", args[0], args[1], page.Status, page.Body)
 }
 
 // aged moves the recording of an override into the past, as the schema's owner, who alone

@@ -29,7 +29,7 @@ import (
 //	let VAR PATH             take a member out of the JSON on the last stdout, as referrals.0.id
 //	tamper FILE MEMBER       change one character of a member of a JSON file
 //	until TEXT COMMAND…      run a command again until its stdout has the text
-//	joins, signs-in, aged    see script_people_test.go
+//	joins, signs-in, agrees, aged    see script_people_test.go
 //	follows, followed        see script_audit_test.go
 //	expired FILE             wait until the packet in a JSON file may not be opened any more
 func TestScripts(t *testing.T) {
@@ -78,7 +78,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"starthub": startHub, "stophub": stopHub, "exits": exits, "until": until, "let": let, "tamper": tamper, "expired": expired,
-			"joins": joins, "signs-in": signsIn, "aged": aged,
+			"joins": joins, "signs-in": signsIn, "agrees": agrees, "aged": aged,
 			"follows": follows, "followed": allFollowed,
 		},
 	})

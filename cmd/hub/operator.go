@@ -151,7 +151,7 @@ func printPartners(out io.Writer, found []partners.Partner) error {
 }
 
 func agreementCommand(environ []string) *cobra.Command {
-	cmd := &cobra.Command{Use: "agreement", Short: "Put data-sharing agreements in force, and end them"}
+	cmd := &cobra.Command{Use: "agreement", Short: "Put data-sharing agreements in force that nobody signed, and end them"}
 	var a partners.Agreement
 	var days int
 	var bothWays bool
@@ -181,7 +181,7 @@ func agreementCommand(environ []string) *cobra.Command {
 			})
 		},
 	}
-	cmd.AddCommand(add, end)
+	cmd.AddCommand(add, agreementListCommand(environ), end)
 	return cmd
 }
 
