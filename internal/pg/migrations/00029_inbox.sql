@@ -22,7 +22,7 @@ ALTER TABLE referral
 -- Referrals from before the clocks. The working time is the one of referral/clock, which also
 -- has the holidays' source.
 -- +goose StatementBegin
-CREATE FUNCTION backfilled(since timestamptz, urgency text, what text) RETURNS timestamptz LANGUAGE plpgsql AS $$
+CREATE FUNCTION backfilled(since timestamptz, urgency text, what text) RETURNS timestamptz LANGUAGE plpgsql STRICT AS $$
 DECLARE
     holidays CONSTANT date[] := '{2025-01-01,2025-04-18,2025-04-21,2025-05-05,2025-05-26,2025-08-25,2025-12-25,2025-12-26,
         2026-01-01,2026-04-03,2026-04-06,2026-05-04,2026-05-25,2026-08-31,2026-12-25,2026-12-28}';
