@@ -1,9 +1,6 @@
 package casework
 
-import (
-	"handover/referral"
-	"handover/referral/packet"
-)
+import "handover/referral/packet"
 
 // act is what a page says of a decision and asks for it. What the machine allows, and which
 // codes an event states, the rooms below know; this is the words.
@@ -122,18 +119,4 @@ func happened(e packet.Event, byHub bool) string {
 		packet.Accept: "Accepted", packet.Decline: "Declined", packet.Redirect: "Named a better service", packet.Start: "First contact made",
 		packet.Complete: "Completed", packet.Fail: "Ended without an outcome", packet.Withdraw: "Withdrawn", packet.Message: "Sent a note",
 	}[e]
-}
-
-// stands tells where a referral stands, to both sides.
-func stands(m referral.Summary) string {
-	switch {
-	case m.Withdrawn:
-		return "Cancelled: she took her consent back"
-	case m.Asked:
-		return "Question asked"
-	}
-	return map[referral.State]string{
-		referral.Requested: "New", referral.Received: "Seen", referral.Accepted: "Accepted", referral.InProgress: "In progress",
-		referral.Rejected: "Declined", referral.Completed: "Completed", referral.Failed: "Ended without an outcome", referral.Cancelled: "Withdrawn",
-	}[referral.State(m.State)]
 }

@@ -13,6 +13,7 @@ import (
 	"handover/referral"
 	"handover/referral/managed"
 	"handover/referral/packet"
+	"handover/web/inbox"
 	"handover/web/shell"
 )
 
@@ -107,7 +108,7 @@ func (h *Handler) cannot(w http.ResponseWriter, r *http.Request, s *seen, status
 		*seen
 		Stands string
 		Last   link
-	}{s, stands(s.Summary), s.Chain[len(s.Chain)-1]}})
+	}{s, inbox.Stands(s.Summary), s.Chain[len(s.Chain)-1]}})
 }
 
 // do has the step signed and filed, and leads to the referral once it is proved. The id was

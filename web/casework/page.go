@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"handover/internal/codes"
 	"handover/internal/fault"
@@ -13,6 +12,7 @@ import (
 	"handover/referral"
 	"handover/referral/clock"
 	"handover/referral/packet"
+	"handover/web/inbox"
 	"handover/web/shell"
 )
 
@@ -29,7 +29,8 @@ type page struct {
 	*seen
 	Service, Urgency, Purpose, Area, Stands string
 
-	Due     due
+	Due     string // by when something is due
+	Late    bool
 	There   []referral.Presence // colleagues who look at it too
 	Ticket  ticket
 	Safe    *section // nil: the sender has sent none
@@ -59,7 +60,7 @@ func (h *Handler) referral(w http.ResponseWriter, r *http.Request, session signi
 func (h *Handler) show(w http.ResponseWriter, r *http.Request, session signin.Session, s *seen, what shown) error {
 	ctx := r.Context()
 	v := page{seen: s, Urgency: sentence(codes.Urgencies().Label(s.Urgency)), Purpose: sentence(codes.Purposes().Label(s.Purpose)),
-		Area: codes.LondonAuthorities().Label(s.Area), Stands: stands(s.Summary), Content: what.content, Offered: offered(s)}
+		Area: codes.LondonAuthorities().Label(s.Area), Stands: inbox.Stands(s.Summary), Content: what.content, Offered: offered(s)}
 	var err error
 	if v.Service, err = h.service(ctx, s); err != nil {
 		return err
@@ -71,7 +72,8 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, session signin.Se
 		return err
 	}
 	if opened := clock.Due(s.DueFor) == clock.Delivered || clock.Due(s.DueFor) == clock.Opened; what.content == nil || !opened {
-		v.Due = dueOf(s, h.Now()) // else it was done with this very act
+		v.Late = s.DueAt != nil && s.DueAt.Before(h.Now())
+		v.Due = inbox.Due(h.Shell, s.Summary, s.Side, v.Late) // else it was done with this very act
 	}
 	v.Recall = !v.Ticket.Stands
 	v.Accept = may(s, packet.Accept)
@@ -150,29 +152,6 @@ func (p *page) seal(why string) {
 func about(v page) []row {
 	return []row{{"Service", texts(v.Service)}, {"For", texts(v.Purpose)}, {"Area", texts(v.Area)}, {"Urgency", texts(v.Urgency)},
 		{"From", texts(v.names[partners.ID(v.Sender)])}, {"To", texts(v.names[partners.ID(v.Summary.Recipient)])}}
-}
-
-// due is what has to be done next, by whom and by when.
-type due struct {
-	What string // "" if nothing is due
-	At   time.Time
-	Late bool
-}
-
-// DueTime is when it is due, for a program.
-func (p page) DueTime() string { return p.Due.At.UTC().Format(time.RFC3339) }
-
-// dueOf tells the clock of a referral to either side.
-func dueOf(s *seen, now time.Time) due {
-	if s.DueAt == nil {
-		return due{}
-	}
-	whose, what := "The other agency is to ", map[clock.Due]string{clock.Delivered: "collect it", clock.Opened: "open it",
-		clock.Decided: "answer", clock.FirstContact: "contact her"}[clock.Due(s.DueFor)]
-	if s.Recipient() {
-		whose, what = "", sentence(what)
-	}
-	return due{whose + what + " by", *s.DueAt, now.After(*s.DueAt)}
 }
 
 // home is the list that a referral is in.

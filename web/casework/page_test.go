@@ -246,19 +246,19 @@ func TestTheClockAndTheColleaguesAreShown(t *testing.T) {
 	at := "/referrals/" + id
 	colleague := join(t, s.hub, s.to, "Kit Sample")
 	colleague.get(t, at).must(t, http.StatusOK, "Nobody at your agency has this").mustNot(t, "is looking at this too")
-	s.takes.get(t, at).must(t, http.StatusOK, "Collect it by", "Kit Sample is looking at this too.").mustNot(t, "Ayo Example is looking")
-	s.sends.get(t, at).must(t, http.StatusOK, "The other agency is to collect it by").mustNot(t, "is looking at this too")
+	s.takes.get(t, at).must(t, http.StatusOK, "Respond by", "collect it", "Kit Sample is looking at this too.").mustNot(t, "Ayo Example is looking")
+	s.sends.get(t, at).must(t, http.StatusOK, "They have until", "to collect it").mustNot(t, "is looking at this too")
 	if err := s.hub.Referrals.Claim(t.Context(), s.takes.Caller, id); err != nil {
 		t.Fatal(err)
 	}
 	colleague.get(t, at).must(t, http.StatusOK, "Ayo Example has this.")
 	s.sends.get(t, at).must(t, http.StatusOK, "Nobody at your agency has this").mustNot(t, "Ayo")
-	s.takes.press(t, s.takes.get(t, at), at+"/open", need()).must(t, http.StatusOK, canary).mustNot(t, "Late.", "Collect it by")
-	s.takes.get(t, at).must(t, http.StatusOK, "Answer by").mustNot(t, "Late.")
+	s.takes.press(t, s.takes.get(t, at), at+"/open", need()).must(t, http.StatusOK, canary).mustNot(t, "Overdue", "Respond by")
+	s.takes.get(t, at).must(t, http.StatusOK, "Respond by", ": decide").mustNot(t, "Overdue")
 	s.hub.Exec(t, `UPDATE referral SET due_at = now() - interval '1 hour'`)
-	s.takes.get(t, at).must(t, http.StatusOK, "Late. Answer by")
+	s.takes.get(t, at).must(t, http.StatusOK, "Overdue by 1 hour: decide")
 	s.takes.step(t, id, "decline", url.Values{"reason": {"no-capacity"}})
-	s.takes.get(t, at).must(t, http.StatusOK, "Nothing can follow").mustNot(t, "Answer by", "has this")
+	s.takes.get(t, at).must(t, http.StatusOK, "Nothing can follow").mustNot(t, "Respond by", "has this")
 }
 
 // TestNobodyElseLearnsAnything: to another agency's caseworker a referral that is there, its

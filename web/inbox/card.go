@@ -29,13 +29,18 @@ var things = map[string]string{
 	"delivered": "collect it", "opened": "open it", "decided": "decide", "first-contact": "contact her",
 }
 
-// Due says by when what is due next of a referral has to be done, and whether that moment has
-// passed; "" when nothing is due.
-func Due(s *shell.Shell, m referral.Summary, late bool) string {
+// Due says to one side by when what is due next of a referral has to be done, and whether that
+// moment has passed; "" when nothing is due. What is due is always the recipient's to do: to the
+// sender it says what the other agency has to do.
+func Due(s *shell.Shell, m referral.Summary, side referral.Side, late bool) string {
 	what := things[m.DueFor]
 	switch {
 	case m.DueAt == nil || what == "":
 		return ""
+	case side == referral.SenderSide && late:
+		return "They are " + s.Ago(*m.DueAt) + " late to " + what
+	case side == referral.SenderSide:
+		return "They have until " + s.Clock(*m.DueAt) + " to " + what
 	case late:
 		return "Overdue by " + s.Ago(*m.DueAt) + ": " + what
 	}
@@ -71,12 +76,9 @@ func (h *Handler) card(v view, m referral.Summary) card {
 		c.Badge = map[string]string{"emergency": "Emergency", "urgent": "Urgent"}[m.Urgency]
 	}
 	c.Late = m.DueAt != nil && m.DueAt.Before(now)
-	c.Due = Due(h.Shell, m, c.Late)
+	c.Due = Due(h.Shell, m, m.SideOf(v.caller), c.Late)
 	if m.SideOf(v.caller) == referral.SenderSide {
 		c.Nobody = "Nobody here has it" // the other agency's people are its own business
-		if c.Due != "" {
-			c.Due = theirs(h.Shell, m, c.Late)
-		}
 	}
 	if c.Open && m.Ends != nil {
 		switch left := m.Ends.Sub(now).Hours(); {
@@ -90,14 +92,6 @@ func (h *Handler) card(v view, m referral.Summary) card {
 		c.Holder, c.Mine = m.Holder.Name, m.Holder.User == v.caller.User()
 	}
 	return c
-}
-
-// theirs says to the sender what the other agency has to do, and by when.
-func theirs(s *shell.Shell, m referral.Summary, late bool) string {
-	if late {
-		return "They are " + s.Ago(*m.DueAt) + " late to " + things[m.DueFor]
-	}
-	return "They have until " + s.Clock(*m.DueAt) + " to " + things[m.DueFor]
 }
 
 // area is an area as people call it. Of one whose name is not known it is the code.
