@@ -116,6 +116,9 @@ func (h *Handler) open(r *http.Request, in signin.Session) (said, asker, error) 
 		return said{}, asker{}, err
 	}
 	s := said{ask.Sheet{Draft: d}}
+	if s.One(recordedKey) == "" && s.Has(aboutKey) && s.One(aboutKey) != s.about() {
+		s.Forget("consent-") // the referral was changed since: she is asked anew
+	}
 	by := asker{id: string(in.Caller.Partner()), category: string(in.Caller.Category()), zone: h.zone}
 	named, err := h.named(r.Context())
 	by.police = func(id string) bool { return named[id].Category == partners.Police }
@@ -165,6 +168,7 @@ func (s said) begin(now time.Time) error {
 		s.Default(key, id.String())
 	}
 	s.Default(subjectKey, record.NewSubject())
+	s.Set(aboutKey, s.about())
 	s.Default(givenKey, strconv.FormatInt(now.Unix(), 10))
 	return nil
 }

@@ -204,6 +204,20 @@ func TestPagesComeInOrder(t *testing.T) {
 	if posts(t, r.worker, at, url.Values{"consent-agreement": {"refused"}}); r.answers(t, draft)["consent-agreement"][0] != "agreed" || rows(t, r.hub, "consent") != 1 {
 		t.Errorf("the record %s was changed by its form", id)
 	}
+	// A yes to one thing is none to another: who changes the referral asks her anew.
+	changed := r.draft(t)
+	posts(t, r.worker, "/send/"+changed+"/consent", url.Values{"consent-agreement": {"agreed"}, "consent-sections": {"need"}})
+	posts(t, r.worker, "/send/"+changed+"/consent/how", asked(nil))
+	c := r.caller(t, r.workerID)
+	d, err := r.hub.Desk.Draft(t.Context(), c, changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Answers["purpose"] = []string{"benefits"}
+	if err := r.hub.Desk.KeepDraft(t.Context(), c, d); err != nil {
+		t.Fatal(err)
+	}
+	leads("/send/"+changed+"/consent/words", "/send/"+changed+"/consent")
 	empty := r.draft(t, func(a map[string][]string) { clear(a) })
 	shows(t, r.worker, "/send/"+empty+"/consent", "Say first who the referral goes to")
 	// Her draft is hers alone.

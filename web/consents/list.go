@@ -21,7 +21,7 @@ type card struct {
 	ID, Purpose string
 	To          []string
 	Asked       time.Time
-	Until       time.Time
+	Until       string
 	Referrals   []string
 	State, Tag  string // in words, and the colour of its tag
 	Stands      bool
@@ -51,7 +51,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, in signin.Session
 			v.More = "/consents?after=" + found[len(found)-1].ID
 		}
 		for _, f := range found {
-			v.Cards = append(v.Cards, h.cardOf(f, named))
+			v.Cards = append(v.Cards, h.cardOf(f, named, string(in.Caller.Partner())))
 		}
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func (h *Handler) ending(r *http.Request, c partners.Caller) ([]card, error) {
 	found, _, err := h.Referrals.EndingConsents(r.Context(), c, soon, "")
 	var cards []card
 	for _, f := range found {
-		d := card{ID: f.ID, Purpose: ask.Upper(codes.Purposes().Label(f.Purpose)), Until: f.Expires, Referrals: f.Referrals, Stands: true, State: "Ends soon", Tag: "yellow"}
+		d := card{ID: f.ID, Purpose: ask.Upper(codes.Purposes().Label(f.Purpose)), Until: h.until(f.Expires), Referrals: f.Referrals, Stands: true, State: "Ends soon", Tag: "yellow"}
 		if f.Ended {
 			d.State, d.Tag = "Ended", "red"
 		}
@@ -74,10 +74,12 @@ func (h *Handler) ending(r *http.Request, c partners.Caller) ([]card, error) {
 	return cards, err
 }
 
-func (h *Handler) cardOf(f referral.Recorded, named map[string]partners.Partner) card {
-	d := card{ID: f.ID, Purpose: ask.Upper(codes.Purposes().Label(f.Purpose)), Asked: f.Given, Until: f.Expires, Referrals: f.Referrals}
+func (h *Handler) cardOf(f referral.Recorded, named map[string]partners.Partner, own string) card {
+	d := card{ID: f.ID, Purpose: ask.Upper(codes.Purposes().Label(f.Purpose)), Asked: f.Given, Until: h.until(f.Expires), Referrals: f.Referrals}
 	for _, id := range f.Recipients {
-		d.To = append(d.To, nameOf(named, id))
+		if id != own {
+			d.To = append(d.To, nameOf(named, id))
+		}
 	}
 	switch {
 	case f.Withdrawn:
@@ -98,6 +100,14 @@ func (h *Handler) cardOf(f referral.Recorded, named map[string]partners.Partner)
 		d.State, d.Tag, d.Stands = "Stands", "green", true
 	}
 	return d
+}
+
+// until tells when something ends: a day that it ends with, by that day.
+func (h *Handler) until(t time.Time) string {
+	if at := t.In(h.zone); at.Hour() == 0 && at.Minute() == 0 {
+		return "the end of " + h.shell.Day(t.Add(-time.Second))
+	}
+	return h.shell.When(t)
 }
 
 // done is the sentence of what was done just now, by its code in the address.

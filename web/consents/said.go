@@ -3,10 +3,12 @@ package consents
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"handover/consent/record"
 	"handover/internal/codes"
+	"handover/internal/ids"
 	"handover/referral/managed"
 	"handover/web/ask"
 )
@@ -44,6 +46,7 @@ const (
 	subjectKey    = "consent-subject"
 	givenKey      = "consent-given" // NumericDate: when she said it
 	supersedesKey = "consent-supersedes"
+	aboutKey      = "consent-about" // what the answers are about: said.about
 )
 
 // notAsked is the answer on the page that stands for both reasons why she was not asked.
@@ -62,6 +65,11 @@ func (s said) ready() bool {
 
 // asked are the classes that she is asked about, in the order of the format.
 func (s said) asked() []string { return ask.Only(codes.Sections(), s.All(sectionsKey)).Codes() }
+
+// about names what she is asked: her yes to one agency, purpose and list is none to another.
+func (s said) about() string {
+	return ids.Digest(strings.Join(slices.Concat(s.All(toKey), []string{"", s.One(purposeKey), ""}, s.asked()), "\n"))
+}
 
 func (s said) agreement() string { return s.One(agreementKey) }
 

@@ -86,10 +86,10 @@ func (h *Handler) shown(w http.ResponseWriter, r *http.Request, in signin.Sessio
 		return err
 	}
 	own := string(in.Caller.Partner())
-	v := showView{ID: stored.ID, Lines: linesOf(c, named, h.zone), Newer: stored.SupersededBy, Mine: c.Issuer == own, Managed: named[own].Custody == partners.HeldByHub,
+	v := showView{ID: stored.ID, Lines: h.linesOf(c, named), Newer: stored.SupersededBy, Mine: c.Issuer == own, Managed: named[own].Custody == partners.HeldByHub,
 		Asked: c.Circumstances != "", Withdrawn: stored.WithdrawnAt, Read: opened, Command: "handover consent show " + stored.ID}
 	d := h.cardOf(referral.Recorded{Agreement: c.Agreement, Withdrawn: stored.WithdrawnAt != nil, Review: stored.Review, Ended: stored.State == "expired",
-		Expires: time.Unix(c.Expires, 0)}, named)
+		Expires: time.Unix(c.Expires, 0)}, named, own)
 	v.State, v.Tag = d.State, d.Tag
 	if stored.State == "superseded" {
 		v.State, v.Tag = "A later record stands in its place", "grey"
@@ -99,10 +99,14 @@ func (h *Handler) shown(w http.ResponseWriter, r *http.Request, in signin.Sessio
 }
 
 // linesOf is what a record says, to whoever may read it.
-func linesOf(c record.Claims, named map[string]partners.Partner, zone *time.Location) []line {
-	day := func(at int64) string { return time.Unix(at, 0).In(zone).Format("2 January 2006 at 3:04pm") }
+func (h *Handler) linesOf(c record.Claims, named map[string]partners.Partner) []line {
 	var to, shares, withheld []string
+	back := "No"
 	for _, id := range c.Recipients {
+		if id == c.Issuer {
+			back = "Yes"
+			continue
+		}
 		to = append(to, nameOf(named, id))
 	}
 	for _, label := range ask.Labels(codes.Sections(), c.Sections) {
@@ -115,10 +119,10 @@ func linesOf(c record.Claims, named map[string]partners.Partner, zone *time.Loca
 	if c.Method != "" {
 		said += ", " + record.Methods().Label(c.Method)
 	}
-	lines := []line{{Label: "What she said", Texts: []string{said}}, {Label: "When", Texts: []string{day(c.GivenAt)}},
+	lines := []line{{Label: "What she said", Texts: []string{said}}, {Label: "When", Texts: []string{h.shell.When(time.Unix(c.GivenAt, 0))}},
 		{Label: "Asked by", Texts: []string{nameOf(named, c.Issuer)}}, {Label: "What for", Texts: []string{ask.Upper(codes.Purposes().Label(c.Purpose))}},
 		{Label: "Who may know it", Texts: to}, {Label: "What they may know", Texts: shares}, {Label: "What they must not know", Texts: withheld},
-		{Label: "May it travel on?", Texts: []string{ask.Upper(record.Onwards().Label(c.Onward))}}, {Label: "Until", Texts: []string{day(c.Expires)}}}
+		{Label: "May they write back about her?", Texts: []string{back}}, {Label: "May it travel on?", Texts: []string{ask.Upper(record.Onwards().Label(c.Onward))}}, {Label: "Until", Texts: []string{ask.Upper(h.until(time.Unix(c.Expires, 0)))}}}
 	if !c.Grants() {
 		lines[4].Label, lines[5].Label = "Who would have known it", "What they would have known"
 		lines = lines[:6]

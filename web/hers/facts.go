@@ -135,7 +135,7 @@ func (h *Handler) said(ctx context.Context, c partners.Caller, id string, f *fac
 		return err
 	}
 	claims := stated.Unverified()
-	f.Consent, f.Until = stored.ID, time.Unix(claims.Expires, 0)
+	f.Consent, f.Until = stored.ID, time.Unix(claims.Expires-1, 0) // the last day on which it counts
 	for _, to := range claims.Recipients {
 		f.To = append(f.To, toHer(named, to))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"handover/consent/record"
 	"handover/internal/codes"
+	"handover/internal/ids"
 	"handover/oauth/signin"
 	"handover/partners"
 	"handover/web/ask"
@@ -40,6 +41,7 @@ const (
 	reviewKey    = "override-review"
 	basisKey     = "override-basis-"
 	idKey        = "override-id"
+	aboutKey     = "override-about" // what the answers are about: proposal.about
 )
 
 // toldYes is the answer that she has been told; any other is why not.
@@ -64,9 +66,18 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, in signin.Sessio
 	case record.Passable(p.One(purposeKey), "") != nil:
 		return p, false, record.ErrGate
 	default:
+		if p.Has(aboutKey) && p.One(aboutKey) != p.about() {
+			p.Forget("override-") // the referral, or what she said, was changed since
+		}
 		return p, true, nil
 	}
 	return p, false, nil
+}
+
+// about names what is proposed: a reason that holds for one agency and what she said then is none
+// for another.
+func (p proposal) about() string {
+	return ids.Digest(strings.Join(slices.Concat(p.All(toKey), []string{"", p.One(purposeKey), p.One(recordedKey)}), "\n"))
 }
 
 func (p proposal) path(page string) string { return "/overrides/new/" + p.ID + "/" + page }
@@ -163,6 +174,7 @@ func (h *Handler) whyPage(w http.ResponseWriter, r *http.Request, in signin.Sess
 	v := formView{Heading: "Why it has to be shared", Questions: p.whyQuestions(named)}
 	return h.step(w, r, in, p, v, "/overrides/new/"+p.ID, "need", func(form url.Values) ask.Questions {
 		p.Default(idKey, id)
+		p.Set(aboutKey, p.about())
 		p.Set(reasonKey, ask.Only(p.reasons(), form[reasonKey]).Codes()...)
 		p.Set(atRiskKey, ask.Only(record.AtRisks(), form[atRiskKey]).Codes()...)
 		p.Set(leastKey, ask.Only(codes.Sections(), ofBoth(form[leastKey], p.All(sectionsKey))).Codes()...)
