@@ -181,3 +181,31 @@ func TestWhatHasEndedStaysSoInTheDatabaseToo(t *testing.T) {
 		}
 	}
 }
+
+// TestTheOperatorOffersNoMoreThanAnAgencyMay.
+func TestTheOperatorOffersNoMoreThanAnAgencyMay(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	a := h.Agency(t, "rosewood", partners.Housing)
+	offer := func(change func(*partners.Service)) error {
+		o := partners.Service{Partner: a.ID, Name: "Beds", Purposes: []string{"housing"}, Areas: []string{hubtest.Area}, Capacity: "open"}
+		change(&o)
+		_, err := h.Operator.Offer(t.Context(), o)
+		return err
+	}
+	for name, row := range map[string]struct {
+		change func(*partners.Service)
+		want   error
+	}{
+		"an address":         {func(o *partners.Service) { o.Name = "NW1 6XE" }, partners.ErrServiceInvalid},
+		"no area":            {func(o *partners.Service) { o.Areas = nil }, partners.ErrServiceInvalid},
+		"an unknown state":   {func(o *partners.Service) { o.Capacity = "full" }, partners.ErrCapacity},
+		"a wait for nothing": {func(o *partners.Service) { o.Wait = "under-one-month" }, partners.ErrCapacity},
+		"nobody's":           {func(o *partners.Service) { o.Partner = "nobody" }, partners.ErrNotThere},
+		"a list":             {func(o *partners.Service) { o.Capacity = "waiting-list" }, nil},
+	} {
+		if err := offer(row.change); !errors.Is(err, row.want) {
+			t.Errorf("%s: %v, want %v", name, err, row.want)
+		}
+	}
+}

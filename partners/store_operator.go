@@ -157,8 +157,16 @@ func (s *Store) EndAgreement(ctx context.Context, id string) error {
 	})
 }
 
-// Offer publishes a service of a partner and returns its id.
+// Offer publishes a service of a partner, for one that does not do so itself, and returns its id.
+// How long a waiting list is may be left out. Errors: ErrServiceInvalid, ErrCapacity, ErrNotThere.
 func (s *Store) Offer(ctx context.Context, o Service) (string, error) {
+	o.Status = "active"
+	if err := o.check(); err != nil {
+		return "", err
+	}
+	if err := checkCapacity(o.Capacity, o.Wait); err != nil && (o.Capacity != "waiting-list" || o.Wait != "") {
+		return "", err
+	}
 	var id string
 	err := s.operate(ctx, proof.Entry{Act: "service.offer", Target: string(o.Partner)}, func(tx pgx.Tx, entry audit.EntryID) error {
 		return tx.QueryRow(ctx, `
@@ -168,6 +176,9 @@ func (s *Store) Offer(ctx context.Context, o Service) (string, error) {
 			        @recourse, @self, now(), now(), nullif(@wait, ''), @entry)
 			RETURNING id::text`, o.args(o.Partner, entry)).Scan(&id)
 	})
+	if pg.Violates(err, "service_partner_fkey") {
+		return "", ErrNotThere
+	}
 	return id, err
 }
 

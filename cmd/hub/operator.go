@@ -227,6 +227,7 @@ func serviceCommand(environ []string) *cobra.Command {
 	add.Flags().StringSliceVar(&o.Purposes, "purpose", nil, "a purpose it serves, of "+codes.Purposes().String())
 	add.Flags().StringSliceVar(&o.Areas, "area", nil, "GSS code of an area it serves; may be repeated")
 	add.Flags().StringVar(&o.Capacity, "capacity", "open", "open, waiting-list or paused")
+	add.Flags().StringVar(&o.Wait, "wait", "", "of a waiting list: "+codes.Waits().String())
 	add.Flags().BoolVar(&o.WomenOnly, "women-only", false, "for women only")
 	add.Flags().BoolVar(&o.AcceptsNoRecourse, "accepts-no-recourse", false, "takes women with no recourse to public funds")
 	add.Flags().BoolVar(&o.SelfReferral, "self-referral", false, "she may come by herself")

@@ -83,7 +83,7 @@ func (b *Tab) forced(name string) {
 	b.t.Helper()
 	b.Size(phone, height)
 	Call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}})
-	defer Call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+	defer Call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: ""}}})
 	b.fits(name, "forced colours")
 	lost := Eval[string](b, `[...document.querySelectorAll(".govuk-button, .govuk-tag, input:not([type=hidden]), textarea, select")].filter(e => {
 		if (!e.offsetParent || e.matches("[type=radio], [type=checkbox]")) return false;
