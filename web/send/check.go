@@ -139,10 +139,16 @@ func (h *Handler) checked(ctx context.Context, c partners.Caller, d work) (check
 	content := h.content(d, b)
 	mistakes := h.amiss(d, b, content)
 	v.Goes, v.Stop, v.Advice = len(content), len(mistakes) > 0, schema.Advise(d.a.one(purposeKey), content)
-	if v.Card = b.Override || u.Code == "emergency"; v.Card {
+	if v.Card = b.Override || d.endangered(); v.Card {
 		v.Path = d.path("warning")
 	}
 	return v, mistakes, nil
+}
+
+// endangered reports whether somebody has said that it is an emergency, or that she is in danger
+// now: 999 is said before it can be sent.
+func (w work) endangered() bool {
+	return w.a.one(urgencyKey) == "emergency" || w.a.one("risk.immediate_danger") == "yes"
 }
 
 // parts are the sections that have something in them: those that go, and those that do not.
@@ -220,8 +226,8 @@ func (h *Handler) warning(w http.ResponseWriter, r *http.Request, s signin.Sessi
 	v := struct {
 		Path, Check         string
 		Override, Emergency bool
-		To                  string
-	}{d.path("send"), d.path("check"), d.a.one(overrideKey) != "", d.a.one(urgencyKey) == "emergency", d.to.Name}
+		To, Soon            string
+	}{d.path("send"), d.path("check"), d.a.one(overrideKey) != "", d.endangered(), d.to.Name, urgencyOf(d.a.one(urgencyKey)).Soon}
 	return h.pages.Show(w, r, http.StatusOK, "warning", shell.Page{Title: "Before you send this", Back: d.path("check"), Body: v})
 }
 

@@ -72,16 +72,16 @@ func TestJourneyAMinimalReferralInTwelvePages(t *testing.T) {
 	w.Fill(`#safe-contact__last_confirmed`, "today")
 	w.next(`#need__summary`, "send-need")
 	w.Fill(`#need__summary`, canary+" wants somebody to come along")
-	w.next(`input[name="consent.agreement"]`, "")
-	w.choose("consent.agreement", "agreed")
-	w.choose("consent.sections", "safe-contact")
-	w.choose("consent.sections", "need")
-	w.next(`input[name="consent.alone"]`, "")
-	for question, answer := range map[string]string{"consent.method": "verbal-in-person", "consent.alone": "yes", "consent.coercion": "none",
-		"consent.interpreter": "none", "consent.capacity": "presumed"} {
+	w.next(`input[name="consent-agreement"]`, "")
+	w.choose("consent-agreement", "agreed")
+	w.choose("consent-sections", "safe-contact")
+	w.choose("consent-sections", "need")
+	w.next(`input[name="consent-alone"]`, "")
+	for question, answer := range map[string]string{"consent-method": "verbal-in-person", "consent-alone": "yes", "consent-coercion": "none",
+		"consent-interpreter": "none", "consent-capacity": "presumed"} {
 		w.choose(question, answer)
 	}
-	w.next(`input[name="consent.until"]`, "")
+	w.next(`input[name="consent-until"]`, "")
 	w.next(`a[href$="/consent/words"]`, "")
 	w.next(`form[action$="/send"]`, "send-check")
 	if shown := w.Text(); !strings.Contains(shown, canary) || !strings.Contains(shown, "What she said about sharing is recorded.") || !strings.Contains(shown, "Not even the hub can open it") {
@@ -152,7 +152,7 @@ func TestJourneyByKeyboardInAnEmergency(t *testing.T) {
 	w.to(`#safe-contact__last_confirmed`)
 	w.Press("today")
 	w.enter(`#need__summary`)
-	w.enter(`input[name="consent.agreement"]`)
+	w.enter(`input[name="consent-agreement"]`)
 	draft := strings.TrimSuffix(tab.At(), "/consent")
 	d.agrees(t, draft, nil, "safe-contact", "need")
 	w.restOfPages(d, draft)

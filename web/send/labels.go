@@ -36,13 +36,13 @@ func languages() codes.List {
 }
 
 // urgency is how soon she must be answered, in words: when it applies, and what happens by when.
-type urgency struct{ Code, Label, Hint string }
+type urgency struct{ Code, Label, Soon, Hint string }
 
 func urgencies() []urgency {
 	return []urgency{
-		{"emergency", "Emergency", "Serious harm is likely within a day. They must open it within 1 hour, at any time of day, and decide within 4 hours. If she is in danger now, call 999 first."},
-		{"urgent", "Urgent", "It cannot wait a week. They must open it within 1 working day and decide within 2 working days."},
-		{"routine", "Routine", "She is safe for now. They must open it within 2 working days and decide within 5 working days."},
+		{"emergency", "Emergency", "within 1 hour, at any time of day", "Serious harm is likely within a day. They must open it within 1 hour, at any time of day, and decide within 4 hours. If she is in danger now, call 999 first."},
+		{"urgent", "Urgent", "within 1 working day", "It cannot wait a week. They must open it within 1 working day and decide within 2 working days."},
+		{"routine", "Routine", "within 2 working days", "She is safe for now. They must open it within 2 working days and decide within 5 working days."},
 	}
 }
 

@@ -62,6 +62,24 @@ func TestSharingWithoutHerAgreementStopsAtACard(t *testing.T) {
 	}
 }
 
+// TestWhoIsInDangerIsToldOf999, however soon she is said to need an answer.
+func TestWhoIsInDangerIsToldOf999(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, partners.VAWGService)
+	draft := d.begun(t)
+	d.agrees(t, draft, nil, "safe-contact", "need")
+	if page := d.get(t, draft+"/check"); strings.Contains(page, draft+"/warning") {
+		t.Error("a card before what is routine")
+	}
+	d.post(t, draft+"/about/risk/danger", form("risk__immediate_danger", "yes"))
+	if page := d.get(t, draft+"/check"); !strings.Contains(page, draft+"/warning") {
+		t.Error("no card, and she is in danger")
+	}
+	if card := text([]byte(d.get(t, draft+"/warning"))); !strings.Contains(card, "call 999 before you go on") || !strings.Contains(card, "within 2 working days") {
+		t.Errorf("the card says %s", card)
+	}
+}
+
 // TestAnAnswerThatIsStillOnItsWayIsNoRefusal: the proof comes late, and another try finds what
 // was sent.
 func TestAnAnswerThatIsStillOnItsWayIsNoRefusal(t *testing.T) {

@@ -255,7 +255,12 @@ func TestWhatWasDeclinedIsSentOn(t *testing.T) {
 	if a := d.browser.Form(t, "/send", form("from", strings.Repeat("A", 43))); a.Status != http.StatusNotFound {
 		t.Errorf("one that is not there: %d", a.Status)
 	}
-	d.to.Sent(t, d.to.Event(d.agency, packet.Decline, first, first).Seal(t))
+	second := d.hub.Agency(t, "willow", partners.VAWGService)
+	other := d.hub.Offer(t, second)
+	d.hub.Agree(t, d.agency, second)
+	points := d.to.Event(d.agency, packet.Redirect, first, first)
+	points.Service = other
+	d.to.Sent(t, points.Seal(t))
 	if page := d.get(t, "/referrals/"+first); !strings.Contains(page, `<input type="hidden" name="from" value="`+first+`">`) {
 		t.Error("its page does not offer to send it on")
 	}
@@ -263,9 +268,9 @@ func TestWhatWasDeclinedIsSentOn(t *testing.T) {
 	if got := d.answers(t, again); got["onward_from"][0] != first || got["purpose"][0] != "advocacy" || got["need.summary"] != nil {
 		t.Errorf("it begins with %v", got)
 	}
-	second := d.hub.Agency(t, "willow", partners.VAWGService)
-	other := d.hub.Offer(t, second)
-	d.hub.Agree(t, d.agency, second)
+	if page := d.get(t, again+"/choose"); !strings.Contains(page, `value="`+other+`" checked`) {
+		t.Error("the service that they pointed to is not the one that is chosen")
+	}
 	d.post(t, again+"/choose", form("service", other))
 	d.post(t, again+"/about/safe-contact/how", form("safe-contact__channel", "none", "safe-contact__last_confirmed", "today"))
 	d.post(t, again+"/about/need/what", form())

@@ -10,6 +10,7 @@ import (
 	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral/managed"
+	"handover/referral/packet"
 	"handover/web/shell"
 )
 
@@ -92,14 +93,18 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, s signin.Session
 // onward is what a referral that was declined says of what is asked for, to find another
 // agency by. Its content stays where it is: she is asked anew what may go to whom.
 func (h *Handler) onward(r *http.Request, c partners.Caller, from string) (answers, error) {
-	was, _, err := h.Referrals.Read(r.Context(), c, from)
+	was, steps, err := h.Referrals.Read(r.Context(), c, from)
 	if err != nil {
 		return nil, err
 	}
 	if was.Sender != string(c.Partner()) || was.State != "rejected" {
 		return nil, ErrNotOnward
 	}
-	return answers{adultKey: {"yes"}, onwardKey: {was.ID}, purposeKey: {was.Purpose}, areaKey: {was.Area}, urgencyKey: {was.Urgency}}, nil
+	begun := answers{adultKey: {"yes"}, onwardKey: {was.ID}, purposeKey: {was.Purpose}, areaKey: {was.Area}, urgencyKey: {was.Urgency}}
+	if stated, err := packet.ParseEnvelope(steps[len(steps)-1].Envelope); err == nil {
+		begun.say(serviceKey, stated.Unverified().Service) // which they pointed to, if they did: she who sends chooses
+	}
+	return begun, nil
 }
 
 func (h *Handler) underEighteen(w http.ResponseWriter, r *http.Request, _ signin.Session) error {
