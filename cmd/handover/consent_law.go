@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -27,6 +28,12 @@ func (i *interview) lawQuestions() []func() *consentQuestion {
 // basis is the agency's own.
 func (i *interview) basis() *client.Basis { return i.d.basis(i.own.ID) }
 
+// usual is what agencies of the kind usually rely on for this.
+func (i *interview) usual() record.Basis {
+	shared := slices.DeleteFunc(slices.Clone(i.d.Sections), func(s string) bool { return slices.Contains(i.d.Withheld, s) })
+	return record.UsualOf(i.own.Category, i.d.Purpose).Basis(i.own.Category, cmp.Or(i.d.Agreement, "agreed"), shared)
+}
+
 // public reports whether the agency counts as a public authority.
 func (i *interview) public() bool { return slices.Contains(record.PublicAuthorities(), i.own.Category) }
 
@@ -37,14 +44,7 @@ func (i *interview) article6() *consentQuestion {
 	choices := slices.DeleteFunc(record.Articles6(), func(c codes.Code) bool {
 		return i.public() && (c.Code == "ea" || c.Code == "f") || c.Code == "le-part3" && i.own.Category != "police"
 	})
-	preset := "f"
-	switch {
-	case i.public():
-		preset = "e"
-	case i.d.Purpose == "protect-from-harm" || i.d.Purpose == "marac":
-		preset = "ea"
-	}
-	return &consentQuestion{claim: "basis.art6", text: "Which lawful basis does your own agency rely on?", choices: choices, preset: preset,
+	return &consentQuestion{claim: "basis.art6", text: "Which lawful basis does your own agency rely on?", choices: choices, preset: i.usual().Article6,
 		hint: "This is not what she said: it is your agency's own reason in data-protection law. Your data protection\n" +
 			"lead has decided it. In brackets is what agencies of your kind often rely on.",
 		take: func(answers []string) string {
@@ -58,7 +58,7 @@ func (i *interview) recognised() *consentQuestion {
 	if b.Article6 != "ea" || !i.open("basis.ea_condition", b.Condition != "") {
 		return nil
 	}
-	return &consentQuestion{claim: "basis.ea_condition", text: "Which recognised interest is it?", choices: record.Recognised(), preset: "safeguarding",
+	return &consentQuestion{claim: "basis.ea_condition", text: "Which recognised interest is it?", choices: record.Recognised(), preset: cmp.Or(i.usual().Condition, "safeguarding"),
 		take: func(answers []string) string { i.basis().Condition = answers[0]; return "" }}
 }
 
@@ -67,8 +67,7 @@ func (i *interview) provision() *consentQuestion {
 	if b.Article6 != "c" && b.Article6 != "e" || !i.open("basis.provision", b.Provision != "") {
 		return nil
 	}
-	preset := map[string]string{"duty-to-refer": "Housing Act 1996 s213B"}[i.d.Purpose]
-	return &consentQuestion{claim: "basis.provision", text: "Which law do you act under?", preset: preset,
+	return &consentQuestion{claim: "basis.provision", text: "Which law do you act under?", preset: i.usual().Provision,
 		hint: "The Act, its year and the section, and nothing else: Care Act 2014 s42, Housing Act 1996 s213B.",
 		take: func(answers []string) string {
 			if !record.IsProvision(answers[0]) {
@@ -94,14 +93,7 @@ func (i *interview) article9() *consentQuestion {
 	if i.enforcing() || !i.shares(record.SpecialSections()) || !i.open("basis.art9", i.basis().Article9 != "") {
 		return nil
 	}
-	preset := "a"
-	switch {
-	case slices.Contains([]string{"primary-care", "mental-health", "social-care", "substance-use"}, i.own.Category):
-		preset = "h"
-	case i.d.Agreement == record.BestInterests:
-		preset = "g"
-	}
-	return &consentQuestion{claim: "basis.art9", text: "Which condition for sensitive data?", choices: record.Articles9(), preset: preset,
+	return &consentQuestion{claim: "basis.art9", text: "Which condition for sensitive data?", choices: record.Articles9(), preset: i.usual().Article9,
 		hint: "Health, access needs, what could hurt her and what happened before need one (Article 9).",
 		take: func(answers []string) string {
 			b := i.basis()
@@ -134,10 +126,8 @@ func (i *interview) schedule1() *consentQuestion {
 	switch {
 	case len(choices) == 1:
 		preset = choices[0].Code
-	case slices.Contains(paragraphs, "18") && i.d.Agreement == record.BestInterests:
-		preset = "18"
-	case slices.Contains(paragraphs, "29") && i.d.Agreement == "agreed":
-		preset = "29"
+	case slices.Contains(paragraphs, i.usual().Schedule1):
+		preset = i.usual().Schedule1
 	}
 	return &consentQuestion{claim: "basis.schedule1", text: "Which paragraph of Schedule 1 goes with it?", choices: choices, preset: preset,
 		hint: "Of the Data Protection Act 2018. Write its number.",
@@ -153,12 +143,8 @@ func (i *interview) safeguarding() *consentQuestion {
 	if b.Schedule1 != "18" || !i.open("basis.schedule1_18_reason", b.Safeguarding != "") {
 		return nil
 	}
-	preset := ""
-	if i.d.Agreement == record.BestInterests {
-		preset = "cannot-give"
-	}
 	return &consentQuestion{claim: "basis.schedule1_18_reason", text: "Why without her consent? Paragraph 18 needs a reason.",
-		hint: "It is no way round the no of somebody who can decide.", choices: record.Safeguardings(), preset: preset,
+		hint: "It is no way round the no of somebody who can decide.", choices: record.Safeguardings(), preset: i.usual().Safeguarding,
 		take: func(answers []string) string { i.basis().Safeguarding = answers[0]; return "" }}
 }
 
