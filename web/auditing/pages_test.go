@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -108,9 +109,15 @@ func TestWhatThePagesSay(t *testing.T) {
 func TestTheListIsNarrowed(t *testing.T) {
 	t.Parallel()
 	s := tell(t, hubtest.New(t))
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	today := s.Now().In(zone).Format(time.DateOnly)
 	for query, row := range map[string]struct {
 		has, hasNot string
 	}{
+		"from=" + today + "&to=" + today:           {"Was refused", "There is no entry"},
 		"act=section.open":                         {"Opened sections", "Was refused"},
 		"partner=" + string(s.pair.To.ID):          {"Opened sections", "Was refused"},
 		"person=" + s.worker.ID:                    {"Was refused", "Opened sections"},
