@@ -91,8 +91,10 @@ func TestAnAgreementIsInForceWhenBothHaveSigned(t *testing.T) {
 	if code := send("need"); code != "no-agreement" {
 		t.Errorf("ended: %q", code)
 	}
-	if a := p.To.Open(t, s.Digest, "", "safe-contact"); a.Problem().Code != "no-agreement" {
-		t.Errorf("opening what was sent under it: %d %s", a.Status, a.Body)
+	for _, section := range []string{"safe-contact", "need"} { // opened before, or not
+		if a := p.To.Open(t, s.Digest, "", section); a.Problem().Code != "no-agreement" {
+			t.Errorf("opening what was sent under it: %d %s", a.Status, a.Body)
+		}
 	}
 	if a := read(t, p.proposer, of.ID); a.State != agreements.Ended || a.End == nil || a.End.Partner != p.To.ID {
 		t.Errorf("ended, it is %+v", a)

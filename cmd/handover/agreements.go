@@ -201,7 +201,7 @@ func (a *app) agreementsEndCommand() *cobra.Command {
 		Use:   "end ID",
 		Short: "End an agreement at once, or take back what your agency proposed",
 		Long: `End an agreement at once, without the other agency: nothing more is sent under it, and what was
-sent and not opened is not opened any more. Or take back what your agency proposed, until it is
+sent under it is opened by nobody any more. Or take back what your agency proposed, until it is
 answered.`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.agreed("end this?", &yes, "ended", func(ctx context.Context, c *client.Client, g client.Agreement) (client.RecordedAgreement, error) {

@@ -220,7 +220,7 @@ func until(months, review int) []shell.Field {
 		return f
 	}
 	return []shell.Field{
-		choices("months", "How long does it stand?", "From when both have signed. Either of you can end it sooner, at once.", months, map[int]string{6: "6 months", 12: "1 year", 24: "2 years"}),
+		choices("months", "How long does it stand?", "Counted from today. Either of you can end it sooner, at once.", months, map[int]string{6: "6 months", 12: "1 year", 24: "2 years"}),
 		choices("review", "When do you both look at it again?", "", review, map[int]string{6: "In 6 months", 12: "In a year", 24: "In 2 years"}),
 	}
 }
