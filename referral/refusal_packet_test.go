@@ -186,13 +186,13 @@ func TestAPacketThatItsSenderDidNotSignNowAndHereIsRefused(t *testing.T) {
 			})},
 		{name: "a retired key", status: 422, code: "sender-key-unknown", spoil: worldSpoiled(
 			sql(`UPDATE partner_key SET not_before = now() - interval '2 days', not_after = now() - interval '1 day' WHERE partner = $1 AND use = 'signing'`, of),
-			unending(`UPDATE partner_key SET not_after = now() + interval '1 day' WHERE partner = $1 AND use = 'signing'`, of))},
+			unending(`partner_key`, `UPDATE partner_key SET not_after = now() + interval '1 day' WHERE partner = $1 AND use = 'signing'`, of))},
 		{name: "a key that counts from tomorrow", status: 422, code: "sender-key-unknown", spoil: worldSpoiled(
 			sql(`UPDATE partner_key SET not_before = now() + interval '1 day' WHERE partner = $1 AND use = 'signing'`, of),
 			sql(`UPDATE partner_key SET not_before = now() WHERE partner = $1 AND use = 'signing'`, of))},
 		{name: "a revoked key, whenever it signed", status: 422, code: "sender-key-unknown", spoil: worldSpoiled(
 			sql(`UPDATE partner_key SET revoked_at = now() WHERE partner = $1 AND use = 'signing'`, of),
-			unending(`UPDATE partner_key SET revoked_at = NULL WHERE partner = $1 AND use = 'signing'`, of))},
+			unending(`partner_key`, `UPDATE partner_key SET revoked_at = NULL WHERE partner = $1 AND use = 'signing'`, of))},
 		{name: "for a staging hub", status: 422, code: "wrong-hub",
 			spoil: spoiled(func(_ scene, d *hubtest.Draft) { d.Hub = "https://staging.hub.example" })},
 		{name: "for this hub with a slash", status: 422, code: "wrong-hub",

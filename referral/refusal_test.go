@@ -142,12 +142,13 @@ func sql(statement string, args func(s scene) []any) func(*testing.T, scene) {
 	return func(t *testing.T, s scene) { s.hub.Exec(t, statement, args(s)...) }
 }
 
-// unending is sql for what only a test does: to put off the end of a key that has come.
-func unending(statement string, args func(s scene) []any) func(*testing.T, scene) {
+// unending is sql for what only a test does: to put off the end of a key, or of a service, that
+// has come.
+func unending(table, statement string, args func(s scene) []any) func(*testing.T, scene) {
 	return func(t *testing.T, s scene) {
-		s.hub.Exec(t, `ALTER TABLE partner_key DISABLE TRIGGER partner_key_final`)
+		s.hub.Exec(t, `ALTER TABLE `+table+` DISABLE TRIGGER `+table+`_final`)
 		s.hub.Exec(t, statement, args(s)...)
-		s.hub.Exec(t, `ALTER TABLE partner_key ENABLE TRIGGER partner_key_final`)
+		s.hub.Exec(t, `ALTER TABLE `+table+` ENABLE TRIGGER `+table+`_final`)
 	}
 }
 

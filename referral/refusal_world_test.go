@@ -43,7 +43,7 @@ func TestAServiceThatTakesNoReferralsGetsNone(t *testing.T) {
 	t.Parallel()
 	service := func(set, reset string) func(*testing.T, scene) (attempt, func() attempt) {
 		args := func(s scene) []any { return []any{s.Service} }
-		return worldSpoiled(sql(`UPDATE service SET `+set+` WHERE id = $1`, args), sql(`UPDATE service SET `+reset+` WHERE id = $1`, args))
+		return worldSpoiled(sql(`UPDATE service SET `+set+` WHERE id = $1`, args), unending(`service`, `UPDATE service SET `+reset+` WHERE id = $1`, args))
 	}
 	row := func(name string, spoil func(*testing.T, scene) (attempt, func() attempt)) refusal {
 		return refusal{name: name, status: 422, code: "service-unavailable-for-referral", spoil: spoil}

@@ -211,10 +211,13 @@ func (g *game) breakDeal() {
 		return
 	}
 	d := pick(g.rt, "which agreement", g.deals...)
+	if !d.ends.After(g.hub.Now()) {
+		return // what has ended stays as it is
+	}
 	if pick(g.rt, "narrowed", true, false) {
 		d.sections = some(g.rt, "left", 8, d.sections)
 		g.hub.Exec(g.t, `UPDATE agreement SET sections = $2 WHERE id = $1`, g.agreements[d], d.sections)
-	} else if d.ends.After(g.hub.Now()) {
+	} else {
 		g.must(g.hub.Operator.EndAgreement(g.t.Context(), g.agreements[d]))
 		d.ends = g.hub.Now()
 	}
