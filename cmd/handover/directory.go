@@ -137,7 +137,11 @@ func writeServices(w io.Writer, found []client.Service) {
 		if len(says) > 0 {
 			name += " (" + strings.Join(says, "; ") + ")"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, s.Partner, s.Capacity, strings.Join(s.Purposes, ","), name)
+		capacity := s.Capacity
+		if s.Wait != "" {
+			capacity += ", " + codes.Waits().Label(s.Wait)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.ID, s.Partner, capacity, strings.Join(s.Purposes, ","), name)
 	}
 }
 
