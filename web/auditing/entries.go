@@ -75,8 +75,14 @@ func (h *Handler) narrow(k kind) func(http.ResponseWriter, *http.Request, signin
 			return err
 		}
 		a := h.asked(form, k)
+		if err := h.resolve(r.Context(), s.Caller.Reader(), &a); err != nil {
+			return err
+		}
 		if len(a.mistakes) > 0 {
 			return h.entriesOf(w, r, s, k, a)
+		}
+		if a.filter.Referral != "" { // found: many a name of eight letters has the form of a reference
+			a.kept.Set("referral", a.filter.Referral)
 		}
 		shell.See(w, k.Path+"?"+a.kept.Encode())
 		return nil

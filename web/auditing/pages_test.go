@@ -2,6 +2,7 @@ package auditing_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +163,24 @@ func TestTheListIsNarrowed(t *testing.T) {
 	}
 	if a := s.auditor.Get(t, "/audit/openings?act=refused"); a.Status != http.StatusUnprocessableEntity {
 		t.Errorf("a list gives entries of another: %d", a.Status)
+	}
+}
+
+// TestNoNameReachesAnAddress: the form takes what somebody types by mistake, and sends nobody on to
+// an address that has it. Eight letters can have the form of a reference.
+func TestNoNameReachesAnAddress(t *testing.T) {
+	t.Parallel()
+	s := tell(t, hubtest.New(t))
+	for field, typed := range map[string]string{"referral": "Margaret", "person": "Ayo Example", "from": "Margaret", "partner": "Margaret Example"} {
+		if a := s.auditor.Form(t, "/audit/entries", url.Values{field: {typed}}); a.Status != http.StatusUnprocessableEntity || a.Header.Get("Location") != "" {
+			t.Errorf("%s in %s is answered %d, and leads to %s", typed, field, a.Status, a.Header.Get("Location"))
+		}
+	}
+	for _, typed := range []string{ids.Reference(s.sent.Digest), s.sent.Digest} {
+		a := s.auditor.Form(t, "/audit/entries", url.Values{"referral": {typed}, "act": {"section.open"}})
+		if want := "/audit/entries?act=section.open&referral=" + s.sent.Digest; a.Status != http.StatusSeeOther || a.Header.Get("Location") != want {
+			t.Errorf("%s is answered %d, and leads to %s", typed, a.Status, a.Header.Get("Location"))
+		}
 	}
 }
 
