@@ -63,7 +63,7 @@ func (h *Handler) doubt(w http.ResponseWriter, r *http.Request, in signin.Sessio
 	if err != nil {
 		return notThere(err)
 	}
-	lines := []line{{Label: "How she was asked", Texts: consents.HowInWords(opened.How)}}
+	lines := []line{{Label: "What her worker recorded", Texts: consents.HowInWords(opened.How)}}
 	for _, part := range record.SealedParts() {
 		if text := opened.Texts[part.Code]; text != "" {
 			lines = append(lines, line{Label: ask.Upper(part.Label), Texts: []string{text}})
