@@ -13,6 +13,7 @@ import (
 	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral"
+	"handover/referral/clock"
 	"handover/referral/packet"
 	"handover/web/shell"
 )
@@ -113,6 +114,11 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, session signin.Se
 	opened, err := h.release(r.Context(), session.Caller, s, s.Request(), o)
 	if err != nil {
 		return h.notOpened(w, r, session, s, o, err)
+	}
+	if due := clock.Due(s.DueFor); s.Recipient() && (due == clock.Delivered || due == clock.Opened) {
+		if s, err = h.reads(r, session); err != nil { // this act has done what was due: what is due next is told
+			return err
+		}
 	}
 	return h.show(w, r, session, s, shown{content: opened, opening: o})
 }

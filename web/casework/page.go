@@ -10,7 +10,6 @@ import (
 	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral"
-	"handover/referral/clock"
 	"handover/referral/packet"
 	"handover/web/inbox"
 	"handover/web/shell"
@@ -71,10 +70,8 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, session signin.Se
 	if v.There, err = h.Referrals.Look(ctx, session.Caller, s.ID); err != nil {
 		return err
 	}
-	if opened := clock.Due(s.DueFor) == clock.Delivered || clock.Due(s.DueFor) == clock.Opened; what.content == nil || !opened {
-		v.Late = s.DueAt != nil && s.DueAt.Before(h.Now())
-		v.Due = inbox.Due(h.Shell, s.Summary, s.Side, v.Late) // else it was done with this very act
-	}
+	v.Late = s.DueAt != nil && s.DueAt.Before(h.Now())
+	v.Due = inbox.Due(h.Shell, s.Summary, s.Side, v.Late)
 	v.Recall = !v.Ticket.Stands
 	v.Accept = may(s, packet.Accept)
 	v.Reason = codes.OpenReasons().Label(what.opening.reason)
