@@ -46,6 +46,10 @@ func statementKinds() map[string]string {
 		"recall.answered":   proof.StatementRecall,
 		"police.request":    proof.StatementPoliceRequest,
 		"police.decision":   proof.StatementPoliceDecision,
+		"agreement.propose": proof.StatementAgreement,
+		"agreement.sign":    proof.StatementAgreementAnswer,
+		"agreement.refuse":  proof.StatementAgreementAnswer,
+		"agreement.close":   proof.StatementAgreementEnd,
 	}
 }
 
@@ -117,7 +121,7 @@ func readOther(kind, text string) (auditStatement, error) {
 		c := s.Unverified()
 		return stated(s, c, c.Hub, c.Issuer, c.Act, 0, record.VerifyInquiryDecision, proof.Entry{Target: c.Of, State: c.Decision}), err
 	}
-	return auditStatement{}, ErrDocument
+	return readTerms(kind, text)
 }
 
 // stated is a statement of consent/record.

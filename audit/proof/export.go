@@ -43,6 +43,10 @@ const (
 	StatementRecall         = "recall"          // handover-recall+jwt: the answer to what a withdrawal asks
 	StatementPoliceRequest  = "police-request"  // handover-police-request+jwt
 	StatementPoliceDecision = "police-decision" // handover-police-decision+jwt
+
+	StatementAgreement       = "agreement"        // handover-agreement+jwt: a proposed agreement of two agencies
+	StatementAgreementAnswer = "agreement-answer" // handover-agreement-answer+jwt: that it is signed, or refused
+	StatementAgreementEnd    = "agreement-end"    // handover-agreement-end+jwt: that it is over
 )
 
 // ErrUnfinished means that an export has no end line: whoever wrote it was stopped, or

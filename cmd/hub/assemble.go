@@ -156,7 +156,7 @@ func (h *hub) mount(cfg Config, pool *pgxpool.Pool, store keys.Store, metrics *p
 	(&audit.Handler{Log: h.log, Authenticated: gate.Authenticated, Partner: partnerOf, Readers: gate.Readers,
 		Sources: []audit.Source{consent.QueueDoubts}}).Mount(h.routes)
 	exporter := &audit.Exporter{Log: h.log, Hub: cfg.Issuer,
-		Rooms: []audit.Room{h.referrals, h.consents, requests}, Keys: registry, OwnKeys: h.referrals}
+		Rooms: []audit.Room{h.referrals, h.consents, requests, registry}, Keys: registry, OwnKeys: h.referrals}
 	h.mountExport(gate, exporter)
 	err = h.mountPages(settings, pool, web.Config{Partners: registry, Authorization: authorization, Referrals: h.referrals,
 		Consents: h.consents, Desk: h.desk, Log: h.log, Feed: h.feed, Exporter: exporter, Webhooks: h.webhooks.Store, Hub: cfg.Issuer, Withdrawn: h.aftermath.Kick})

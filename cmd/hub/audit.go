@@ -105,7 +105,7 @@ func (w workshop) export(ctx context.Context, out io.Writer, q audit.ExportQuery
 	}
 	referrals := referral.NewStore(reading, w.registry, log, w.cfg.Issuer)
 	x := &audit.Exporter{Log: log, Hub: w.cfg.Issuer, Keys: w.registry, OwnKeys: referrals,
-		Rooms: []audit.Room{referrals, &consent.Store{}, &police.Store{}}}
+		Rooms: []audit.Room{referrals, &consent.Store{}, &police.Store{}, w.registry}}
 	done, err := sequencing(ctx, log, func() (done audit.Exported, err error) {
 		err = newfile.Write(file, func(f io.Writer) error {
 			b := bufio.NewWriterSize(f, 256<<10)

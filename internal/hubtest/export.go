@@ -14,7 +14,7 @@ import (
 
 // mountExport hangs in the route of exports, as cmd/hub does.
 func (h *Hub) mountExport(gate *partners.Gate) {
-	h.Exporter = &audit.Exporter{Log: h.Log, Hub: h.issuer, Rooms: []audit.Room{h.Referrals, h.Consents, h.Police},
+	h.Exporter = &audit.Exporter{Log: h.Log, Hub: h.issuer, Rooms: []audit.Room{h.Referrals, h.Consents, h.Police, h.Registry},
 		Keys: h.Registry, OwnKeys: h.Referrals}
 	allow := func(next func(http.ResponseWriter, *http.Request, audit.Asker) error) http.Handler {
 		return gate.Allow(partners.AuditRead, func(w http.ResponseWriter, r *http.Request, c partners.Caller) error {

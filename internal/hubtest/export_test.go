@@ -106,6 +106,8 @@ func tellStory(t *testing.T) story {
 	created(t, "opening what the police ask", manager.Opens(t, asked.ID))
 	created(t, "refusing", manager.Answers(t, asked.ID, from.Answer(t, manager.ID, asked, record.Refused)))
 
+	agree(t, h, from, to)
+
 	created(t, "withdrawing", from.Withdraw(t, s.pair.Consent))
 	if err := h.Aftermath.Round(t.Context()); err != nil {
 		t.Fatal(err)
@@ -144,7 +146,7 @@ func TestAnExportHoldsWhatItsReaderMaySee(t *testing.T) {
 	s := tellStory(t)
 	whole := ofAll(t, s.Hub)
 	holds(t, "the operator's", whole)
-	every := []string{"consent", "decision", "envelope", "lift", "never", "override", "police-decision", "police-request", "recall", "review", "withdrawal"}
+	every := []string{"agreement", "agreement-answer", "agreement-end", "consent", "decision", "envelope", "lift", "never", "override", "police-decision", "police-request", "recall", "review", "withdrawal"}
 	if got := kinds(whole); !slices.Equal(got, every) {
 		t.Errorf("the operator's export has the kinds %v", got)
 	}
@@ -153,7 +155,7 @@ func TestAnExportHoldsWhatItsReaderMaySee(t *testing.T) {
 		kinds []string
 	}{
 		"who recorded it all": {s.pair.From, without(every, "recall")}, // its entry is the holder's
-		"who received":        {s.pair.To, []string{"consent", "decision", "envelope", "override", "recall", "review", "withdrawal"}},
+		"who received":        {s.pair.To, []string{"agreement", "agreement-answer", "agreement-end", "consent", "decision", "envelope", "override", "recall", "review", "withdrawal"}},
 		"another sender":      {s.others.From, []string{"consent", "envelope"}},
 		"another recipient":   {s.others.To, []string{"consent", "envelope"}},
 		"the police":          {s.police, []string{"police-request"}}, // that it was refused is not theirs to know yet
