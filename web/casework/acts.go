@@ -39,7 +39,7 @@ func acts() []act {
 		{Event: packet.Receive, Choice: "Say that a person has seen it", Hint: "It is not accepted by that.", Title: "Say that you have seen it", Button: "Confirm that you have it",
 			Next: "The other agency sees that a person has this. The time to decide goes on.", Done: "The other agency sees that you have this referral."},
 		{Event: packet.Accept, Choice: "Accept", Hint: "You will help her.", Title: "Accept this referral", Button: "Confirm and accept", Note: contactBoxes(),
-			Next: "The other agency sees that you have accepted. Contact her as she said is safe, and record it here when you have.", Done: "You have accepted this referral."},
+			Next: "The other agency sees that you have accepted, and colleagues that you have it. Contact her as she said is safe, and record it here when you have.", Done: "You have accepted this referral."},
 		{Event: packet.Ask, Choice: "Ask a question", Hint: "The time to decide stops until they answer.", Title: "Ask the other agency", Button: "Confirm and ask",
 			Note: []box{{"question", "What you need to know", "Ask only what you need to decide." + notHere}},
 			Next: "The other agency reads your question. The time to decide stops until they answer.", Done: "Your question was sent."},

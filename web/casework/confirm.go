@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -136,11 +137,24 @@ func (h *Handler) do(w http.ResponseWriter, r *http.Request, session signin.Sess
 	if err == nil {
 		_, err = h.proved(ctx, entry)
 	}
+	if err == nil && d.Event == packet.Accept {
+		err = h.takeOn(ctx, c, s.ID)
+	}
 	if err == nil {
 		shell.See(w, s.Address+"?done="+string(d.Event))
 		return nil
 	}
 	return h.notDone(w, r, session, s, d, err)
+}
+
+// takeOn gives what she has accepted to her, unless somebody of her agency has it: nobody else is
+// looked for when something about it is asked.
+func (h *Handler) takeOn(ctx context.Context, c partners.Caller, id string) error {
+	err := h.Referrals.Claim(ctx, c, id)
+	if errors.Is(err, referral.ErrHolderChanged) || errors.Is(err, referral.ErrState) {
+		return nil // a colleague has it, or it has ended since
+	}
+	return err
 }
 
 // notDone tells what was refused, with nothing lost of what she wrote: what moved meanwhile is

@@ -43,7 +43,7 @@ func TestJourneyReceivingToAcceptedInFourTaps(t *testing.T) {
 	p.tap(`a[href^="`+at+`/decide/accept"]`, `button[value="confirm"]`)
 	p.Inspect("accept-confirm")
 	p.tap(`button[value="confirm"]`, `.govuk-notification-banner--success`)
-	if p.At() != at+"?done=accept" || !strings.Contains(p.Text(), "You have accepted this referral.") {
+	if p.At() != at+"?done=accept" || !strings.Contains(p.Text(), "You have accepted this referral.") || !strings.Contains(p.Text(), "Ayo Example has this.") {
 		t.Errorf("at %s: %s", p.At(), p.Text())
 	}
 	if p.taps != 4 {
