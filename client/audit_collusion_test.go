@@ -19,6 +19,7 @@ import (
 	"handover/internal/ids"
 	"handover/keys"
 	"handover/keys/jose"
+	"handover/partners/terms"
 )
 
 // borough is a real hub on which two agencies shared on a consent, on one that was in doubt, on
@@ -63,6 +64,7 @@ func newBorough(t *testing.T) *borough {
 	ok(b.To.Open(t, third.Digest, "", "need"))
 	b.From.Never(t, []string{b.Consent.Subject}, "category:police")
 
+	b.agree(t, ok)
 	police := h.Agency(t, "sample-police", "police")
 	officer := h.Person(t, police.ID, "caseworker")
 	asked := police.Inquiry(t, officer.ID, b.From)
@@ -79,6 +81,16 @@ func newBorough(t *testing.T) *borough {
 	must(err)
 	b.file = hubtest.ReadExport(t, file.Bytes())
 	return b
+}
+
+// agree has the two agencies sign an agreement, and end it.
+func (b *borough) agree(t *testing.T, ok func(hubtest.Answer)) {
+	t.Helper()
+	proposer, signer := b.hub.Person(t, b.From.ID, "administrator"), b.hub.Person(t, b.To.ID, "administrator")
+	of := b.From.Terms(t, proposer.ID, b.To)
+	ok(proposer.Proposes(t, of))
+	ok(signer.Signs(t, b.To, of))
+	ok(proposer.Ends(t, b.From, of))
 }
 
 // lie begins with the export that the hub made.
@@ -247,6 +259,17 @@ func TestWhatAHubAndAnAgencySignTogetherIsNamed(t *testing.T) {
 		{"more for the police than they asked for", func(f *liar) {
 			f.resign(b, f.find("police.decision", 0), proof.StatementPoliceDecision, record.InquiryDecisionType, func(c map[string]any) { c["sections"] = []string{"health"} })
 		}, "police: entry %s: it does not answer what was asked"},
+		{"other terms than the other agency signed", func(f *liar) {
+			f.resign(b, f.find("agreement.propose", 0), proof.StatementAgreement, terms.ProposalType, func(c map[string]any) {
+				c["sends"] = map[string]any{"purposes": []string{"housing"}, "sections": []string{"need", "risk"}}
+			})
+		}, "agreements: entry %s: it is not about exactly what was proposed"},
+		{"an agreement that was signed before it was proposed", func(f *liar) { f.before(f.find("agreement.sign", 0), f.find("agreement.propose", 0)) },
+			"agreements: entry %s: it is about an agreement that no entry before it has"},
+		{"an agreement that ended twice", func(f *liar) { f.insert(f.header.End, f.said(f.find("agreement.close", 0))) },
+			"agreements: entry %s: it ends what was over before"},
+		{"an agreement that was signed once more, after its end", func(f *liar) { f.insert(f.header.End, f.said(f.find("agreement.sign", 0))) },
+			"agreements: entry %s: it answers what was answered, or taken back, before"},
 		{"a yes for the police before they asked", func(f *liar) { f.before(f.find("police.decision", 0), f.find("police.request", 0)) },
 			"police: entry %s: it is about a request that no entry before it has"},
 	} {

@@ -28,6 +28,7 @@ type facts struct {
 	nevers    map[string]*neverFacts
 	asked     map[string]bool // ids of questions about what is still held
 	requests  map[string]*auditStatement
+	agreed    map[string]*agreedFacts // by the id of what was proposed
 
 	changes  map[string]bool // ids of the entries of all histories of keys
 	unproved int64           // changes of keys whose place in the tree the file does not show
@@ -48,7 +49,7 @@ type facts struct {
 func newFacts() facts {
 	return facts{consents: map[string]*consentFacts{}, succeeded: map[string]string{}, overrides: map[string]*overrideFacts{},
 		referrals: map[string]*referralFacts{}, packets: map[digestKey]packetFacts{}, nevers: map[string]*neverFacts{},
-		asked: map[string]bool{}, requests: map[string]*auditStatement{}, changes: map[string]bool{}}
+		asked: map[string]bool{}, requests: map[string]*auditStatement{}, agreed: map[string]*agreedFacts{}, changes: map[string]bool{}}
 }
 
 // allKeys takes the keys of all partners as their histories have them.
@@ -281,6 +282,8 @@ func (a *auditor) follow(place string, e proof.Entry, s *auditStatement) {
 		a.recall(place, e)
 	case "police.request", "police.decision":
 		a.police(place, e, s)
+	case "agreement.propose", "agreement.sign", "agreement.refuse", "agreement.close", "agreement.supersede":
+		a.agreement(place, e, s)
 	case "section.open", "section.read":
 		a.released(place, e)
 	case "copy.open", "copy.read":

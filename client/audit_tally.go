@@ -27,6 +27,7 @@ const (
 	checkedOverrides
 	checkedEnded
 	checkedPolice
+	checkedAgreements
 	checkedKinds // how many there are
 )
 
@@ -52,6 +53,7 @@ func (c auditKind) words() kindWords {
 		checkedOverrides:  {"second person", "%d checked: each decision is by another person than who put it forward"},
 		checkedEnded:      {"withdrawals", "%d checked: what the hub did of itself, and what was answered about what is still held, follows a withdrawal"},
 		checkedPolice:     {"police", "%d checked: each decision answers what was asked, and came after it"},
+		checkedAgreements: {"agreements", "%d checked: each signature and each end is under exactly what was proposed, came after it, and is the only one"},
 	}[c]
 }
 
