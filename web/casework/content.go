@@ -46,12 +46,43 @@ func numbers() []string {
 	return []string{"safe-contact/number", "safe-contact/app", "safe-contact/trusted_contact/phone", "contact/phone", "contact/email"}
 }
 
+// saysHow reports whether a section says how to reach her.
+func saysHow(section string) bool { return section == "safe-contact" || section == "contact" }
+
+// reaches reports whether a text of a section reaches her. Where it stands is not enough: whoever
+// does not write by the schema can put a number in a member of another name, or deeper. So what
+// looks like one is held for one, but for her worker's.
+func reaches(section, path, text string) bool {
+	if !saysHow(section) || section == "safe-contact" && strings.HasPrefix(path, "worker/") {
+		return false
+	}
+	for _, number := range numbers() {
+		if at := section + "/" + path; at == number || strings.HasPrefix(at, number+"/") {
+			return true
+		}
+	}
+	digits := 0
+	for _, r := range text {
+		if unicode.IsDigit(r) {
+			digits++
+		}
+	}
+	_, err := time.Parse(time.DateOnly, text)
+	return strings.Contains(text, "@") || digits >= fewestDigits && err != nil
+}
+
+// fewestDigits is how many digits the shortest number has that is somebody's.
+const fewestDigits = 7
+
 // rows tells what a section says, in the order of its schema, and then what its schema does
 // not know: whoever was sent it must be able to read it, whatever program its sender used.
 // hide leaves out the numbers.
 func rows(section string, content packet.Content, hide bool) []row {
 	var members map[string]jsontext.Value
 	if json.Unmarshal([]byte(content), &members) != nil {
+		if hide && saysHow(section) {
+			return []row{{Label: "What was sent", Values: []value{{Text: hiddenNumber}}}}
+		}
 		return []row{{Label: "What was sent", Values: []value{{Text: string(content)}}}}
 	}
 	w := words{section: section, hide: hide, order: orders(section, members)}
@@ -96,7 +127,7 @@ func (w words) one(name string, v jsontext.Value) value {
 	if json.Unmarshal(v, &members) != nil {
 		return value{Text: string(v)}
 	}
-	if told, ok := howSure(members); ok {
+	if told, ok := howSure(members); ok && !(w.hide && saysHow(w.section)) {
 		return value{Text: told}
 	}
 	var all value
@@ -111,7 +142,7 @@ func (w words) deep(under, name string, v jsontext.Value) string {
 	switch v.Kind() {
 	case '[', '{':
 		var said []string
-		for _, one := range w.values(name, v) {
+		for _, one := range w.values(under+"/"+name, v) {
 			text := one.Text
 			for _, p := range one.More {
 				text += p.Label + ": " + p.Text + " "
@@ -125,22 +156,22 @@ func (w words) deep(under, name string, v jsontext.Value) string {
 
 // text tells what a member that is no list and no object says.
 func (w words) text(path string, v jsontext.Value) string {
-	if w.hide && slices.Contains(numbers(), w.section+"/"+path) {
+	name, text := path[strings.LastIndexByte(path, '/')+1:], string(v)
+	if v.Kind() == '"' {
+		_ = json.Unmarshal(v, &text) // what cannot be read stays as it came
+	}
+	if w.hide && reaches(w.section, path, text) {
 		return hiddenNumber
 	}
-	name := path[strings.LastIndexByte(path, '/')+1:]
 	switch v.Kind() {
 	case 't', 'f':
 		return yesNo(name, v.Kind() == 't')
 	case 'n':
 		return "Not said"
 	case '"':
-		var text string
-		if json.Unmarshal(v, &text) == nil {
-			return w.label(name, text)
-		}
+		return w.label(name, text)
 	}
-	return string(v)
+	return text
 }
 
 // yesNo says plainly what a yes means of what can hurt her.

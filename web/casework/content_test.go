@@ -45,8 +45,18 @@ func TestASectionReadsAsItsSchemaHasIt(t *testing.T) {
 			"How to reach her: A call;\nNumber: " + hiddenNumber + ";\nApp: " + hiddenNumber + ";\nHer worker: Phone=+442079460000;\nSomebody who may pass a message on: Called=Jo Phone=" + hiddenNumber + ";\n"},
 		{"contact is hidden too", "contact", `{"phone":"+447700900123","email":"a@example.org","post":{"lines":["1 High Road","London"]}}`, true,
 			"Phone: " + hiddenNumber + ";\nE-mail: " + hiddenNumber + ";\nPost: Lines=1 High Road, London;\n"},
+		{"a number in another shape is hidden too", "safe-contact",
+			`{"number":{"mobile":"+447700900123"},"trusted_contact":{"phone":["+447700900456"]},"worker":{"phone":"+442079460000"},"last_confirmed":"2026-11-20"}`, true,
+			"Number: Mobile=" + hiddenNumber + ";\nHer worker: Phone=+442079460000;\nSomebody who may pass a message on: Phone=" + hiddenNumber + ";\nShe last said so on: 20 November 2026;\n"},
+		{"and one under another name", "contact", `{"mobile":"07700 900123","work":447700900123,"other":{"mail":["a@example.org"]},"days":7}`, true,
+			"Days: 7;\nMobile: " + hiddenNumber + ";\nOther: Mail=" + hiddenNumber + ";\nWork: " + hiddenNumber + ";\n"},
+		{"and one that says how sure it is", "contact", `{"phone":{"precision":"day","value":"+447700900123"}}`, true,
+			"Phone: Precision=" + hiddenNumber + " Value=" + hiddenNumber + ";\n"},
+		{"and what is no object", "contact", `"+447700900123"`, true, "What was sent: " + hiddenNumber + ";\n"},
 		{"dates say how sure they are", "identity", `{"known_as":"Quennell","date_of_birth":{"precision":"month","value":"2004-05"}}`, false,
 			"She goes by: Quennell;\nDate of birth: May 2004 (the month is known);\n"},
+		{"and do so while numbers are hidden", "identity", `{"date_of_birth":{"precision":"month","value":"2004-05"}}`, true,
+			"Date of birth: May 2004 (the month is known);\n"},
 		{"an unknown date is said to be", "need", `{"since":{"precision":"unknown"}}`, false, "Since: Not known;\n"},
 		{"a date that is none stays what it is", "need", `{"since":{"precision":"day","value":"soon"}}`, false, "Since: soon (the day is known);\n"},
 		{"what the schema does not know is shown last", "need", `{"zebra":{"deep":[1,{"er":true}]},"summary":"a room","an_other":null}`, false,
@@ -100,6 +110,7 @@ func FuzzNoContentBreaksAPage(f *testing.F) {
 	f.Add("need", `{"summary":"x","needs":[{"need":"housing"}]}`)
 	f.Add("safe-contact", `{"a":[[{"b":[{}]}]]}`)
 	f.Add("risk", `[`)
+	f.Add("risk", `{"immediate_danger":[]}`)
 	f.Fuzz(func(t *testing.T, section, content string) {
 		for _, hide := range []bool{false, true} {
 			for _, r := range rows(section, packet.Content(content), hide) {

@@ -210,13 +210,13 @@ func titled(name string) section {
 
 // inDanger reports whether a risk section says that she is in danger now.
 func inDanger(risk packet.Content) bool {
-	said := ""
+	yes := sentence(codes.Answers().Label("yes"))
 	for _, r := range rows("risk", risk, false) {
 		if r.Label == codes.Member("risk", "immediate_danger") {
-			said = r.Values[0].Text
+			return slices.ContainsFunc(r.Values, func(v value) bool { return v.Text == yes }) // a list too, which may be empty
 		}
 	}
-	return said == sentence(codes.Answers().Label("yes"))
+	return false
 }
 
 // print has what is open on the screen opened once more, as the sheet that is printed. That
