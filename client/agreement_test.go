@@ -78,10 +78,10 @@ func TestAHubThatLiesAboutAnAgreementIsNotBelieved(t *testing.T) {
 	s, ctx := newSide(t), t.Context()
 	harbour := s.hub.Agency(t, "harbour", "vawg-service")
 	theirs := s.hub.Person(t, "harbour", "administrator")
-	signed, open := harbour.Terms(t, theirs.ID, s.agency), harbour.Terms(t, theirs.ID, s.agency)
+	signed := harbour.Terms(t, theirs.ID, s.agency)
 	theirs.Proposes(t, signed).Into(t, http.StatusCreated, new(any))
 	s.admin.Signs(t, s.agency, signed).Into(t, http.StatusCreated, new(any))
-	open = harbour.Terms(t, theirs.ID, s.agency, hubtest.After(signed))
+	open := harbour.Terms(t, theirs.ID, s.agency, hubtest.After(signed))
 	theirs.Proposes(t, open).Into(t, http.StatusCreated, new(any))
 	refused := s.agency.AnswerTerms(t, s.admin.ID, signed, terms.Refused)
 	replace := func(old, text string) func(string) string {
