@@ -257,6 +257,7 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, in signin.Sessio
 		return nil
 	}
 	s.Forget("consent-")
+	s.Forget("override") // what was decided without her answer is not what goes, now that she is asked
 	delete(s.Answers, recordedKey)
 	s.Set(subjectKey, subject)
 	if err := h.supersede(r, in.Caller, s, before); err != nil {

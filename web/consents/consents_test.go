@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"handover/consent/record"
 	"handover/internal/hubtest"
 	"handover/partners"
@@ -96,13 +98,25 @@ func TestANoIsRecordedAndSharesNothing(t *testing.T) {
 	if c.Agreement != "refused" || c.Grants() || len(c.Bases) != 0 {
 		t.Errorf("a no is signed as %+v", c)
 	}
-	// She is asked again, and says yes to something: that stands in its place.
+	// She is asked again, and says yes to something: that stands in its place, and in that of what
+	// was decided without her.
+	if d, err := r.hub.Desk.Draft(t.Context(), r.caller(t, r.workerID), draft); err != nil {
+		t.Fatal(err)
+	} else {
+		d.Answers["override"], d.Answers["override-reason"] = []string{uuid.Must(uuid.NewV7()).String()}, []string{"child-at-risk"}
+		if err := r.hub.Desk.KeepDraft(t.Context(), r.caller(t, r.workerID), d); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if next := posts(t, r.worker, at+"/again", nil); next != at {
 		t.Errorf("asking again leads to %s", next)
 	}
 	again := stored(t, r.hub, r.yes(t, draft, nil))
 	if again.Supersedes != c.ID || again.Subject != c.Subject || again.Agreement != "agreed" {
 		t.Errorf("what she says now is signed as %+v", again)
+	}
+	if now := r.answers(t, draft); now["override"] != nil || now["override-reason"] != nil {
+		t.Errorf("asked again, the draft still rests on %v", now["override"])
 	}
 }
 

@@ -3,13 +3,18 @@ package send
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"handover/consent"
 	"handover/consent/record"
 	"handover/internal/codes"
 	"handover/internal/fault"
+	"handover/internal/ids"
 	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral/managed"
@@ -84,7 +89,8 @@ type part struct {
 // checkView is all that will be sent, and who reads what.
 type checkView struct {
 	Path, Tasks, Ask string
-	Rows             []row // to whom, how soon
+	Seen             string // what this page shows, by its digest: sent with it, so that nothing else is
+	Rows             []row  // to whom, how soon
 	Parts            []part
 	Goes             int // of the parts
 	Basis            basis
@@ -111,8 +117,11 @@ func (h *Handler) checkPage(w http.ResponseWriter, r *http.Request, s signin.Ses
 		return err
 	}
 	page := shell.Page{Title: "Check who reads what, then send", Back: d.path(""), Mistakes: mistakes, Body: v}
-	if r.URL.Query().Get("done") == "consent" {
+	switch r.URL.Query().Get("done") {
+	case "consent":
 		page.Done = "What she said about sharing is recorded."
+	case changed:
+		page.Mistakes = append(page.Mistakes, shell.Mistake{Text: "Nothing was sent: something of this has changed since you looked at it. Read it again, and send it if it is right."})
 	}
 	return h.pages.Show(w, r, http.StatusOK, "check", page)
 }
@@ -138,11 +147,23 @@ func (h *Handler) checked(ctx context.Context, c partners.Caller, d work) (check
 	v.Parts = h.parts(d, b)
 	content := h.content(d, b)
 	mistakes := h.amiss(d, b, content)
+	v.Seen = d.shows(b, content)
 	v.Goes, v.Stop, v.Advice = len(content), len(mistakes) > 0, schema.Advise(d.a.one(purposeKey), content)
 	if v.Card = b.Override || d.endangered(); v.Card {
-		v.Path = d.path("warning")
+		v.Path = d.path("warning") + "?seen=" + v.Seen
 	}
 	return v, mistakes, nil
+}
+
+// changed is the code of the page on which she is told that what she looked at is not what is there.
+const changed = "changed"
+
+// shows names what there is to see of a draft before it is sent: the draft as it was last saved,
+// to whom it goes, on what it rests and which parts go. An agreement that ends, a consent that is
+// narrowed, a page in another window each make it another: a part of it is not left out in silence.
+func (w work) shows(b basis, content map[string]packet.Content) string {
+	of := []string{w.ID, w.Changed.UTC().Format(time.RFC3339Nano), string(w.to.ID), w.asks(), strconv.FormatBool(b.Override)}
+	return ids.Digest(strings.Join(append(of, slices.Sorted(maps.Keys(content))...), "\n"))
 }
 
 // endangered reports whether somebody has said that it is an emergency, or that she is in danger
@@ -223,11 +244,19 @@ func (h *Handler) warning(w http.ResponseWriter, r *http.Request, s signin.Sessi
 		shell.See(w, next)
 		return nil
 	}
+	seen := r.URL.Query().Get("seen")
+	if !ids.IsDigest(seen) { // an address that no page of ours has made
+		now, _, err := h.checked(r.Context(), s.Caller, d)
+		if err != nil {
+			return err
+		}
+		seen = now.Seen
+	}
 	v := struct {
-		Path, Check         string
+		Path, Check, Seen   string
 		Override, Emergency bool
 		To, Soon            string
-	}{d.path("send"), d.path("check"), d.a.one(overrideKey) != "", d.endangered(), d.to.Name, urgencyOf(d.a.one(urgencyKey)).Soon}
+	}{d.path("send"), d.path("check"), seen, d.a.one(overrideKey) != "", d.endangered(), d.to.Name, urgencyOf(d.a.one(urgencyKey)).Soon}
 	return h.pages.Show(w, r, http.StatusOK, "warning", shell.Page{Title: "Before you send this", Back: d.path("check"), Body: v})
 }
 

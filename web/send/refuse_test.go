@@ -3,6 +3,7 @@ package send_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,45 @@ func TestSheSaysYesToAPart(t *testing.T) {
 	decode(t, opened.Content["need"], &need)
 	if need.Summary != canary || len(opened.Unfit) > 0 || opened.Stale {
 		t.Errorf("the copy says %s, %+v", opened.Content["need"], opened.Unfit)
+	}
+}
+
+// TestNothingIsSentButWhatSheHasLookedAt: what changes between the last page and her tap, in another
+// window or at another agency, is shown to her again before it goes, or does not go.
+func TestNothingIsSentButWhatSheHasLookedAt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, partners.VAWGService)
+	draft := d.begun(t)
+	d.agrees(t, draft, nil, "safe-contact", "need")
+	seen := func() string {
+		found := regexp.MustCompile(`name="seen" value="([^"]+)"`).FindStringSubmatch(d.get(t, draft+"/check"))
+		if found == nil {
+			t.Fatal("the page does not say what it shows")
+		}
+		return found[1]
+	}
+	first := seen()
+	if first != seen() {
+		t.Error("looked at twice, it is not the same")
+	}
+	d.post(t, draft+"/about/need/what", form("need__summary", "something else", "need__safe_tonight", "no"))
+	if at := d.post(t, draft+"/send", form("seen", first)); at != draft+"/check?done=changed" {
+		t.Errorf("written anew in another window, it leads to %s", at)
+	}
+	if page := text([]byte(d.get(t, draft+"/check?done=changed"))); !strings.Contains(page, "Nothing was sent: something of this has changed") || !strings.Contains(page, "something else") {
+		t.Errorf("she is shown %s", page)
+	}
+	second := seen()
+	d.hub.Exec(t, `UPDATE agreement SET sections = array_remove(sections, 'safe-contact')`)
+	if at := d.post(t, draft+"/send", form("seen", second)); at != draft+"/check?done=changed" {
+		t.Errorf("covered no more in part, it leads to %s", at)
+	}
+	if n := hubtest.Value[int](t, d.hub, `SELECT count(*) FROM referral`); n != 0 {
+		t.Errorf("%d are sent", n)
+	}
+	d.post(t, draft+"/send", form("seen", seen()))
+	if n := hubtest.Value[int](t, d.hub, `SELECT count(*) FROM referral`); n != 1 {
+		t.Errorf("%d are sent", n)
 	}
 }
 

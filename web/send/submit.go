@@ -39,7 +39,20 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, s signin.Session)
 		shell.See(w, next)
 		return nil
 	}
-	receipt, err := h.refer(ctx, c, d)
+	b, err := h.basis(ctx, c, d)
+	if err != nil {
+		return err
+	}
+	content := h.content(d, b)
+	form, err := shell.Form(w, r)
+	if err != nil {
+		return err
+	}
+	if seen := form.Get("seen"); seen != "" && seen != d.shows(b, content) { // none: another try at what she had seen
+		shell.See(w, d.path("check")+"?done="+changed)
+		return nil
+	}
+	receipt, err := h.refer(ctx, c, d, b, content)
 	if err != nil {
 		return h.refused(w, r, c, d, err)
 	}
@@ -53,12 +66,8 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, s signin.Session)
 func sentPath(referral string) string { return "/send/sent/" + referral }
 
 // refer sends, and returns the proof of it.
-func (h *Handler) refer(ctx context.Context, c partners.Caller, d work) (proof.Receipt, error) {
-	b, err := h.basis(ctx, c, d)
-	if err != nil {
-		return proof.Receipt{}, err
-	}
-	asked := request(d, h.content(d, b))
+func (h *Handler) refer(ctx context.Context, c partners.Caller, d work, b basis, content map[string]packet.Content) (proof.Receipt, error) {
+	asked := request(d, content)
 	if b.Override {
 		asked.Consent, asked.Override = "", d.a.one(overrideKey)
 	}
