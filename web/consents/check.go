@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"handover/consent"
 	"handover/consent/record"
@@ -31,6 +32,7 @@ type checkView struct {
 	Review bool // a manager has to look at it first
 	No     bool // nothing is shared on it
 	Button string
+	Seen   string // when what this page shows was saved: nothing else is recorded by it
 }
 
 func (h *Handler) checkPage(w http.ResponseWriter, r *http.Request, in signin.Session) error {
@@ -50,8 +52,15 @@ func (h *Handler) checkPage(w http.ResponseWriter, r *http.Request, in signin.Se
 	}
 	var mistakes []shell.Mistake
 	status := http.StatusOK
+	saved := s.Changed.UTC().Format(time.RFC3339Nano)
 	if r.Method == http.MethodPost {
-		if mistakes, err = h.record(r, in, s, by); err != nil {
+		form, err := shell.Form(w, r)
+		if err != nil {
+			return err
+		}
+		if seen := form.Get("seen"); seen != "" && seen != saved {
+			mistakes = []shell.Mistake{{Text: "Nothing was recorded: this has changed since you looked at it. Read it to her again, and record it if it is right."}}
+		} else if mistakes, err = h.record(r, in, s, by); err != nil {
 			return err
 		}
 		if len(mistakes) == 0 {
@@ -59,7 +68,7 @@ func (h *Handler) checkPage(w http.ResponseWriter, r *http.Request, in signin.Se
 		}
 		status = http.StatusUnprocessableEntity
 	}
-	v := checkView{Lines: s.lines(by, named), Sealed: len(s.words()) > 0, Review: s.doubtful() && s.grants(), No: !s.grants(), Button: "Record what she said"}
+	v := checkView{Lines: s.lines(by, named), Sealed: len(s.words()) > 0, Review: s.doubtful() && s.grants(), No: !s.grants(), Button: "Record what she said", Seen: saved}
 	if !s.wasAsked() {
 		v.Button = "Record this"
 	}

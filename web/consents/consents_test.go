@@ -120,6 +120,24 @@ func TestANoIsRecordedAndSharesNothing(t *testing.T) {
 	}
 }
 
+// What was changed in another window is read to her before it is recorded.
+func TestNothingIsRecordedButWhatWasLookedAt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	draft := r.draft(t)
+	at := "/send/" + draft + "/consent"
+	posts(t, r.worker, at, url.Values{"consent-agreement": {"agreed"}, "consent-sections": {"need"}})
+	posts(t, r.worker, at+"/how", asked(nil))
+	posts(t, r.worker, at+"/words", url.Values{})
+	seen := url.Values{"seen": {value(t, r.worker, at+"/check", "seen")}}
+	posts(t, r.worker, at, url.Values{"consent-agreement": {"agreed"}, "consent-sections": {"need", "safe-contact"}})
+	refuses(t, r.worker, at+"/check", "Nothing was recorded: this has changed", seen)
+	if n := rows(t, r.hub, "consent"); n != 0 {
+		t.Errorf("%d are recorded", n)
+	}
+	posts(t, r.worker, at+"/check", url.Values{"seen": {value(t, r.worker, at+"/check", "seen")}})
+}
+
 // Not to ask is recorded with its reason and nothing else; where the law asks for her own word
 // there is nothing to record.
 func TestNotAskingHasAReason(t *testing.T) {
