@@ -23,6 +23,8 @@ type facts struct {
 	What    []string
 	Until   time.Time
 	Opened  []opening
+	Unknown bool // who has opened it is not this agency's to know: it did not ask her
+	Asking  bool // she has stopped it a moment ago, and who has opened it is being found out
 
 	Stops    bool // it stands: she can stop it
 	Stopped  bool // she has stopped it
@@ -109,16 +111,67 @@ func (h *Handler) ofConsent(ctx context.Context, c partners.Caller, id string, f
 	if err := h.said(ctx, c, id, f, named); err != nil {
 		return err
 	}
-	held, err := h.Referrals.HoldersOf(ctx, c, id)
-	if errors.Is(err, consent.ErrNotThere) {
-		return nil // whoever is only named in a record does not learn who else holds something
-	}
-	for _, q := range held.Recalls {
-		if q.Question == referral.StillHeld {
-			f.Opened = append(f.Opened, openingOf(named, q.Partner, q.Sections, q.Since, q.Since))
+	return h.holders(ctx, c, f, named)
+}
+
+// chainMost is how many records of a chain are looked through: a chain is short.
+const chainMost = 20
+
+// holders reads who has opened something, on whichever record of the chain it was sent. To say
+// that nobody has where it is not known would be to lie to her.
+func (h *Handler) holders(ctx context.Context, c partners.Caller, f *facts, named map[string]partners.Partner) error {
+	id := f.Consent
+	for range chainMost {
+		held, err := h.Referrals.HoldersOf(ctx, c, id)
+		if errors.Is(err, consent.ErrNotThere) { // whoever is only named in a record does not learn who else holds something
+			f.Unknown = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		f.Asking = f.Asking || id == f.Consent && !held.Withdrawn.IsZero() && !held.Complete
+		for _, q := range held.Recalls {
+			if q.Question == referral.StillHeld {
+				f.opened(openingOf(named, q.Partner, q.Sections, q.Since, q.Since))
+			}
+		}
+		stored, err := h.Consents.Read(ctx, c, id)
+		if err != nil {
+			return err
+		}
+		stated, err := record.ParseConsent(stored.Record)
+		if err != nil {
+			return err
+		}
+		if id = stated.Unverified().Supersedes; id == "" {
+			return nil
 		}
 	}
-	return err
+	f.Unknown = true
+	return nil
+}
+
+// opened adds that an agency has opened something to what it is known to have opened.
+func (f *facts) opened(o opening) {
+	i := slices.IndexFunc(f.Opened, func(before opening) bool { return before.Agency == o.Agency })
+	if i < 0 {
+		f.Opened = append(f.Opened, o)
+		return
+	}
+	was := &f.Opened[i]
+	for _, what := range o.What {
+		if !slices.Contains(was.What, what) {
+			was.What = append(was.What, what)
+		}
+	}
+	if o.On.Before(was.On) {
+		was.On = o.On
+	}
+	if o.Last.After(was.Last) {
+		was.Last = o.Last
+	}
+	was.Again = was.Last.Sub(was.On) > 24*time.Hour
 }
 
 // said reads what she said last: the newest record of the chain that the caller is shown.

@@ -154,6 +154,54 @@ func TestSheStopsIt(t *testing.T) {
 	}
 }
 
+// She is never told that nobody has opened something where that is not known, or not so.
+func TestSheIsNotToldThatNobodyHasOpenedWhatSomebodyHas(t *testing.T) {
+	t.Parallel()
+	h := hubtest.New(t)
+	r := newRig(t, h)
+	if a := r.to.Open(t, r.referral, "", "need"); a.Status != 200 {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	_, theirs := h.Joined(t, r.to.ID, "Kim Sample", partners.Caseworker)
+	page := theirs.Get(t, "/hers/"+r.consent+"?safe=yes") // an agency that is named in what she said, and did not ask her
+	if said := text(page); page.Status != 200 || strings.Contains(said, "Nobody has opened") || !strings.Contains(said, "Ask the team that asked you first") {
+		t.Errorf("another agency says %d %s", page.Status, said)
+	}
+	hubtest.Readable(t, "hers", lines(page), "Agency larkfield-housing")
+
+	// She says it again: what was opened on what she said before was opened.
+	first, err := record.ParseConsent(hubtest.Value[string](t, h, `SELECT token FROM consent`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := first.Unverified()
+	again := record.Claims{ID: newID(), Supersedes: r.consent, Subject: was.Subject, Jurisdiction: was.Jurisdiction, Agreement: was.Agreement, Method: was.Method, Purpose: was.Purpose,
+		Recipients: []string{"larkfield-housing"}, Sections: was.Sections, Onward: was.Onward, Gate: was.Gate, Notice: was.Notice, Bases: record.Bases{{Article6: "f", Article9: "a"}},
+		GivenAt: was.GivenAt + 1, ValidFrom: was.ValidFrom + 1, Expires: was.Expires}
+	if _, err := h.Desk.Record(t.Context(), r.caller, managed.Saying{Claims: again,
+		How: &record.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"}}); err != nil {
+		t.Fatal(err)
+	}
+	at := "/hers/" + again.ID
+	if said := text(r.get(t, at+"?safe=yes")); !strings.Contains(said, "Agency larkfield-housing opened this on") {
+		t.Errorf("renewed, it says %s", said)
+	}
+
+	// She stops it: who has opened it is known once the hub has looked.
+	if a := r.worker.Form(t, at+"/stop", url.Values{"id": {newID()}}); a.Status != 303 {
+		t.Fatalf("stopping: %d", a.Status)
+	}
+	if said := text(r.get(t, at+"/stopped")); strings.Contains(said, "Nobody had opened") {
+		t.Errorf("a moment after it is stopped it says %s", said)
+	}
+	if err := h.Aftermath.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if said := text(r.get(t, at+"/stopped")); !strings.Contains(said, "Agency larkfield-housing opened this on") || strings.Contains(said, "We are finding out") {
+		t.Errorf("then it says %s", said)
+	}
+}
+
 // What she has not been told of, no page tells her by accident.
 func TestHerPageTellsHerNothingThatSheHasNotBeenTold(t *testing.T) {
 	t.Parallel()
