@@ -123,7 +123,7 @@ func TestWhatIsChangedBehindTheLogsBackIsFoundWithItsPlace(t *testing.T) {
 			r, err := h.Log.Reconcile(t.Context(), h.DB.Owner, hubtest.Ledger())
 			for table := range strings.SplitSeq(rewritten, ", ") {
 				h.DB.Rewrite(t, `WITH gone AS (DELETE FROM `+table+`) SELECT`)
-				h.DB.Rewrite(t, `INSERT INTO `+table+` OVERRIDING SYSTEM VALUE TABLE saved.`+table)
+				h.DB.Rewrite(t, filling(t, h, table))
 			}
 			if err != nil {
 				t.Fatal(err)

@@ -124,8 +124,6 @@ func TestWhatIsDecidedByIsHeldAgainstWhatWasSigned(t *testing.T) {
 func changed(t *testing.T, h *hubtest.Hub, sql string) (undo func()) {
 	t.Helper()
 	table := firstTable.FindStringSubmatch(sql)[1]
-	columns := hubtest.Value[string](t, h, `SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
-		WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`, table) // those that are not made of others
 	h.DB.Rewrite(t, `CREATE TABLE saved.`+table+` AS TABLE `+table)
 	h.DB.Rewrite(t, sql)
 	return func() {
@@ -133,10 +131,18 @@ func changed(t *testing.T, h *hubtest.Hub, sql string) (undo func()) {
 			h.DB.Rewrite(t, `UPDATE audit_entry e SET at = s.at, subject = s.subject, salt = s.salt, body = s.body FROM saved.audit_entry s WHERE s.id = e.id`)
 		} else {
 			h.DB.Rewrite(t, `WITH gone AS (DELETE FROM `+table+`) SELECT`)
-			h.DB.Rewrite(t, `INSERT INTO `+table+` (`+columns+`) OVERRIDING SYSTEM VALUE SELECT `+columns+` FROM saved.`+table)
+			h.DB.Rewrite(t, filling(t, h, table))
 		}
 		h.DB.Rewrite(t, `DROP TABLE saved.`+table)
 	}
+}
+
+// filling fills a table from what was saved of it, but for the columns that are made of others.
+func filling(t *testing.T, h *hubtest.Hub, table string) string {
+	t.Helper()
+	columns := hubtest.Value[string](t, h, `SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+		WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`, table)
+	return `INSERT INTO ` + table + ` (` + columns + `) OVERRIDING SYSTEM VALUE SELECT ` + columns + ` FROM saved.` + table
 }
 
 var firstTable = regexp.MustCompile(`(?:UPDATE|DELETE FROM) (\w+)`)
