@@ -81,6 +81,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, in signin.Session
 		shell.See(w, "/hers/"+hersOf(r)+"/safety")
 		return nil
 	}
+	shell.ForHer(r)
 	f, err := h.facts(r.Context(), in.Caller, hersOf(r))
 	if err != nil {
 		return err
@@ -100,6 +101,7 @@ type stopView struct {
 // stop records that she stops it. It asks for no reason, and her worker for no proof of who she
 // is: stopping is as easy as agreeing was.
 func (h *Handler) stop(w http.ResponseWriter, r *http.Request, in signin.Session) error {
+	shell.ForHer(r)
 	f, err := h.facts(r.Context(), in.Caller, hersOf(r))
 	switch {
 	case err != nil:
@@ -132,6 +134,7 @@ func (h *Handler) stop(w http.ResponseWriter, r *http.Request, in signin.Session
 }
 
 func (h *Handler) stopped(w http.ResponseWriter, r *http.Request, in signin.Session) error {
+	shell.ForHer(r)
 	f, err := h.facts(r.Context(), in.Caller, hersOf(r))
 	if err != nil {
 		return err

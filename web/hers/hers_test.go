@@ -202,6 +202,21 @@ func TestSheIsNotToldThatNobodyHasOpenedWhatSomebodyHas(t *testing.T) {
 	}
 }
 
+// What goes wrong while she looks is told on a page that she may see, with the way out.
+func TestWhatGoesWrongShowsHerNothingOfHerWorkersWork(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, hubtest.New(t))
+	a := r.worker.Form(t, "/hers/"+r.referral+"/stop", url.Values{"id": {"none"}})
+	if a.Status < 400 || !strings.Contains(string(a.Body), `href="/leave"`) {
+		t.Errorf("%d, without the way out: %s", a.Status, text(a))
+	}
+	for _, hidden := range []string{"/inbox", "/consents", "Sign out", `href="/help"`} {
+		if strings.Contains(string(a.Body), hidden) {
+			t.Errorf("it shows %q", hidden)
+		}
+	}
+}
+
 // What she has not been told of, no page tells her by accident.
 func TestHerPageTellsHerNothingThatSheHasNotBeenTold(t *testing.T) {
 	t.Parallel()

@@ -167,7 +167,12 @@ func (s *Shell) Proven(do func(http.ResponseWriter, *http.Request, signin.Sessio
 // visit is what a page knows of the request it answers.
 type visit struct {
 	session *signin.Session // nil: a stranger's
+	hers    bool            // she looks at it
 }
+
+// ForHer notes that she looks at what answers a request: what goes wrong is then told on a page
+// that she may see, with the way out and nothing of her worker's other work.
+func ForHer(r *http.Request) { visitOf(r).hers = true }
 
 type visitKey struct{}
 
@@ -239,5 +244,5 @@ func (s *Shell) stay(w http.ResponseWriter, _ *http.Request, _ signin.Session) e
 // mistake answers with a page that says in one sentence what is wrong and what to do.
 func (s *Shell) mistake(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := httpd.Explain(r, err)
-	_ = s.own.Show(w, r, status, "problem", Page{Title: "There is a problem", Body: text})
+	_ = s.own.Show(w, r, status, "problem", Page{Title: "There is a problem", Body: text, Hers: visitOf(r).hers})
 }
