@@ -1,6 +1,8 @@
 package inbox
 
 import (
+	"slices"
+
 	"handover/internal/codes"
 	"handover/partners"
 	"handover/referral"
@@ -21,6 +23,7 @@ type card struct {
 	Holder  string
 	Nobody  string // what is said where there is none
 	Mine    bool
+	Gone    bool // who has it can do nothing about it now
 	Open    bool
 }
 
@@ -90,6 +93,7 @@ func (h *Handler) card(v view, m referral.Summary) card {
 	}
 	if m.Holder != nil {
 		c.Holder, c.Mine = m.Holder.Name, m.Holder.User == v.caller.User()
+		c.Gone = !slices.ContainsFunc(v.people, func(u partners.User) bool { return u.ID == m.Holder.User && holds(u) })
 	}
 	return c
 }

@@ -99,6 +99,29 @@ func (o office) request(t *testing.T, urgency string) (id, reference string) {
 	return s.Digest, ids.Reference(s.Digest)
 }
 
+// TestWhatALeaverHadIsNewAgain: whoever cannot answer a referral any more takes none with her.
+func TestWhatALeaverHadIsNewAgain(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	admin := o.hub.Person(t, o.To.ID, partners.Administrator).Caller(t)
+	id, reference := o.request(t, "urgent")
+	o.post(t, "Ayo Example", "/referrals/"+id+"/assign/claim", nil)
+	o.get(t, "Bel Example", "/inbox?tab=new").mustNot(t, reference)
+	if _, err := o.hub.Registry.SuspendPerson(t.Context(), admin, o.ayo.ID); err != nil {
+		t.Fatal(err)
+	}
+	o.get(t, "Bel Example", "/inbox?tab=new").must(t, http.StatusOK, reference, "Ayo Example had it, and cannot answer it now", "Give it to a colleague")
+	if _, err := o.hub.Registry.ResumePerson(t.Context(), admin, o.ayo.ID); err != nil {
+		t.Fatal(err)
+	}
+	o.get(t, "Bel Example", "/inbox?tab=new").mustNot(t, reference)
+	if _, err := o.hub.Registry.RemovePerson(t.Context(), admin, o.ayo.ID); err != nil {
+		t.Fatal(err)
+	}
+	o.post(t, "Bel Example", "/referrals/"+id+"/assign", url.Values{"from": {o.ayo.ID}, "to": {o.bel.ID}}).leads(t, "/inbox?done=claim&tab=mine")
+	o.get(t, "Bel Example", "/inbox?tab=mine").must(t, http.StatusOK, reference, "You have it")
+}
+
 // TestEachListSaysWhatIsOnItAndWhatToDoIfNothingIs goes through all lists, empty and not.
 func TestEachListSaysWhatIsOnItAndWhatToDoIfNothingIs(t *testing.T) {
 	t.Parallel()
