@@ -13,6 +13,7 @@ import (
 	"handover/internal/hubtest"
 	"handover/partners"
 	"handover/referral/managed"
+	"handover/referral/packet"
 	"handover/web/consents"
 )
 
@@ -294,6 +295,32 @@ func TestHerWorkerFindsRenewsAndWithdraws(t *testing.T) {
 	}
 	shows(t, r.worker, "/consents/"+renewed+"/holders?done=withdrawn", "Nothing more is shared on it", "Nobody has opened anything")
 	shows(t, r.worker, "/consents", "She took it back")
+}
+
+// The list of what ends has further pages: who has many to ask again loses none of them.
+func TestWhatEndsIsListedPageByPage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	service, c, id, now := r.hub.Offer(t, r.to), r.caller(t, r.workerID), uuid.Must(uuid.NewV7()).String(), r.hub.Now().Unix()
+	if _, err := r.hub.Desk.Record(t.Context(), c, managed.Saying{How: &record.Circumstances{Alone: "yes", Coercion: "none", Interpreter: "none", Language: "en", Capacity: "presumed"},
+		Claims: record.Claims{ID: id, Jurisdiction: "GB-ENG", Agreement: "agreed", Method: "verbal-in-person", Purpose: "housing",
+			Recipients: []string{"larkfield-housing"}, Sections: []string{"need", "safe-contact"}, Onward: "ask-each-time", Gate: record.Gate{Pathway: "none"},
+			Notice: record.Notice{Version: "1", Digest: "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU", Language: "en"}, Bases: record.Bases{{Article6: "f", Article9: "a"}},
+			GivenAt: now - 60, ValidFrom: now - 60, Expires: now + 3*24*3600}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.hub.Desk.Refer(t.Context(), c, managed.Request{ID: uuid.Must(uuid.NewV7()).String(), To: r.to.ID, Consent: id, Purpose: "housing", Urgency: "urgent", Service: service,
+		Area: hubtest.Area, Content: map[string]packet.Content{"need": packet.Content(`{"summary":"a safe room"}`),
+			"safe-contact": packet.Content(`{"channel":"via-worker","worker":{"called":"Ayo"},"last_confirmed":"2026-11-20"}`)}}); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, r.worker, "/consents?tab=ending", "Ends soon")
+	if after := shows(t, r.worker, "/consents?tab=ending&after="+id, "No record that a referral rests on ends"); strings.Contains(after, "Ends soon") {
+		t.Error("the page after the last begins anew")
+	}
+	if a := r.worker.Get(t, "/consents?tab=ending&after=x"); a.Status != 400 {
+		t.Errorf("after what is no record: %d", a.Status)
+	}
 }
 
 // With whom she never wants anything shared is added, seen by her worker's agency alone, and

@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"time"
 
+	"handover/consent"
 	"handover/consent/record"
 	"handover/internal/codes"
+	"handover/internal/ids"
 	"handover/oauth/signin"
 	"handover/partners"
 	"handover/referral"
@@ -43,7 +45,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, in signin.Session
 	query := r.URL.Query()
 	v := listView{Ending: query.Get("tab") == "ending", Own: named[string(in.Caller.Partner())].Custody != partners.HeldByHub}
 	if v.Ending {
-		v.Cards, err = h.ending(r, in.Caller)
+		v.Cards, v.More, err = h.ending(r, in.Caller)
 	} else {
 		var found []referral.Recorded
 		var more bool
@@ -60,10 +62,14 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, in signin.Session
 	return h.pages.Show(w, r, http.StatusOK, "list", shell.Page{Title: "Consents", Done: done(r), Body: v})
 }
 
-// ending are the records that end soon, or have ended, while referrals rest on them.
-func (h *Handler) ending(r *http.Request, c partners.Caller) ([]card, error) {
-	found, _, err := h.Referrals.EndingConsents(r.Context(), c, soon, "")
-	var cards []card
+// ending are the records that end soon, or have ended, while referrals rest on them, and the
+// address of those that end later.
+func (h *Handler) ending(r *http.Request, c partners.Caller) (cards []card, more string, err error) {
+	after := r.URL.Query().Get("after")
+	if after != "" && !ids.IsUUID(after) {
+		return nil, "", consent.ErrQuery
+	}
+	found, further, err := h.Referrals.EndingConsents(r.Context(), c, soon, after)
 	for _, f := range found {
 		d := card{ID: f.ID, Purpose: ask.Upper(codes.Purposes().Label(f.Purpose)), Until: h.until(f.Expires), Referrals: f.Referrals, Stands: true, State: "Ends soon", Tag: "yellow"}
 		if f.Ended {
@@ -71,7 +77,10 @@ func (h *Handler) ending(r *http.Request, c partners.Caller) ([]card, error) {
 		}
 		cards = append(cards, d)
 	}
-	return cards, err
+	if further {
+		more = "/consents?tab=ending&after=" + found[len(found)-1].ID
+	}
+	return cards, more, err
 }
 
 func (h *Handler) cardOf(f referral.Recorded, named map[string]partners.Partner, own string) card {
