@@ -230,6 +230,8 @@ func TestAReferralIsFoundByItsReference(t *testing.T) {
 		o.get(t, who, path+"?reference="+reference).must(t, http.StatusOK, reference, "Declined").mustNot(t, "Take it on")
 		o.post(t, who, path, url.Values{"reference": {"Quennell Sample"}}).must(t, http.StatusUnprocessableEntity, "Enter a reference of 8 letters and numbers").
 			mustNot(t, "Quennell")
+		o.post(t, who, path, url.Values{"reference": {"Margaret"}}).must(t, http.StatusUnprocessableEntity, "Your agency has no referral with this reference.").
+			mustNot(t, "argaret").mustNot(t, "MARG")
 	}
 	o.get(t, "Ayo Example", "/inbox?reference=R-0000-0000").must(t, http.StatusOK, "Your agency has no referral with this reference.")
 }
