@@ -182,9 +182,10 @@ type decideView struct {
 	Texts    []line
 	Question ask.Questions
 	Form     string // the id of what will be recorded
+	Open     bool   // she has it open, and can answer
 }
 
-// decidePage has a manager read an override, which is logged, and decide it. Reading and
+// decidePage has a manager open an override, which is logged, and decide it. Reading and
 // deciding are one page: who decides has read.
 func (h *Handler) decidePage(w http.ResponseWriter, r *http.Request, in signin.Session) error {
 	return h.decides(w, r, in, "decide", decisions(), func(id, jti, answer string) (string, error) {
@@ -233,42 +234,58 @@ func (h *Handler) next(_ consent.StoredOverride, c record.OverrideClaims, days i
 }
 
 // decides is the page on which a manager who has just proved who she is reads the whole of an
-// override and answers a question about it.
+// override and answers a question about it. It opens by an act and never by its address: going
+// back, or loading it again, shows it closed.
 func (h *Handler) decides(w http.ResponseWriter, r *http.Request, in signin.Session, page string, q ask.Questions, do func(id, jti, answer string) (string, error)) error {
 	if err := manages(in); err != nil {
 		return err
 	}
 	id, status := mux.Vars(r)["override"], http.StatusOK
-	if r.Method == http.MethodPost {
-		form, err := shell.Form(w, r)
+	if r.Method == http.MethodGet {
+		stored, claims, err := h.open(r, in)
 		if err != nil {
 			return err
 		}
-		if answer := form.Get("answer"); slices.ContainsFunc(q[0].Choices, func(c shell.Choice) bool { return c.Value == answer }) {
-			said, err := do(id, form.Get("id"), answer)
-			if err != nil {
-				return partners.Concerning(notThere(err), about(in, "", id))
-			}
-			shell.See(w, "/overrides/"+id+"?done="+said)
-			return nil
+		return h.showDecide(w, r, in, status, page, q, decideView{ID: stored.ID}, claims)
+	}
+	form, err := shell.Form(w, r)
+	if err != nil {
+		return err
+	}
+	if answer := form.Get("answer"); slices.ContainsFunc(q[0].Choices, func(c shell.Choice) bool { return c.Value == answer }) {
+		said, err := do(id, form.Get("id"), answer)
+		if err != nil {
+			return partners.Concerning(notThere(err), about(in, "", id))
 		}
+		shell.See(w, "/overrides/"+id+"?done="+said)
+		return nil
+	}
+	if form.Get("act") != "open" {
 		q.Wrong("answer", "Answer the question")
 		status = http.StatusUnprocessableEntity
 	}
 	opened, err := h.Desk.OpenOverride(r.Context(), in.Caller, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return notThere(err)
-	case opened.Claims.Act == in.Caller.User() && page == "decide":
+	}
+	return h.showDecide(w, r, in, status, page, q, decideView{ID: id, Texts: textsOf(opened.Texts), Open: true}, opened.Claims)
+}
+
+// showDecide shows an override that a manager is to answer about, open or closed.
+func (h *Handler) showDecide(w http.ResponseWriter, r *http.Request, in signin.Session, status int, page string, q ask.Questions, v decideView, c record.OverrideClaims) error {
+	switch {
+	case c.Issuer != string(in.Caller.Partner()):
+		return partners.ErrNotThere // whoever received it reads none of its texts
+	case c.Act == in.Caller.User() && page == "decide":
 		return consent.ErrSamePerson
 	}
 	named, err := h.named(r.Context())
 	if err != nil {
 		return err
 	}
-	v := decideView{ID: id, Lines: h.linesOf(opened.Claims, named), Texts: textsOf(opened.Texts), Question: q}
+	v.Lines, v.Question = h.linesOf(c, named), q
 	if v.Form, err = newID(); err != nil {
 		return err
 	}
-	return h.pages.Show(w, r, status, "decide", shell.Page{Title: "Sharing without agreement", Back: "/overrides/" + id, Mistakes: q.Mistakes(), Body: v})
+	return h.pages.Show(w, r, status, "decide", shell.Page{Title: "Sharing without agreement", Back: "/overrides/" + v.ID, Mistakes: q.Mistakes(), Body: v})
 }

@@ -230,7 +230,10 @@ func TestSharingWithoutAgreementTakesTwo(t *testing.T) {
 	}
 	is(t, r.worker, 403, "A manager has to decide this", page+"/decide", url.Values{"id": {newID()}, "answer": {"approved"}})
 	shows(t, r.manager, "/reviews", "to decide", "It may prevent a serious crime")
-	opened := r.manager.Get(t, page+"/decide")
+	if body := shows(t, r.manager, page+"/decide", "Read why before you answer"); strings.Contains(body, "knife") {
+		t.Error("the address alone opens its texts")
+	}
+	opened := r.manager.Form(t, page+"/decide", url.Values{"act": {"open"}})
 	if said := text(opened); !strings.Contains(said, "He has a knife") {
 		t.Errorf("who decides reads %s", said)
 	}
