@@ -156,8 +156,8 @@ func TestJourneyByKeyboardInAnEmergency(t *testing.T) {
 	draft := strings.TrimSuffix(tab.At(), "/consent")
 	d.agrees(t, draft, nil, "safe-contact", "need")
 	w.restOfPages(d, draft)
-	w.Visit(draft+"/check", `a[href$="/warning"]`)
-	w.to(`a[href$="/warning"]`)
+	w.Visit(draft+"/check", `a[href*="/warning?"]`)
+	w.to(`a[href*="/warning?"]`)
 	w.Press("\r")
 	w.Do("waiting for the card", chromedp.WaitVisible(chromedp.CSS(`.moj-interruption-card`)))
 	if shown := w.Text(); !strings.Contains(shown, "call 999 before you go on") {
