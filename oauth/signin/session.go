@@ -117,13 +117,11 @@ func (h *Handler) Sessions(ctx context.Context, s Session) ([]Session, error) {
 	return h.store.sessions(ctx, s.person)
 }
 
-// SignOut ends the session and has the browser forget it.
+// SignOut ends the session and has the browser forget it: also where it could not be ended
+// here, since whoever has the browser next must not be signed in.
 func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request, s Session) error {
-	if err := h.end(r.Context(), s, s.ID); err != nil {
-		return err
-	}
 	dropCookie(w, sessionCookie)
-	return nil
+	return h.end(r.Context(), s, s.ID)
 }
 
 // End ends one of her sessions, or returns ErrSessionNotThere.

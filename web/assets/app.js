@@ -36,11 +36,12 @@ if (idle > 0) {
   const dialog = document.querySelector("#session-ends");
   let ends = Date.now() + idle * 1000;
   let asking;
-  const leave = () => location.replace("/sign-in?next=" + encodeURIComponent(location.pathname));
+  // From a page that she may see it goes where Exit this page goes: she may be the one who has the phone.
+  const leave = () => location.replace("leave" in document.body.dataset ? "/leave" : "/sign-in?next=" + encodeURIComponent(location.pathname));
   const look = () => {
     const left = ends - Date.now();
     if (left <= 0) return leave();
-    if (left <= 120_000 && dialog && !dialog.open) dialog.showModal();
+    if (left <= 120_000 && dialog?.isConnected && !dialog.open) dialog.showModal();
   };
   dialog?.querySelector("button")?.addEventListener("click", async () => {
     if (asking) return;

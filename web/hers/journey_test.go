@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"handover/internal/hubtest"
@@ -87,6 +88,23 @@ func TestTheButtonLeavesWithoutScript(t *testing.T) {
 	b.NoScript()
 	b.Visit("/hers/"+r.consent+"?safe=yes", ".govuk-exit-this-page")
 	b.Do("leaving", chromedp.Click(chromedp.CSS(".govuk-exit-this-page__button")))
+	gone(t, b)
+	if r.worker.SignedIn(t) {
+		t.Error("the session goes on at the hub")
+	}
+}
+
+// TestAPageOfHersLeavesByItself when nobody has touched it for as long as a session lasts: it may
+// lie on a table by then.
+func TestAPageOfHersLeavesByItself(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, hubtest.Listening(t))
+	b := webtest.Open(t, r.hub)
+	b.As(r.worker)
+	webtest.Call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `const now = Date.now; window.later = 0; Date.now = () => now() + window.later * 60000`})
+	b.Visit("/hers/"+r.referral, ".govuk-exit-this-page")
+	webtest.Eval[bool](b, `(window.later = 31, true)`)
 	gone(t, b)
 	if r.worker.SignedIn(t) {
 		t.Error("the session goes on at the hub")

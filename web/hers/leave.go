@@ -27,7 +27,7 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request) error {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none", "":
 		if session, err := h.SignIn.Session(r); err == nil {
-			_ = h.SignIn.SignOut(w, r, session) // what is cleared below stands for it: the cookie is gone either way
+			_ = h.SignIn.SignOut(w, r, session) // the browser forgets its cookie either way
 		}
 		w.Header().Set("Clear-Site-Data", `"cache", "cookies", "storage"`)
 	}
