@@ -60,7 +60,7 @@ rotation: ## keys of two agencies and the hub replaced every second under load, 
 	@dir=$$(deploy/dev/postgres.sh) && \
 	HUB_PG_BIN="$$dir" ROTATION=$(ROTATION) exec $(GO) test -count=1 -timeout=2h -run=TurnOver -v ./client/profile
 
-e2e: ## every page at 320, 390 and 1280 px, at 400 % and in forced colours; make test has the narrowest and the widest
+e2e: ## every page by axe-core at 320, 390 and 1280 px, at 400 % and in forced colours; make test asks axe-core at 320 px
 	@dir=$$(deploy/dev/postgres.sh) && deploy/dev/tools.sh >/dev/null && \
 	HUB_PG_BIN="$$dir" HUB_TEST_VAULT=off HUB_THOROUGH=1 exec $(GO) test -count=1 -timeout=30m ./web/...
 

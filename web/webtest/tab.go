@@ -4,7 +4,7 @@
 // tab.go is the browser; inspect.go is what is asked of a page, validate.go of its HTML as it
 // was sent. With HUB_SHOTS set to a folder, every page that is inspected leaves a picture there
 // (make screenshots). With HUB_THOROUGH=1 each is inspected at every width and in every
-// mode (make e2e); without, at the narrowest and the widest.
+// mode (make e2e); without, axe-core is asked at the narrowest alone.
 package webtest
 
 import (
