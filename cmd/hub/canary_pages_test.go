@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"handover/client"
 	"handover/internal/hubtest"
@@ -46,7 +47,8 @@ func TestNothingOfWhatPagesShowLeaves(t *testing.T) {
 	} {
 		c := &crawler{t: t, who: w.role + " of " + w.agency, her: person(w.agency, w.role), writes: w.writes,
 			leaves: []string{"/sign-out", "/leave", "/account", "/static", "/step-up", "/agency/services", "/delete"},
-			says:   map[string]string{"purpose": "advocacy", "area": "E09000007", "area__other": ""}}
+			says: map[string]string{"purpose": "advocacy", "area": "E09000007", "area__other": "", "urgency": "routine", "consent-never": "", "consent-never-one": "",
+				"safe-contact__number": "07700 900123", "safe-contact__last_confirmed": time.Now().Format("2/1/2006")}}
 		c.queue = []string{"/referrals/" + first}
 		if w.role == "manager" {
 			c.queue[0] = "/referrals/" + second
@@ -64,6 +66,9 @@ func TestNothingOfWhatPagesShowLeaves(t *testing.T) {
 	}
 	for way, text := range r.waysOut(t, log, "/referrals/{referral}") {
 		places[way] = text
+	}
+	if !strings.Contains(places["the table public.referral"], "in-progress") || strings.Count(places["the table public.draft"], "\n") < 1 {
+		t.Error("the walk neither began to help nor to send, so the test sees too little")
 	}
 	for way, text := range places {
 		for _, name := range []string{herName, typedName} {

@@ -25,7 +25,7 @@ type crawler struct {
 	her    *hubtest.Browser
 	writes string            // into every free text
 	leaves []string          // beginnings and ends of addresses that she does not go to
-	says   map[string]string // what she answers to a question by its name, besides
+	says   map[string]string // what she answers to a question by its name, "" being nothing
 
 	seen      map[string]bool
 	queue     []string
@@ -78,8 +78,8 @@ func (c *crawler) read(at string, a hubtest.Answer) {
 	}
 	if to := a.Header.Get("Location"); to != "" {
 		c.addresses = append(c.addresses, to)
-		if strings.HasPrefix(to, "/") {
-			c.queue = append(c.queue, to)
+		if strings.HasPrefix(to, "/") { // next, so that what takes several pages comes to its end
+			c.queue = append([]string{to}, c.queue...)
 		}
 		return
 	}
@@ -192,7 +192,11 @@ func (c *crawler) filled(form *html.Node) (values url.Values, long map[string]bo
 		}
 	}
 	for name, answer := range c.says {
-		if values.Has(name) {
+		switch {
+		case !values.Has(name):
+		case answer == "":
+			values.Del(name)
+		default:
 			values.Set(name, answer)
 		}
 	}
