@@ -9,7 +9,8 @@
 .PHONY: help build run test vet lint bench million fuzz chaos rotation e2e screenshots clean
 
 GO       ?= go
-TEST     ?= ./...
+TEST     ?= $$($(GO) list ./... | grep -v /web/)
+PAGES    ?= ./web/...
 FUZZTIME ?= 30s
 CHAOS    ?= 10m
 ROTATION ?= 60s
@@ -27,9 +28,10 @@ build: ## the two programs, into bin/
 run: build ## a hub with a private PostgreSQL, sample partners and one referral; PORT and HUB_DIR set where, VAULT=1 keeps its keys in a Vault
 	@dir=$$(deploy/dev/postgres.sh) && HUB_PG_BIN="$$dir" exec $(if $(VAULT),deploy/dev/run.sh,bin/hub run)
 
-test: vet ## vet, staticcheck, every test with the race detector; HUB_TEST_VAULT=off leaves out Vault
+test: vet ## vet, staticcheck, every test, but for the pages with the race detector (make e2e has it); HUB_TEST_VAULT=off leaves out Vault
 	@dir=$$(deploy/dev/postgres.sh) && race=$$(deploy/dev/tools.sh) && vault=$$(deploy/dev/vault.sh) && \
-	set -x && HUB_PG_BIN="$$dir" HUB_TEST_VAULT="$$vault" exec $(GO) test $$race -shuffle=on -timeout=20m $(TEST)
+	set -x && export HUB_PG_BIN="$$dir" HUB_TEST_VAULT="$$vault" && \
+	$(GO) test $$race -shuffle=on -timeout=20m $(TEST) && $(GO) test -shuffle=on -timeout=20m $(PAGES)
 
 vet:
 	$(GO) vet -tags=million ./...
@@ -60,9 +62,9 @@ rotation: ## keys of two agencies and the hub replaced every second under load, 
 	@dir=$$(deploy/dev/postgres.sh) && \
 	HUB_PG_BIN="$$dir" ROTATION=$(ROTATION) exec $(GO) test -count=1 -timeout=2h -run=TurnOver -v ./client/profile
 
-e2e: ## every page by axe-core at 320, 390 and 1280 px, at 400 % and in forced colours; make test asks axe-core at 320 px
-	@dir=$$(deploy/dev/postgres.sh) && deploy/dev/tools.sh >/dev/null && \
-	HUB_PG_BIN="$$dir" HUB_TEST_VAULT=off HUB_THOROUGH=1 exec $(GO) test -count=1 -timeout=30m ./web/...
+e2e: ## every page by axe-core at 320, 390 and 1280 px, at 400 %, in forced colours and by keyboard, with the race detector; make test asks axe-core at 320 px
+	@dir=$$(deploy/dev/postgres.sh) && race=$$(deploy/dev/tools.sh) && \
+	HUB_PG_BIN="$$dir" HUB_TEST_VAULT=off HUB_THOROUGH=1 exec $(GO) test $$race -count=1 -timeout=30m ./web/...
 
 screenshots: ## a picture of every page at 390 px, into screenshots/
 	@dir=$$(deploy/dev/postgres.sh) && deploy/dev/tools.sh >/dev/null && rm -rf screenshots && mkdir screenshots && \
