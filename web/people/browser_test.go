@@ -168,3 +168,15 @@ func TestThePagesWorkWithoutScript(t *testing.T) {
 	b.Visit("/join", "noscript p")
 	b.Clean()
 }
+
+// TestWhatAnybodyMayRead is inspected like every other page.
+func TestWhatAnybodyMayRead(t *testing.T) {
+	t.Parallel()
+	h, _ := scene(t)
+	b := webtest.Open(t, h)
+	for _, page := range []string{"help", "accessibility"} {
+		b.Visit("/"+page, "main h1")
+		b.Inspect(page)
+	}
+	b.Clean()
+}
