@@ -9,8 +9,9 @@
 .PHONY: help build run test vet lint bench million fuzz chaos rotation e2e screenshots clean
 
 GO       ?= go
-TEST     ?= $$($(GO) list ./... | grep -v /web/)
-PAGES    ?= ./web/...
+# What runs in other processes, a browser or the built programs, is tested without the race detector.
+APART    ?= ./web/... ./cmd/handover
+TEST     ?= $$($(GO) list ./... | grep -v -e /web/ -e /cmd/handover)
 FUZZTIME ?= 30s
 CHAOS    ?= 10m
 ROTATION ?= 60s
@@ -28,10 +29,10 @@ build: ## the two programs, into bin/
 run: build ## a hub with a private PostgreSQL, sample partners and one referral; PORT and HUB_DIR set where, VAULT=1 keeps its keys in a Vault
 	@dir=$$(deploy/dev/postgres.sh) && HUB_PG_BIN="$$dir" exec $(if $(VAULT),deploy/dev/run.sh,bin/hub run)
 
-test: vet ## vet, staticcheck, every test, but for the pages with the race detector (make e2e has it); HUB_TEST_VAULT=off leaves out Vault
+test: vet ## vet, staticcheck, every test, most with the race detector; HUB_TEST_VAULT=off leaves out Vault
 	@dir=$$(deploy/dev/postgres.sh) && race=$$(deploy/dev/tools.sh) && vault=$$(deploy/dev/vault.sh) && \
 	set -x && export HUB_PG_BIN="$$dir" HUB_TEST_VAULT="$$vault" && \
-	$(GO) test $$race -shuffle=on -timeout=20m $(TEST) && $(GO) test -shuffle=on -timeout=20m $(PAGES)
+	$(GO) test $$race -shuffle=on -timeout=20m $(TEST) && $(GO) test -shuffle=on -timeout=20m $(APART)
 
 vet:
 	$(GO) vet -tags=million ./...
